@@ -1,0 +1,1 @@
+"""The `ratsnake` command: parsing and printing only."""

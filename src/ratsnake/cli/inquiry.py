@@ -1,0 +1,19 @@
+"""What `status`, `mappings` and `sessions` share: finding the running NAT and asking it."""
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from ..daemon.client import ask
+from ..daemon.options import SOCKET_FLAGS, socket_path
+from .flags import add_flags, texts
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_flags(parser, SOCKET_FLAGS)
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def rows(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The running NAT's answer to the command that `arguments` are of."""
+    return ask(socket_path(texts(arguments)), arguments.command)

@@ -1,0 +1,111 @@
+"""The entry point: which command there is, and how a failure is told.
+
+A command's module is imported only when the command is asked for. It offers
+`add_arguments(parser)` and `run(arguments) -> exit status`.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from .. import __version__
+from ..daemon.errors import RunError, UsageError
+from ..device.base import DeviceError
+
+COMMANDS = {
+    "run": "run the NAT in the foreground",
+    "status": "show what the running NAT does",
+    "mappings": "list the running NAT's mappings",
+    "sessions": "list the running NAT's sessions",
+    "types": "explain the NAT types",
+    "demo": "show each NAT type at work, in network namespaces",
+    "replay": "translate a capture file offline",
+}
+
+STATUS_RUN = 1
+STATUS_USAGE = 2
+STATUS_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+class Parser(argparse.ArgumentParser):
+    """Complains as everything else here does: by an exception."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see `{self.prog} --help`)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command `argv` (default: the process's arguments) asks for; returns its status.
+
+    0 is success, 1 a failure at run time, 2 a request that cannot be right.
+    """
+    try:
+        status = _run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+        return status
+    except UsageError as error:
+        return _complain(error, STATUS_USAGE)
+    except (RunError, DeviceError) as error:
+        return _complain(error, STATUS_RUN)
+    except BrokenPipeError:
+        return _reader_left()
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}", STATUS_RUN)
+    except KeyboardInterrupt:
+        return STATUS_INTERRUPTED
+    except Exception as error:
+        return _complain(f"a defect of ratsnake, please report it: {_defect(error)}", STATUS_RUN)
+
+
+def _run(argv: Sequence[str]) -> int:
+    parser = Parser(
+        prog="ratsnake",
+        description="A userspace NAT whose RFC 4787 behaviour you choose.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"ratsnake {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    modules = {}
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=_sentence(summary))
+        command.allow_abbrev = False
+        if name in argv:
+            modules[name] = import_module(f".{name}", __package__)
+            modules[name].add_arguments(command)
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit:  # --help and --version, which argparse answers itself
+        return 0
+    status: int = modules[arguments.command].run(arguments)
+    return status
+
+
+def _sentence(summary: str) -> str:
+    return summary[0].upper() + summary[1:] + "."
+
+
+def _complain(error: object, status: int) -> int:
+    line = " ".join(str(error).split("\n"))
+    print(f"ratsnake: error: {line}", file=sys.stderr)
+    return status
+
+
+def _reader_left() -> int:
+    """Be quiet when `ratsnake mappings | head` has seen enough.
+
+    What is still buffered would be complained about at exit: it goes nowhere instead.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _defect(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "nowhere"
+    return f"{type(error).__name__}: {error} ({where})"

@@ -1,0 +1,51 @@
+"""`ratsnake replay`: a capture file translated offline."""
+
+import argparse
+import sys
+
+from ..daemon.errors import UsageError
+from ..daemon.options import NAT_FLAGS, nat_options
+from .flags import add_flags, texts
+from .progress import Progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="IN.pcap", help="the capture to translate")
+    parser.add_argument("target", metavar="OUT.pcap", help="where the translated packets go")
+    add_flags(parser, NAT_FLAGS)
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        help="draw the same random ports every time for the same N (a whole number;"
+        " the engine's seed is its SHAKE-256)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    options = nat_options(texts(arguments))
+    number = _number(arguments.seed)
+    from ..daemon import seed
+    from ..daemon.replay import replay
+
+    bits = seed.fresh() if number is None else seed.reproducible(number)
+    with Progress("replay") as progress:
+        counts = replay(options, bits, arguments.source, arguments.target, progress.update)
+    for amount, what in (
+        (counts.read, "packets read"),
+        (counts.written, "written"),
+        (counts.not_ip, "left out: not IP"),
+        (counts.cut, "left out: the capture kept only a part"),
+        (sum(counts.dropped.values()), "dropped by the NAT"),
+    ):
+        print(f"{amount:>10} {what}", file=sys.stderr)
+    for reason, amount in sorted(counts.dropped.items(), key=lambda item: -item[1]):
+        print(f"{amount:>14} {reason}", file=sys.stderr)
+    return 0
+
+
+def _number(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 20):
+        raise UsageError(f"--seed {text}: must be a whole number of at most 20 digits")
+    return int(text)

@@ -1,0 +1,28 @@
+"""`ratsnake run`: the NAT in the foreground."""
+
+import argparse
+import contextlib
+
+from ..daemon.options import RUN_FLAGS, run_options
+from .flags import add_flags, texts
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_flags(parser, RUN_FLAGS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    options = run_options(texts(arguments))
+    # Only now: a mistake in the options is told without waiting for the engine to load.
+    from ..daemon import log
+    from ..daemon.service import serve
+
+    log.start()
+    serve(options, _announce)
+    return 0
+
+
+def _announce(line: str) -> None:
+    # Whoever started us may have no interest in the line; the NAT goes on.
+    with contextlib.suppress(BrokenPipeError):
+        print(line, flush=True)

@@ -1,0 +1,60 @@
+"""The client's side of the control socket; the protocol is in daemon/protocol.py."""
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from .errors import RunError
+
+ANSWER_SECONDS = 10.0  # without a byte from the server
+LINE_LIMIT = 1 << 20  # bytes; a row is some 300
+
+
+def ask(path: str, command: str) -> Iterator[dict[str, Any]]:
+    """The rows of the answer as they come; raises RunError, also half-way."""
+    request = json.dumps({"command": command}).encode() + b"\n"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(ANSWER_SECONDS)
+        try:
+            connection.connect(path)
+            _send(connection, request)
+            with connection.makefile("rb") as reply:
+                while line := reply.readline(LINE_LIMIT):
+                    row = _row(path, line)
+                    if row.get("done") is True:
+                        return
+                    yield row
+        except TimeoutError:
+            raise RunError(
+                f"{path}: no answer within {ANSWER_SECONDS:.0f} seconds; is the NAT stopped?"
+            ) from None
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise RunError(
+                f"no ratsnake is running at {path}; --device or --control says where it is"
+            ) from None
+        except PermissionError:
+            raise RunError(f"{path}: only root and the owner of the NAT may ask") from None
+        except OSError as error:
+            raise RunError(f"{path}: {error.strerror or error}") from None
+    raise RunError(f"{path}: the answer was cut off; did the NAT stop?")
+
+
+def _send(connection: socket.socket, request: bytes) -> None:
+    """Send, also to a server that refuses before it has read: its reason is still to be read."""
+    try:
+        connection.sendall(request)
+    except (BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _row(path: str, line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        raise RunError(f"{path}: the answer is not one of a ratsnake")
+    if "error" in row:
+        raise RunError(f"{path}: {row['error']}")
+    return row

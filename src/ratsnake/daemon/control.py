@@ -1,0 +1,178 @@
+"""The server's side of the control socket; the protocol is in daemon/protocol.py.
+
+Everything is non-blocking and driven by the service's selector, in its one thread: a client that
+stops reading costs one page of rows and a place among CLIENTS until it is dropped.
+"""
+
+import json
+import logging
+import selectors
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .control_path import Claim
+from .protocol import CLIENTS, REQUEST_LIMIT, REQUEST_SECONDS, STALL_SECONDS
+
+Page = list[dict[str, Any]]
+Commands = Mapping[str, Callable[[], Iterator[Page]]]
+
+log = logging.getLogger(__name__)
+
+
+def _lines(objects: Page) -> bytes:
+    return b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in objects)
+
+
+def _error(message: str) -> bytes:
+    return _lines([{"error": message}])
+
+
+@dataclass(eq=False)
+class _Client:
+    connection: socket.socket
+    deadline: float
+    request: bytearray = field(default_factory=bytearray)
+    reply: bytes = b""
+    pages: Iterator[Page] | None = None
+    last: bytes = b""  # sent after the last page
+
+
+class ControlServer:
+    """Answers requests on a claimed socket.
+
+    `commands` gives, by name, a function that returns the answer's rows page by page.
+    `allowed` is the set of user ids that may ask.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        commands: Commands,
+        selector: selectors.BaseSelector,
+        allowed: frozenset[int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._listener = claim.listener
+        self._commands = commands
+        self._selector = selector
+        self._allowed = allowed
+        self._clock = clock
+        self._clients: set[_Client] = set()
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+
+    def close(self) -> None:
+        """Drop all clients and stop listening; the claim is its owner's to release."""
+        for client in tuple(self._clients):
+            self._drop(client)
+        self._selector.unregister(self._listener)
+
+    def drop_late(self) -> None:
+        """Drop the clients that have let their deadline pass; to be called about once a second."""
+        now = self._clock()
+        for client in tuple(self._clients):
+            if client.deadline < now:
+                self._drop(client)
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:  # the client is gone already, or has no descriptor left for us to take
+            return
+        refusal = self._refusal(connection)
+        connection.setblocking(False)
+        if refusal:
+            try:
+                connection.send(_error(refusal))
+            except OSError:
+                log.debug("a refused control client did not wait for the reason")
+            connection.close()
+            return
+        client = _Client(connection, self._clock() + REQUEST_SECONDS)
+        self._clients.add(client)
+        self._selector.register(connection, selectors.EVENT_READ, lambda: self._read(client))
+
+    def _refusal(self, connection: socket.socket) -> str | None:
+        size = struct.calcsize("3i")
+        peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        _, user, _ = struct.unpack("3i", peer)
+        if user not in self._allowed:
+            return "only root and the owner of the NAT may ask"
+        if len(self._clients) >= CLIENTS:
+            return f"{CLIENTS} clients are being served already; try again"
+        return None
+
+    def _read(self, client: _Client) -> None:
+        try:
+            got = client.connection.recv(REQUEST_LIMIT + 1 - len(client.request))
+        except BlockingIOError:
+            return
+        except OSError:
+            self._drop(client)
+            return
+        client.request += got
+        if b"\n" in client.request or not got or len(client.request) > REQUEST_LIMIT:
+            self._answer(client)
+
+    def _answer(self, client: _Client) -> None:
+        try:
+            client.pages = self._commands[self._command(client.request)]()
+            client.last = _lines([{"done": True}])
+        except ValueError as error:
+            client.last = _error(str(error))
+        client.deadline = self._clock() + STALL_SECONDS
+        self._selector.modify(client.connection, selectors.EVENT_WRITE, lambda: self._write(client))
+
+    def _command(self, request: bytearray) -> str:
+        """The command of a request line; raises ValueError."""
+        line, newline, _ = request.partition(b"\n")
+        if not newline:
+            raise ValueError(f"a request is one line of at most {REQUEST_LIMIT} bytes")
+        try:
+            asked = json.loads(line)
+        except (ValueError, RecursionError):
+            raise ValueError("the request is not JSON") from None
+        command = asked.get("command") if isinstance(asked, dict) else None
+        if not isinstance(command, str) or command not in self._commands:
+            known = ", ".join(self._commands)
+            raise ValueError(f"the request's command must be one of {known}")
+        return command
+
+    def _write(self, client: _Client) -> None:
+        if not client.reply:
+            client.reply = self._next(client)
+        try:
+            sent = client.connection.send(client.reply)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._drop(client)
+            return
+        client.reply = client.reply[sent:]
+        client.deadline = self._clock() + STALL_SECONDS
+        if not client.reply and client.pages is None and not client.last:
+            self._drop(client)
+
+    def _next(self, client: _Client) -> bytes:
+        """What to send now: rows, the last line, or nothing when that has been sent."""
+        try:
+            while client.pages is not None:
+                page = next(client.pages, None)
+                if page is None:
+                    client.pages = None
+                elif page:
+                    return _lines(page)
+        except Exception as error:  # a defect in an answer must not end the NAT
+            log.error("a control request failed: %r", error)
+            client.pages = None
+            client.last = _error("the NAT failed to answer; its log says why")
+        last, client.last = client.last, b""
+        return last
+
+    def _drop(self, client: _Client) -> None:
+        self._clients.discard(client)
+        self._selector.unregister(client.connection)
+        client.connection.close()

@@ -1,0 +1,124 @@
+"""Claiming the control socket's path: one live server per path, a dead one's socket replaced."""
+
+import errno
+import fcntl
+import logging
+import os
+import socket
+import stat
+import time
+from types import TracebackType
+
+from .errors import RunError, UsageError
+from .protocol import CLIENTS, PATH_LIMIT, is_default
+
+log = logging.getLogger(__name__)
+
+LOCK_SECONDS = 2.0  # another start holds the folder's lock for microseconds
+
+
+class Claim:
+    """A listening control socket at `path`, mode 0600 from its first moment; removed on leaving.
+
+    Raises UsageError for a path that cannot be one, RunError when a server lives there already or
+    the file system refuses.
+    """
+
+    def __init__(self, path: str) -> None:
+        if not 0 < len(os.fsencode(path)) <= PATH_LIMIT or "\0" in path:
+            raise UsageError(f"--control {path}: a socket's path has 1 to {PATH_LIMIT} bytes")
+        self.path = path
+        folder = os.path.dirname(path) or "."
+        try:
+            if is_default(path):
+                os.makedirs(folder, mode=0o755, exist_ok=True)
+            lock = _lock(folder)
+            try:
+                _clear(path)
+                self.listener = _listen(path)
+            finally:
+                os.close(lock)
+            self._identity = _identity(path)
+        except OSError as error:
+            raise RunError(f"control socket {path}: {error.strerror}") from None
+
+    def __enter__(self) -> "Claim":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # In this order: as long as the listener is open nobody takes the path for a dead server's,
+        # and the file system cannot give its inode number to a successor's socket.
+        try:
+            if _identity(self.path) == self._identity:
+                os.unlink(self.path)
+        except FileNotFoundError:
+            log.warning("control socket %s was removed by somebody else", self.path)
+        finally:
+            self.listener.close()
+
+
+def _lock(folder: str) -> int:
+    """A descriptor that holds the folder's lock until closed.
+
+    Two starts that both find a dead socket would otherwise remove each other's new one. The
+    folder itself is locked, so that no lock file stays behind.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                raise RunError(f"{folder} is locked by another process; try again") from None
+            time.sleep(0.01)
+        except OSError:
+            os.close(descriptor)
+            raise
+
+
+def _clear(path: str) -> None:
+    """Remove a dead server's socket; raise RunError for a live one or anything else there."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise RunError(f"control socket {path}: there is a file of that name, not a socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        refused = probe.connect_ex(path)
+    if refused == errno.ENOENT:  # its server has just left
+        return
+    if refused != errno.ECONNREFUSED:
+        raise RunError(
+            f"a ratsnake is already running at {path}; stop it, or choose another --device"
+        )
+    os.unlink(path)
+
+
+def _listen(path: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(path)
+        listener.listen(CLIENTS)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    finally:
+        os.umask(before)
+    return listener
+
+
+def _identity(path: str) -> tuple[int, int]:
+    found = os.lstat(path)
+    return found.st_dev, found.st_ino

@@ -1,0 +1,50 @@
+"""The control protocol: what both ends of the control socket agree on.
+
+A Unix stream socket, for root and its owner only (mode 0600, and SO_PEERCRED is checked).
+The client sends one request, a JSON object on one line of at most REQUEST_LIMIT bytes:
+
+    {"command": "status"}        or "mappings" or "sessions"
+
+The server answers in JSON lines and closes:
+
+    {...}                        one object per row; `status` has exactly one
+    {"done": true}               the last line of a whole answer
+
+or, at any point, {"error": "why"} as the last line. An answer that ends without either was cut
+off. Rows are read from the tables in pages of PAGE, each page consistent in itself; what opens
+or closes between two pages may be missing or seen.
+
+A row's fields are those of ratsnake.nat's MappingRow and SessionRow; `status` is described in
+daemon/status.py. Fields may be added, none changes its meaning.
+"""
+
+import os
+
+from .errors import UsageError
+
+REQUEST_LIMIT = 4096  # bytes, newline included
+PAGE = 256  # rows read under one hold of the worker's lock
+CLIENTS = 8  # served at once; one more is told so and closed
+REQUEST_SECONDS = 5.0  # for the whole request to arrive
+STALL_SECONDS = 10.0  # without the client taking a byte of the answer
+PATH_LIMIT = 107  # bytes: sun_path of unix(7), less its closing zero
+COMMANDS = ("status", "mappings", "sessions")
+
+ROOT_FOLDER = "/run/ratsnake"
+
+
+def default_path(device: str) -> str:
+    """Where the control socket of `device` is by default; raises UsageError where nowhere is."""
+    if os.geteuid() == 0:
+        return f"{ROOT_FOLDER}/{device}.sock"
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if not runtime:
+        raise UsageError("XDG_RUNTIME_DIR is not set: say where the control socket is by --control")
+    return f"{runtime}/ratsnake/{device}.sock"
+
+
+def is_default(path: str) -> bool:
+    """Whether `path` lies in a folder that is ratsnake's own, to be made when missing."""
+    folder = os.path.dirname(path)
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return folder == ROOT_FOLDER or bool(runtime) and folder == f"{runtime}/ratsnake"

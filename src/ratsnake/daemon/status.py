@@ -1,0 +1,112 @@
+"""What the running NAT tells about itself: the status object, its one-line form, and table rows.
+
+The status object, as `ratsnake status --json` prints it:
+
+    version      str     ratsnake's version
+    device       str     the TUN device
+    pid          int
+    uptime       int     seconds since ready
+    compiled     bool    whether the engine runs compiled
+    offload      [str]   the offload features in use
+    external     str     the external address
+    ports        str     the external ports, as --ports takes them
+    types        {tcp, udp, icmp: str}                       NAT type of each protocol
+    counters     {outbound, inbound: {packets, bytes: int}, dropped: {reason: int}}
+    usage        {mappings, sessions, inbound_sessions: int, limits: {the same: int},
+                  ports: {tcp, udp, icmp: {used, total: int}}}
+    memory       int     resident memory in kB
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .protocol import PAGE
+
+
+class Row(Protocol):
+    """A MappingRow or SessionRow of ratsnake.nat."""
+
+    def _asdict(self) -> dict[str, Any]: ...
+
+
+class Tables(Protocol):
+    """The part of Nat that is read here."""
+
+    def counters(self) -> dict[str, Any]: ...
+    def usage(self) -> dict[str, Any]: ...
+
+
+Lock = Callable[[], AbstractContextManager[object]]
+ReadRows = Callable[[int, int, int], tuple[list[Any], int]]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What does not change while the NAT runs; the names are the status object's."""
+
+    version: str
+    device: str
+    compiled: bool
+    offload: tuple[str, ...]
+    external: str
+    ports: str
+    types: dict[str, str]
+
+
+def resident_memory() -> int:
+    """Resident memory of this process in kB (proc(5): the second number of statm, in pages)."""
+    with open("/proc/self/statm", "rb") as file:
+        pages = int(file.read().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def status(facts: Facts, nat: Tables, locked: Lock, uptime: float) -> dict[str, Any]:
+    """The status object; `uptime` in seconds."""
+    with locked():
+        counters, usage = nat.counters(), nat.usage()
+    return {
+        "version": facts.version,
+        "device": facts.device,
+        "pid": os.getpid(),
+        "uptime": int(uptime),
+        "compiled": facts.compiled,
+        "offload": list(facts.offload),
+        "external": facts.external,
+        "ports": facts.ports,
+        "types": facts.types,
+        "counters": counters,
+        "usage": usage,
+        "memory": resident_memory(),
+    }
+
+
+def summary(status: dict[str, Any]) -> str:
+    """The status in one line, for the log."""
+    counters, usage = status["counters"], status["usage"]
+    ports = ", ".join(
+        f"{protocol} {use['used']}/{use['total']}" for protocol, use in usage["ports"].items()
+    )
+    return (
+        f"status: up {status['uptime']} s; {usage['mappings']} mappings,"
+        f" {usage['sessions']} sessions; ports {ports};"
+        f" out {counters['outbound']['packets']} packets,"
+        f" in {counters['inbound']['packets']} packets,"
+        f" dropped {sum(counters['dropped'].values())}; memory {status['memory']} kB"
+    )
+
+
+def row_pages(read: ReadRows, locked: Lock, now: Callable[[], int]) -> Iterator[list[Any]]:
+    """The rows of a table as dictionaries, page by page; the lock is held for one page's reading.
+
+    `now` gives the worker's clock in milliseconds.
+    """
+    start = 0
+    while True:
+        with locked():
+            rows, start = read(start, PAGE, now())
+        yield [row._asdict() for row in rows]
+        if not start:
+            return

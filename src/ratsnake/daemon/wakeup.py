@@ -1,0 +1,64 @@
+"""Signals and the worker's end as bytes in a descriptor that the service's selector waits on."""
+
+import signal
+import socket
+from types import FrameType, TracebackType
+
+# Any exit that can be caught must leave nothing behind; a terminal that closes sends SIGHUP.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+WORKER_ENDED = 0  # no signal has this number
+
+
+def _noted(number: int, frame: FrameType | None) -> None:
+    """The wake-up descriptor carries the signal; nothing is left to do here."""
+
+
+class Wakeup:
+    """While entered (in the main thread), STOP_SIGNALS no longer end the process but are noted.
+
+    A signal the parent has told us to ignore (nohup) stays ignored.
+    """
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+
+    def __enter__(self) -> "Wakeup":
+        self._descriptor_before = signal.set_wakeup_fd(
+            self._writer.fileno(), warn_on_full_buffer=False
+        )
+        self._handlers_before = {
+            number: signal.signal(number, _noted)
+            for number in STOP_SIGNALS
+            if signal.getsignal(number) != signal.SIG_IGN
+        }
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._handlers_before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._descriptor_before)
+        self._reader.close()
+        self._writer.close()
+
+    def fileno(self) -> int:
+        """Readable when something is noted."""
+        return self._reader.fileno()
+
+    def worker_ended(self) -> None:
+        """Note the worker's end; for the worker's thread."""
+        self._writer.send(bytes([WORKER_ENDED]))
+
+    def noted(self) -> list[int]:
+        """What has come since the last call: signal numbers, or WORKER_ENDED."""
+        try:
+            return list(self._reader.recv(4096))
+        except BlockingIOError:
+            return []

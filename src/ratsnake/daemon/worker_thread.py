@@ -1,0 +1,50 @@
+"""The thread the worker runs in, and how it ended."""
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol
+
+
+class Loop(Protocol):
+    """The part of Worker that is used here."""
+
+    def run(self) -> int: ...
+    def stop(self) -> None: ...
+
+
+class WorkerThread:
+    """Runs `worker` while entered; leaving stops it and waits for its end.
+
+    `ended` is called from the thread when the packet loop is over, for whatever reason. After
+    leaving, `error` is the errno the loop ended with (0: it was stopped), and `failure` the
+    exception it raised, if any.
+    """
+
+    def __init__(self, worker: Loop, ended: Callable[[], None]) -> None:
+        self.error = 0
+        self.failure: BaseException | None = None
+        self._worker = worker
+        self._ended = ended
+        self._thread = threading.Thread(target=self._run, name="worker")
+
+    def __enter__(self) -> "WorkerThread":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._worker.stop()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self.error = self._worker.run()
+        except BaseException as failure:  # a defect must end the service, not a thread unseen
+            self.failure = failure
+        finally:
+            self._ended()

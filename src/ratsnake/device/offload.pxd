@@ -1,0 +1,26 @@
+from ratsnake.wire.octets cimport be16
+from ratsnake.wire.packet cimport IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP
+from ratsnake.wire.types cimport Bytes, i32, u8, u16, u32
+from .vnet_header cimport (
+    VNET_AT_CSUM_OFFSET, VNET_AT_CSUM_START, VNET_AT_FLAGS, VNET_AT_GSO_SIZE, VNET_AT_GSO_TYPE,
+    VNET_AT_HDR_LEN, VNET_F_NEEDS_CSUM, VNET_GSO_ECN, VNET_GSO_NONE, VNET_GSO_TCPV4,
+    VNET_GSO_UDP_L4, VNET_SIZE,
+)
+
+cdef enum:
+    WHOLE = 0
+    PARTIAL = 1
+    LIE = 2
+
+cdef extern from *:
+    """
+    #include <string.h>
+    static inline uint32_t ratsnake_native16(const uint8_t *b, size_t o) {
+        uint16_t v;
+        memcpy(&v, b + o, 2);
+        return v;
+    }
+    """
+    u32 native16 "ratsnake_native16"(Bytes b, size_t o) noexcept nogil
+
+cdef u32 check_offload(Bytes b, u32 size) noexcept nogil

@@ -1,0 +1,38 @@
+# C side of system.py: system calls without the GIL; a negative errno on failure.
+from ratsnake.wire.types cimport Bytes, i32, i64, u32, u64
+
+cdef extern from *:
+    """
+    #include <errno.h>
+    #include <poll.h>
+    #include <time.h>
+    #include <unistd.h>
+    static inline int64_t ratsnake_read(int fd, void *b, size_t n) {
+        ssize_t r = read(fd, b, n);
+        return r < 0 ? -errno : r;
+    }
+    static inline int64_t ratsnake_write(int fd, const void *b, size_t n) {
+        ssize_t r = write(fd, b, n);
+        return r < 0 ? -errno : r;
+    }
+    static inline int32_t ratsnake_wait(int fd, int stop, int milliseconds) {
+        struct pollfd p[2] = {{fd, POLLIN, 0}, {stop, POLLIN, 0}};
+        if (poll(p, 2, milliseconds) < 0) return errno == EINTR ? 0 : -errno;
+        if (p[0].revents & (POLLERR | POLLHUP | POLLNVAL) && !(p[0].revents & POLLIN))
+            return -ENODEV;
+        return 0;
+    }
+    static inline uint64_t ratsnake_milliseconds(void) {
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    }
+    """
+    const int EAGAIN
+    const int EBADFD
+    const int EINTR
+    const int ENODEV
+    i64 sys_read "ratsnake_read"(i32 fd, Bytes b, size_t n) noexcept nogil
+    i64 sys_write "ratsnake_write"(i32 fd, Bytes b, size_t n) noexcept nogil
+    i32 wait "ratsnake_wait"(i32 fd, i32 stop, i32 milliseconds) noexcept nogil
+    u64 milliseconds "ratsnake_milliseconds"() noexcept nogil

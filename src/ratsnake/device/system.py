@@ -1,0 +1,39 @@
+"""System calls with C manners, a negative errno instead of an exception; system.pxd is C's own."""
+
+import os
+import select
+import time
+from errno import EAGAIN, EBADFD, EINTR, ENODEV
+
+from ratsnake.wire.types import Bytes
+
+__all__ = ["EAGAIN", "EBADFD", "EINTR", "ENODEV", "milliseconds", "sys_read", "sys_write", "wait"]
+
+
+def sys_read(fd: int, b: Bytes, n: int) -> int:
+    try:
+        return os.readv(fd, [memoryview(b)[:n]])
+    except OSError as error:
+        return -(error.errno or EAGAIN)
+
+
+def sys_write(fd: int, b: Bytes, n: int) -> int:
+    try:
+        return os.write(fd, memoryview(b)[:n])
+    except OSError as error:
+        return -(error.errno or EAGAIN)
+
+
+def wait(fd: int, stop: int, milliseconds: int) -> int:
+    """Sleep until fd or stop is readable or the time is over: 0, or -ENODEV if fd broke."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    poll.register(stop, select.POLLIN)
+    events = dict(poll.poll(milliseconds)).get(fd, 0)
+    broken = events & (select.POLLERR | select.POLLHUP | select.POLLNVAL)
+    return -ENODEV if broken and not events & select.POLLIN else 0
+
+
+def milliseconds() -> int:
+    """CLOCK_MONOTONIC."""
+    return time.monotonic_ns() // 1_000_000

@@ -1,0 +1,42 @@
+"""Network namespaces with hosts on both sides of a NAT: for demo, tests and users' own tests.
+
+    from ratsnake import lab
+
+    lab.enter_privileged()                        # root already, or a user namespace
+    with lab.Topology() as net, lab.nat(net, "full-cone"):
+        print(lab.observe(net))                   # mapping and filtering as seen from outside
+
+Only Python and the kernel are needed (`masquerade` alone wants nft).  Everything disappears with
+the process that made it, however that ends.
+"""
+
+from .contest import CONTESTED_PORTS, observe_contested
+from .expected import EXPECTED, Expectation
+from .gateway import GatewayError, RunningNat, forward, masquerade, nat
+from .namespace import Namespace
+from .privilege import PrivilegeError, enter_privileged
+from .probe import Observation, observe
+from .topology import EXTERNAL, LAN_PREFIX, Host, Topology
+from .transport import ProbeError
+
+__all__ = [
+    "CONTESTED_PORTS",
+    "EXPECTED",
+    "EXTERNAL",
+    "LAN_PREFIX",
+    "Expectation",
+    "GatewayError",
+    "Host",
+    "Namespace",
+    "Observation",
+    "PrivilegeError",
+    "ProbeError",
+    "RunningNat",
+    "Topology",
+    "enter_privileged",
+    "forward",
+    "masquerade",
+    "nat",
+    "observe",
+    "observe_contested",
+]

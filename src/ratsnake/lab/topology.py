@@ -1,0 +1,183 @@
+"""The network every lab uses, and its addresses.
+
+     LAN (internal)                 router                         internet (external)
+    ┌─────────────┐          ┌──────────────────┐                 ┌─────────────────────┐
+    │ host 0      │ eth0     │                  │                 │ remote addresses    │
+    │ 192.0.2.130 ├────┐lan0 │  a gateway goes  │wan0         eth0│ 198.51.100.1        │
+    └─────────────┘    ├─────┤  here: nat(),    ├─────────────────┤ 198.51.100.2        │
+    ┌─────────────┐    │     │  masquerade() or │                 │ 198.51.100.3        │
+    │ host 1      │ eth0     │  forward()       │                 │ (.4, … on request)  │
+    │ 192.0.2.131 ├────┘.129 │                  │.254             │                     │
+    └─────────────┘          └──────────────────┘                 └─────────────────────┘
+       192.0.2.128/25                       198.51.100.0/24
+                              external address 203.0.113.1, which the internet
+                              routes to the router, and the router to nobody yet
+
+Every box is a network namespace, every line a veth pair.  With one host lan0 is the router's end
+of the pair itself, with more it is a bridge.  192.0.2.2 stays outside the LAN: it is the NAT's own
+address for status requests.  The router has no default route, and the internet no route to the LAN:
+what leaks untranslated or comes for nobody is lost and not passed around.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from .ethtool import without_offloads
+from .namespace import Namespace
+
+LAN_PREFIX = "192.0.2.128/25"
+LAN_INTERFACE = "lan0"
+ROUTER_LAN = "192.0.2.129"
+ROUTER_WAN = "198.51.100.254"
+WAN_INTERFACE = "wan0"
+EXTERNAL = "203.0.113.1"
+
+_FIRST_HOST = 130
+_MAX_HOSTS = 254 - _FIRST_HOST + 1
+_MAX_REMOTES = 253
+_HOST_INTERFACE = "eth0"
+_FIRST_INDEX = 100
+_LINK_DEADLINE = 10.0  # seconds
+
+#: Settings of every namespace: name, value, why.
+_SYSCTLS = (
+    ("net.ipv6.conf.default.disable_ipv6", 1, "no packets but those a test sends"),
+    ("net.ipv6.conf.all.disable_ipv6", 1, "the same"),
+    ("net.ipv4.icmp_ratelimit", 0, "a second traceroute within a second is answered too"),
+)
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host of the LAN."""
+
+    namespace: Namespace
+    address: str
+
+
+class Topology:
+    """The network above, from construction until `close` or the end of the `with`.
+
+    `hosts` (1-125) and `remotes` (1-253) say how many there are, `mtu` is in bytes for every link,
+    `offloads=False` makes every link carry real frames only.  Raises OSError.
+    """
+
+    def __init__(
+        self, hosts: int = 1, remotes: int = 3, mtu: int = 1500, offloads: bool = True
+    ) -> None:
+        if not 1 <= hosts <= _MAX_HOSTS:
+            raise ValueError(f"hosts: {hosts} is not between 1 and {_MAX_HOSTS}")
+        if not 1 <= remotes <= _MAX_REMOTES:
+            raise ValueError(f"remotes: {remotes} is not between 1 and {_MAX_REMOTES}")
+        self._mtu = mtu
+        self._interfaces: list[tuple[Namespace, str]] = []
+        self._stack = ExitStack()
+        with self._stack:
+            self.router = self._namespace("router")
+            self.internet = self._namespace("internet")
+            self.remotes = tuple(f"198.51.100.{n}" for n in range(1, remotes + 1))
+            self.hosts = tuple(
+                Host(self._namespace(f"host {n}"), f"192.0.2.{_FIRST_HOST + n}")
+                for n in range(hosts)
+            )
+            self._build_wan()
+            self._build_lan()
+            self._wait_for_links()
+            # A bridge opened after its ports are up works at once, else when linkwatch looks.
+            _configure(self.router, LAN_INTERFACE, (f"{ROUTER_LAN}/25",))
+            if not offloads:
+                self._stack.enter_context(without_offloads(*self._interfaces))
+            self._stack = self._stack.pop_all()  # nothing failed: keep it all until close()
+
+    def __enter__(self) -> Topology:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._stack.close()
+
+    @property
+    def interfaces(self) -> tuple[tuple[Namespace, str], ...]:
+        """Every veth end, as `ethtool.without_offloads` takes them."""
+        return tuple(self._interfaces)
+
+    def _namespace(self, label: str) -> Namespace:
+        namespace = self._stack.enter_context(Namespace(label))
+        for name, value, _ in _SYSCTLS:
+            try:
+                namespace.sysctl(name, value)
+            except FileNotFoundError:  # a kernel without IPv6
+                continue
+        with namespace.netlink() as netlink:
+            netlink.link("set", index=1, state="up")
+        return namespace
+
+    def _build_wan(self) -> None:
+        self._pair((self.router, WAN_INTERFACE), (self.internet, _HOST_INTERFACE))
+        _configure(self.router, WAN_INTERFACE, (f"{ROUTER_WAN}/24",))
+        _configure(
+            self.internet, _HOST_INTERFACE, tuple(f"{address}/24" for address in self.remotes)
+        )
+        with self.internet.netlink() as netlink:
+            netlink.route("add", dst=f"{EXTERNAL}/32", gateway=ROUTER_WAN)
+
+    def _build_lan(self) -> None:
+        bridged = len(self.hosts) > 1
+        if bridged:
+            with self.router.netlink() as netlink:
+                netlink.link("add", ifname=LAN_INTERFACE, kind="bridge")
+        for number, host in enumerate(self.hosts):
+            port = f"port{number}" if bridged else LAN_INTERFACE
+            self._pair((self.router, port), (host.namespace, _HOST_INTERFACE))
+            if bridged:
+                with self.router.netlink() as netlink:
+                    (bridge,) = netlink.link_lookup(ifname=LAN_INTERFACE)
+                    (index,) = netlink.link_lookup(ifname=port)
+                    netlink.link("set", index=index, master=bridge)
+            _configure(self.router, port, ())
+            _configure(host.namespace, _HOST_INTERFACE, (f"{host.address}/25",))
+            with host.namespace.netlink() as netlink:
+                netlink.route("add", dst="default", gateway=ROUTER_LAN)
+
+    def _pair(self, near: tuple[Namespace, str], far: tuple[Namespace, str]) -> None:
+        """A veth pair.  Its ends get different indices: for a veth whose index is its peer's the
+        kernel (linkwatch) takes up to a second to notice the carrier."""
+        index = _FIRST_INDEX + len(self._interfaces)
+        peer: dict[str, Any] = {
+            "ifname": far[1],
+            "index": index + 1,
+            "mtu": self._mtu,
+            "net_ns_fd": far[0].fileno(),
+        }
+        with near[0].netlink() as netlink:
+            netlink.link("add", index=index, ifname=near[1], kind="veth", mtu=self._mtu, peer=peer)
+        self._interfaces += (near, far)
+
+    def _wait_for_links(self) -> None:
+        """A link is usable a moment after it is set up; packets before that would be lost."""
+        deadline = time.monotonic() + _LINK_DEADLINE
+        for namespace, interface in self._interfaces:
+            with namespace.netlink() as netlink:
+                while not _is_up(netlink, interface):
+                    if time.monotonic() > deadline:
+                        raise OSError(f"{namespace}: {interface} did not come up")
+
+
+def _configure(namespace: Namespace, interface: str, addresses: tuple[str, ...]) -> None:
+    with namespace.netlink() as netlink:
+        (index,) = netlink.link_lookup(ifname=interface)
+        for address in addresses:
+            host, length = address.split("/")
+            netlink.addr("add", index=index, address=host, prefixlen=int(length))
+        netlink.link("set", index=index, state="up")
+
+
+def _is_up(netlink: Any, interface: str) -> bool:
+    (link,) = netlink.get_links(ifname=interface)
+    return bool(link.get_attr("IFLA_OPERSTATE") == "UP")

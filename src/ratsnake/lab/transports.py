@@ -1,0 +1,27 @@
+"""The protocols to probe with, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from .probe_icmp import IcmpTransport
+from .probe_tcp import TcpTransport
+from .probe_udp import UdpTransport
+from .topology import Topology
+from .transport import ADDRESSES, Transport
+
+_TRANSPORTS: dict[str, Callable[[Topology], AbstractContextManager[Transport]]] = {
+    "udp": UdpTransport,
+    "tcp": TcpTransport,
+    "icmp": IcmpTransport,
+}
+
+
+def open_transport(topology: Topology, protocol: str) -> AbstractContextManager[Transport]:
+    """Sockets to probe with; raises ValueError for an unknown protocol or too few remotes."""
+    if protocol not in _TRANSPORTS:
+        raise ValueError(f"protocol: {protocol!r} is none of {', '.join(_TRANSPORTS)}")
+    if len(topology.remotes) < ADDRESSES:
+        raise ValueError(f"remotes: probing needs {ADDRESSES}, there are {len(topology.remotes)}")
+    return _TRANSPORTS[protocol](topology)

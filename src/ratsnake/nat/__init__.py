@@ -1,0 +1,1 @@
+"""The translator: no sockets, no clock, no entropy of its own.  Imports `wire` and `portset`."""

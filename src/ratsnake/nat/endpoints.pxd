@@ -1,0 +1,23 @@
+cimport cython
+from ratsnake.wire.types cimport M32, u8, u16, u32, u64
+from .hashing cimport hash5
+from .index cimport Index
+from .records cimport Endpoints, NONE32, new_endpoints, release
+from .secret cimport Secret
+
+@cython.final
+cdef class EndpointMemory:
+    cdef Endpoints rows
+    cdef Index index
+    cdef Secret secret
+    cdef readonly u32 capacity
+    cdef u32 fresh
+    cdef u32 find(self, u32 protocol, u64 high, u64 low, u32 port, u32 tag) noexcept nogil
+    cdef u32 tag_of(self, u32 protocol, u64 high, u64 low, u32 port) noexcept nogil
+    cdef void unlink(self, u32 row) noexcept nogil
+    cdef void append(self, u32 row) noexcept nogil
+    cdef u32 evict(self) noexcept nogil
+    cpdef u32 enter(self, u32 protocol, u64 high, u64 low, u32 port) noexcept nogil
+    cpdef u32 last_port(self, u32 row) noexcept nogil
+    cpdef void hold(self, u32 row, u32 external_port) noexcept nogil
+    cpdef void drop(self, u32 row) noexcept nogil

@@ -1,0 +1,258 @@
+"""How mappings and sessions come and go, with everything that hangs on them.
+
+A mapping ends with its last session.  What was taken is given back in one place: `end_session` and
+`end_mapping`.
+"""
+
+import hashlib
+import struct
+
+import cython
+
+if not cython.compiled:
+    from ratsnake.wire.checksum import difference16, difference32
+    from ratsnake.wire.packet import TCP
+    from ratsnake.wire.types import M32, u32, u64
+
+    from .policies import ADF, DISTINCT, EIM, EXCLUSIVE, SEQUENTIAL
+    from .reasons import MAPPING_LIMIT, NO_PORT, TRANSLATED
+    from .records import (
+        NONE32,
+        Mappings,
+        Sessions,
+        Words,
+        new_words,
+        release,
+    )
+    from .sessions import LIVE, OPENED_OUTSIDE
+    from .tally import PERMITTED_ADDRESS, PORT_OF_ENDPOINT, PORTS_TOWARD_REMOTE
+    from .tcp import INIT, OPEN
+    from .timers import TIMERS
+
+from .endpoints import EndpointMemory
+from .generator import Generator
+from .mappings import MappingTable
+from .policy_table import PolicyTable
+from .ports import PortPools
+from .scope import Scope
+from .secret import Secret
+from .selection import PortSelector
+from .sessions import SessionTable
+from .settings import Settings
+from .tally import Tally
+from .tcp import TIMER_OF_PROTOCOL
+
+
+class Flows:
+    timeouts: Words
+
+    def __init__(self, settings: Settings, seed: bytes) -> None:
+        words = struct.unpack("<10Q", hashlib.shake_256(seed).digest(80))
+        self.secret = Secret(words[:8])
+        self.policies = PolicyTable((settings.tcp, settings.udp, settings.icmp))
+        timeouts = settings.timeouts
+        self.timeouts = new_words(TIMERS + 1)
+        for k, seconds in enumerate(
+            (timeouts.tcp_established, timeouts.tcp_transitory, timeouts.udp, timeouts.icmp)
+        ):
+            self.timeouts[k + 1] = seconds * 1000
+        self.timer_of_protocol = TIMER_OF_PROTOCOL
+        limits = settings.limits
+        self.scope = Scope((settings.external,), settings.internal)
+        self.generator = Generator(words[8], words[9])
+        self.pools = PortPools(3 * self.scope.externals, tuple(settings.ports), self.generator)
+        self.mappings = MappingTable(limits.mappings, self.policies, self.secret)
+        self.sessions = SessionTable(limits.sessions, self.secret)
+        self.endpoints = EndpointMemory(limits.mappings, self.secret)
+        self.tally = Tally(limits.sessions + 2 * limits.mappings, self.secret)
+        self.selector = PortSelector(
+            self.policies, self.pools, self.mappings, self.endpoints, self.tally
+        )
+        self.inbound_sessions = 0
+        self.inbound_limit = limits.inbound_sessions
+        self.refusal = TRANSLATED
+
+    def __dealloc__(self) -> None:
+        release(self.timeouts)
+
+    def remembers(self, protocol: u32) -> bool:
+        """Whether the policy looks at the port an internal endpoint had last."""
+        return (
+            self.policies.rows[protocol].sticky != 0
+            or self.policies.rows[protocol].selection == SEQUENTIAL
+            or self.policies.rows[protocol].sharing == DISTINCT
+        )
+
+    def permits_by_address(self, protocol: u32) -> bool:
+        """Whether ADF needs the addresses of all sessions: only EIM mappings have several."""
+        return (
+            self.policies.rows[protocol].mapping == EIM
+            and self.policies.rows[protocol].filtering == ADF
+        )
+
+    def make_mapping(
+        self,
+        protocol: u32,
+        high: u64,
+        low: u64,
+        port: u32,
+        remote_high: u64,
+        remote_low: u64,
+        remote_port: u32,
+        now: u64,
+    ) -> u32:
+        """The row of a new mapping, or 0 and `refusal` says why."""
+        if self.mappings.count >= self.mappings.capacity:
+            self.refusal = MAPPING_LIMIT
+            return 0
+        external: u32 = 0
+        pool: u32 = protocol * self.scope.externals + external
+        endpoint: u32 = 0
+        if self.remembers(protocol):
+            endpoint = self.endpoints.enter(protocol, high, low, port)
+        external_port: u32 = self.selector.choose(
+            protocol, pool, external, endpoint, port, remote_high, remote_low, remote_port
+        )
+        if external_port == NONE32:
+            self.refusal = NO_PORT
+            return 0
+        m: u32 = self.mappings.add(
+            protocol,
+            high,
+            low,
+            port,
+            external,
+            external_port,
+            remote_high,
+            remote_low,
+            remote_port,
+        )
+        self.mappings.rows[m].created = now
+        self.mappings.rows[m].endpoint = endpoint
+        self.pools.take(pool, external_port)
+        if endpoint:
+            self.endpoints.hold(endpoint, external_port)
+        if self.policies.rows[protocol].sharing != EXCLUSIVE:
+            self.tally.add(
+                PORTS_TOWARD_REMOTE,
+                pool,
+                remote_port if self.policies.rows[protocol].share == 2 else 0,
+                remote_high,
+                remote_low,
+            )
+        if self.policies.rows[protocol].sharing == DISTINCT:
+            self.tally.add(PORT_OF_ENDPOINT, endpoint, external_port, external, 0)
+        return m
+
+    def end_mapping(self, m: u32) -> None:
+        r: Mappings = self.mappings.rows
+        protocol: u32 = r[m].protocol
+        pool: u32 = protocol * self.scope.externals + r[m].external
+        self.mappings.remove(m)
+        self.pools.give(pool, r[m].external_port)
+        if self.policies.rows[protocol].sharing != EXCLUSIVE:
+            self.tally.remove(
+                PORTS_TOWARD_REMOTE,
+                pool,
+                r[m].remote_port if self.policies.rows[protocol].share == 2 else 0,
+                r[m].remote_high,
+                r[m].remote_low,
+            )
+        if self.policies.rows[protocol].sharing == DISTINCT:
+            self.tally.remove(PORT_OF_ENDPOINT, r[m].endpoint, r[m].external_port, r[m].external, 0)
+        if r[m].endpoint:
+            self.endpoints.drop(r[m].endpoint)
+
+    def open_session(
+        self,
+        mapping: u32,
+        remote_high: u64,
+        remote_low: u64,
+        remote_port: u32,
+        opener: u32,
+        now: u64,
+    ) -> u32:
+        """The row of a new session of a live mapping.
+
+        `opener` is INSIDE_SENT or OPENED_OUTSIDE; the caller has checked the limits.
+        """
+        m: Mappings = self.mappings.rows
+        s: Sessions = self.sessions.rows
+        i: u32 = self.sessions.row_for_new()
+        external: u32 = m[mapping].external
+        s[i].internal_high = m[mapping].internal_high
+        s[i].internal_low = m[mapping].internal_low
+        s[i].internal_port = m[mapping].internal_port
+        s[i].external = external
+        s[i].external_port = m[mapping].external_port
+        s[i].remote_high = remote_high
+        s[i].remote_low = remote_low
+        s[i].remote_port = remote_port
+        s[i].protocol = m[mapping].protocol
+        s[i].state = INIT if m[mapping].protocol == TCP else OPEN
+        s[i].timer = self.timer_of_protocol[m[mapping].protocol]
+        s[i].expires = now + self.timeouts[s[i].timer]
+        s[i].flags = LIVE | opener
+        s[i].packets_out = s[i].bytes_out = s[i].packets_in = s[i].bytes_in = 0
+        s[i].address_difference = difference32(
+            s[i].internal_low & M32, self.scope.external_low[external] & M32
+        )
+        s[i].port_difference = difference16(s[i].internal_port, s[i].external_port)
+        self.sessions.enter(i)
+        s[i].mapping = mapping
+        first: u32 = m[mapping].first
+        if first == 0:
+            m[mapping].first = i
+            s[i].ring_previous = s[i].ring_next = i
+        else:
+            s[i].ring_next = first
+            s[i].ring_previous = s[first].ring_previous
+            s[s[i].ring_previous].ring_next = i
+            s[first].ring_previous = i
+        m[mapping].sessions += 1
+        if opener == OPENED_OUTSIDE:
+            self.inbound_sessions += 1
+        if self.permits_by_address(m[mapping].protocol):
+            self.tally.add(PERMITTED_ADDRESS, mapping, 0, remote_high, remote_low)
+        return i
+
+    def end_session(self, i: u32) -> None:
+        m: Mappings = self.mappings.rows
+        s: Sessions = self.sessions.rows
+        mapping: u32 = s[i].mapping
+        if s[i].flags & OPENED_OUTSIDE:
+            self.inbound_sessions -= 1
+        if self.permits_by_address(s[i].protocol):
+            self.tally.remove(PERMITTED_ADDRESS, mapping, 0, s[i].remote_high, s[i].remote_low)
+        s[s[i].ring_previous].ring_next = s[i].ring_next
+        s[s[i].ring_next].ring_previous = s[i].ring_previous
+        m[mapping].first = s[i].ring_next
+        m[mapping].sessions -= 1
+        self.sessions.remove(i)
+        if m[mapping].sessions == 0:
+            self.end_mapping(mapping)
+
+    def alive(self, m: u32, now: u64) -> bool:
+        """Whether the mapping has a session that has not expired; ends those it finds expired."""
+        left: u32 = self.mappings.rows[m].sessions
+        first: u32
+        while left:
+            first = self.mappings.rows[m].first
+            if self.sessions.rows[first].expires > now:
+                return True
+            self.end_session(first)
+            left -= 1
+        return False
+
+    def expire(self, now: u64, budget: u32) -> u32:
+        """End at most `budget` expired sessions; return how many were ended."""
+        ended: u32 = 0
+        timer: u32
+        i: u32
+        for timer in range(1, TIMERS + 1):
+            i = self.sessions.oldest(timer)
+            while i and ended < budget and self.sessions.rows[i].expires <= now:
+                self.end_session(i)
+                ended += 1
+                i = self.sessions.oldest(timer)
+        return ended

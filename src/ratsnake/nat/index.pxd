@@ -1,0 +1,10 @@
+cimport cython
+from ratsnake.wire.types cimport M32, u32, u64
+from .records cimport Words, new_words, release
+
+@cython.final
+cdef class Index:
+    cdef Words slots
+    cdef u64 mask
+    cpdef void insert(self, u32 tag, u32 row) noexcept nogil
+    cpdef void remove(self, u32 tag, u32 row) noexcept nogil

@@ -1,0 +1,87 @@
+# C side of records.py: the tables' rows as C structs, and their allocation.
+from libc.stdlib cimport calloc, free as release
+from ratsnake.wire.types cimport u8, u16, u32, u64
+
+cdef enum:
+    NONE32 = 0xFFFFFFFF
+
+ctypedef struct SessionFields:
+    u64 internal_high, internal_low, remote_high, remote_low
+    u64 expires, packets_out, bytes_out, packets_in, bytes_in
+    u32 mapping, older, younger, ring_previous, ring_next
+    u16 internal_port, external_port, remote_port, external
+    u16 address_difference, port_difference
+    u8 protocol, state, timer, flags
+
+ctypedef struct MappingFields:
+    u64 internal_high, internal_low, remote_high, remote_low
+    u64 created
+    u32 sessions, first, endpoint
+    u16 internal_port, external_port, remote_port, external
+    u8 protocol, live
+
+ctypedef struct EndpointFields:
+    u64 internal_high, internal_low
+    u32 mappings, older, younger, last_port
+    u16 internal_port
+    u8 protocol
+
+ctypedef struct TallyFields:
+    u64 owner, high, low
+    u32 count, next
+
+ctypedef struct PolicyFields:
+    u8 mapping, filtering, sharing, selection, sticky, share
+
+ctypedef SessionFields* Sessions
+ctypedef MappingFields* Mappings
+ctypedef EndpointFields* Endpoints
+ctypedef TallyFields* Tallies
+ctypedef PolicyFields* Policies
+ctypedef u64* Words
+ctypedef u32* Numbers
+ctypedef u16* Shorts
+ctypedef u8* Octets
+
+cdef inline void* zeroed(size_t n, size_t size) except NULL:
+    # calloc: untouched pages cost nothing, so a limit that is never reached takes no memory.
+    cdef void* p = calloc(n if n else 1, size)
+    if p == NULL:
+        raise MemoryError
+    return p
+
+cdef inline Sessions new_sessions(size_t n) except NULL:
+    return <Sessions>zeroed(n, sizeof(SessionFields))
+
+cdef inline Mappings new_mappings(size_t n) except NULL:
+    return <Mappings>zeroed(n, sizeof(MappingFields))
+
+cdef inline Endpoints new_endpoints(size_t n) except NULL:
+    return <Endpoints>zeroed(n, sizeof(EndpointFields))
+
+cdef inline Tallies new_tallies(size_t n) except NULL:
+    return <Tallies>zeroed(n, sizeof(TallyFields))
+
+cdef inline Policies new_policies(size_t n) except NULL:
+    return <Policies>zeroed(n, sizeof(PolicyFields))
+
+cdef inline Words new_words(size_t n) except NULL:
+    return <Words>zeroed(n, sizeof(u64))
+
+cdef inline Numbers new_numbers(size_t n) except NULL:
+    return <Numbers>zeroed(n, sizeof(u32))
+
+cdef inline Shorts new_shorts(size_t n) except NULL:
+    return <Shorts>zeroed(n, sizeof(u16))
+
+cdef inline Octets new_octets(size_t n) except NULL:
+    return <Octets>zeroed(n, sizeof(u8))
+
+cdef inline u32 lowest_bit(u64 word) noexcept nogil:
+    return ctzll(word)
+
+cdef extern from *:
+    """
+    #define ratsnake_ctzll(x) ((uint32_t)__builtin_ctzll(x))
+    """
+    u32 ctzll "ratsnake_ctzll"(u64) noexcept nogil

@@ -1,0 +1,37 @@
+"""What the control plane sees of the tables: a tuple a row, ready for JSON."""
+
+from typing import NamedTuple
+
+
+class MappingRow(NamedTuple):
+    """`remote` and `remote_port` are None as far as the mapping does not depend on them; `age` is
+    in seconds."""
+
+    protocol: str
+    internal: str
+    internal_port: int
+    external: str
+    external_port: int
+    remote: str | None
+    remote_port: int | None
+    sessions: int
+    age: int
+
+
+class SessionRow(NamedTuple):
+    """`expires` is in seconds from now; `opened` is "inside" or "outside"."""
+
+    protocol: str
+    internal: str
+    internal_port: int
+    external: str
+    external_port: int
+    remote: str
+    remote_port: int
+    state: str
+    expires: int
+    packets_out: int
+    bytes_out: int
+    packets_in: int
+    bytes_in: int
+    opened: str

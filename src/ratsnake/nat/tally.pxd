@@ -1,0 +1,23 @@
+cimport cython
+from ratsnake.wire.types cimport M32, u32, u64
+from .hashing cimport hash5
+from .index cimport Index
+from .records cimport Tallies, new_tallies, release
+from .secret cimport Secret
+
+cdef enum:
+    PERMITTED_ADDRESS = 1
+    PORTS_TOWARD_REMOTE = 2
+    PORT_OF_ENDPOINT = 3
+
+@cython.final
+cdef class Tally:
+    cdef Tallies rows
+    cdef Index index
+    cdef Secret secret
+    cdef u32 free, fresh, capacity
+    cdef u64 owner_of(self, u32 kind, u32 who, u32 port) noexcept nogil
+    cdef u32 find(self, u64 owner, u64 high, u64 low, u32 tag) noexcept nogil
+    cpdef u32 count(self, u32 kind, u32 who, u32 port, u64 high, u64 low) noexcept nogil
+    cpdef void add(self, u32 kind, u32 who, u32 port, u64 high, u64 low) noexcept nogil
+    cpdef void remove(self, u32 kind, u32 who, u32 port, u64 high, u64 low) noexcept nogil

@@ -1,0 +1,21 @@
+# C side of tcp.py: the same numbers.
+cdef enum:
+    OPEN = 0
+    INIT = 1
+    ESTABLISHED = 2
+    CLIENT_FIN = 3
+    SERVER_FIN = 4
+    BOTH_FIN = 5
+    RESET = 6
+    STATES = 7
+    CLIENT = 0
+    SERVER = 1
+    SYN = 0
+    FIN = 1
+    RST = 2
+    OTHER = 3
+    EVENTS = 4
+    INVALID = 4
+    FLAG_COMBINATIONS = 64
+    FLAG_SYN = 2
+    FLAG_ACK = 16

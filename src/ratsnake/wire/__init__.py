@@ -1,0 +1,1 @@
+"""What packets look like: headers, checked-once parsing, checksums.  Imports no room."""

@@ -1,0 +1,14 @@
+from .faults cimport NO_FAULT, TCP_HEADER_LENGTH, TCP_TRUNCATED
+from .octets cimport be16
+from .packet cimport Packet, TCP
+from .types cimport Bytes, u8, u16, u32
+
+cdef enum:
+    SOURCE_PORT = 0
+    DESTINATION_PORT = 2
+    DATA_OFFSET = 12
+    FLAGS = 13
+    CHECKSUM = 16
+    HEADER = 20
+
+cdef u32 parse_tcp(Bytes b, Packet p) noexcept nogil

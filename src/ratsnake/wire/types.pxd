@@ -1,0 +1,24 @@
+# C side of types.py.  Header only: inlined into its users, never compiled by itself.
+from libc.stdint cimport (
+    int32_t as i32,
+    int64_t as i64,
+    uint8_t as u8,
+    uint16_t as u16,
+    uint32_t as u32,
+    uint64_t as u64,
+)
+
+cdef extern from *:
+    """
+    #define RATSNAKE_M64 0xFFFFFFFFFFFFFFFFULL
+    #define RATSNAKE_MAPPED_IPV4 0x0000FFFF00000000ULL
+    """
+    u64 M64 "RATSNAKE_M64"
+    u64 MAPPED_IPV4 "RATSNAKE_MAPPED_IPV4"
+
+cdef enum:
+    M8 = 0xFF
+    M16 = 0xFFFF
+    M32 = 0xFFFFFFFF
+
+ctypedef u8* Bytes

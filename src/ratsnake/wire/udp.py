@@ -1,0 +1,32 @@
+"""The UDP header (RFC 768).
+
+A length shorter than the IP payload is allowed: what follows is the surplus area that carries
+UDP options (RFC 9868), which the checksum does not cover.
+"""
+
+import cython
+
+if not cython.compiled:
+    from .faults import NO_FAULT, UDP_LENGTH, UDP_TRUNCATED
+    from .octets import be16
+    from .packet import UDP, Packet
+    from .types import Bytes, u32
+
+    SOURCE_PORT = 0
+    DESTINATION_PORT = 2
+    LENGTH = 4
+    CHECKSUM = 6
+    HEADER = 8
+
+
+def parse_udp(b: Bytes, p: Packet) -> u32:
+    t: u32 = p.transport
+    if p.end - t < HEADER:
+        return UDP_TRUNCATED
+    length: u32 = be16(b, t + LENGTH)
+    if length < HEADER or length > p.end - t:
+        return UDP_LENGTH
+    p.protocol = UDP
+    p.source_port = be16(b, t + SOURCE_PORT)
+    p.destination_port = be16(b, t + DESTINATION_PORT)
+    return NO_FAULT

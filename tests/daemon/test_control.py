@@ -1,0 +1,299 @@
+"""The control socket from both ends: answers, refusals, slow and rude clients, the path."""
+
+import json
+import os
+import selectors
+import socket
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ratsnake.daemon.client import ask
+from ratsnake.daemon.control import ControlServer, Page
+from ratsnake.daemon.control_path import Claim
+from ratsnake.daemon.errors import RunError, UsageError
+from ratsnake.daemon.protocol import CLIENTS, REQUEST_LIMIT, REQUEST_SECONDS, STALL_SECONDS
+
+ROWS = [{"n": n, "text": "x" * 200} for n in range(5000)]
+
+
+def pages(rows: Page) -> Iterator[Page]:
+    for start in range(0, len(rows), 256):
+        yield rows[start : start + 256]
+
+
+def broken() -> Iterator[Page]:
+    yield [{"n": 1}]
+    raise KeyError("defect")
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Served:
+    """A control server in a thread of its own; `turns` lets a test wait for it."""
+
+    def __init__(self, path: Path, allowed: frozenset[int]) -> None:
+        self.path = str(path)
+        self.clock = Clock()
+        self.claim = Claim(self.path)
+        self.selector = selectors.DefaultSelector()
+        self.reader, self.writer = socket.socketpair()
+        self.selector.register(self.reader, selectors.EVENT_READ, None)
+        self.handled = threading.Semaphore(0)
+        self.server = ControlServer(
+            self.claim,
+            {
+                "status": lambda: iter([[{"version": "1"}]]),
+                "sessions": lambda: pages(ROWS),
+                "broken": broken,
+            },
+            self.selector,
+            allowed,
+            self.clock,
+        )
+        self.thread = threading.Thread(target=self.loop)
+        self.thread.start()
+
+    def loop(self) -> None:
+        while True:
+            for key, _ in self.selector.select():
+                if key.data:
+                    key.data()
+                elif self.reader.recv(1) == b"t":
+                    self.server.drop_late()
+                    self.handled.release()
+                else:
+                    return
+
+    def tick(self, now: float) -> None:
+        """Let time be `now` and the housekeeping run."""
+        self.clock.now = now
+        self.writer.send(b"t")
+        assert self.handled.acquire(timeout=10)
+
+    def close(self) -> None:
+        self.writer.send(b"q")
+        self.thread.join()
+        self.server.close()
+        with self.claim:
+            pass
+        self.selector.close()
+        self.reader.close()
+        self.writer.close()
+
+
+@contextmanager
+def serving(path: Path, allowed: frozenset[int] | None = None) -> Iterator[Served]:
+    served = Served(path, frozenset((0, os.geteuid())) if allowed is None else allowed)
+    try:
+        yield served
+    finally:
+        served.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path / "control.sock") as served:
+        yield served
+
+
+def connect(served: Served) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(10)
+    connection.connect(served.path)
+    return connection
+
+
+def everything(connection: socket.socket) -> list[dict[str, Any]]:
+    with connection, connection.makefile("rb") as file:
+        return [json.loads(line) for line in file]
+
+
+def test_status_and_rows(served: Served) -> None:
+    assert list(ask(served.path, "status")) == [{"version": "1"}]
+    assert list(ask(served.path, "sessions")) == ROWS
+
+
+def test_unknown_command_is_told(served: Served) -> None:
+    with pytest.raises(RunError, match="must be one of status, sessions, broken"):
+        list(ask(served.path, "reload"))
+
+
+@pytest.mark.parametrize(
+    ("request_line", "message"),
+    [
+        (b"status\n", "not JSON"),
+        (b"[" * 4000 + b"\n", "not JSON"),
+        (b'"status"\n', "must be one of"),
+        (b'{"command": ["status"]}\n', "must be one of"),
+        (b"{}\n", "must be one of"),
+        (b"\xff\xfe\n", "not JSON"),
+        (b"x" * (REQUEST_LIMIT + 100), "one line of at most 4096 bytes"),
+    ],
+)
+def test_bad_requests_get_one_error_line(served: Served, request_line: bytes, message: str) -> None:
+    connection = connect(served)
+    connection.sendall(request_line)
+    # Closing with a request half read resets the connection: the line is there all the same.
+    with connection, connection.makefile("rb") as file:
+        assert message in json.loads(file.readline())["error"]
+
+
+def test_a_request_without_its_newline_is_told(served: Served) -> None:
+    connection = connect(served)
+    connection.sendall(b'{"command": "status"}')
+    connection.shutdown(socket.SHUT_WR)
+    (answer,) = everything(connection)
+    assert "one line" in answer["error"]
+
+
+def test_a_request_may_come_in_pieces(served: Served) -> None:
+    connection = connect(served)
+    for byte in b'{"command": "status"}\n':
+        connection.send(bytes([byte]))
+    assert everything(connection) == [{"version": "1"}, {"done": True}]
+
+
+def test_other_users_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    refused = pytest.raises(RunError, match="only root and the owner")
+    with serving(path, allowed=frozenset((12345,))) as served, refused:
+        list(ask(served.path, "status"))
+
+
+def test_one_client_too_many_is_told(served: Served) -> None:
+    waiting = [connect(served) for _ in range(CLIENTS)]
+    with pytest.raises(RunError, match=f"{CLIENTS} clients are being served"):
+        list(ask(served.path, "status"))
+    for connection in waiting:
+        connection.close()
+    served.tick(0.0)  # the closes are handled before the tick, or else in the same turn
+    assert list(ask(served.path, "status"))
+
+
+def test_a_silent_client_is_dropped(served: Served) -> None:
+    connection = connect(served)
+    connection.send(b"{")
+    for now in (0.0, 0.0, REQUEST_SECONDS):  # after two turns it has been accepted
+        served.tick(now)
+    served.tick(REQUEST_SECONDS + 0.1)
+    assert everything(connection) == []
+
+
+def test_a_client_that_stops_reading_holds_nobody_and_is_dropped(served: Served) -> None:
+    stuck = connect(served)
+    stuck.sendall(b'{"command": "sessions"}\n')
+    assert len(list(ask(served.path, "sessions"))) == len(ROWS)
+    served.tick(STALL_SECONDS + 0.1)
+    with stuck, stuck.makefile("rb") as file:
+        got = list(file)
+    assert 0 < len(got) < len(ROWS)
+    assert list(ask(served.path, "status"))
+
+
+def test_a_client_that_leaves_half_way_harms_nobody(served: Served) -> None:
+    answer = ask(served.path, "sessions")
+    assert next(answer) == ROWS[0]
+    answer.close()  # type: ignore[attr-defined]
+    assert list(ask(served.path, "status"))
+
+
+def test_a_defect_in_an_answer_does_not_end_the_server(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = ask(served.path, "broken")
+    assert next(answer) == {"n": 1}
+    with pytest.raises(RunError, match="failed to answer"):
+        next(answer)
+    assert "KeyError('defect')" in caplog.text
+    assert list(ask(served.path, "status"))
+
+
+def test_a_cut_answer_is_an_error(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def half() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b'{"n": 1}\n')
+
+        thread = threading.Thread(target=half)
+        thread.start()
+        answer = ask(path, "status")
+        assert next(answer) == {"n": 1}
+        with pytest.raises(RunError, match="cut off"):
+            next(answer)
+        thread.join()
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no ratsnake is running at"):
+        list(ask(str(tmp_path / "none"), "status"))
+
+
+def test_the_socket_is_the_owners_alone_and_goes(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    before = os.umask(0)
+    try:
+        with Claim(str(path)):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            assert stat.S_ISSOCK(path.stat().st_mode)
+    finally:
+        os.umask(before)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_live_socket_is_not_taken(tmp_path: Path) -> None:
+    path = str(tmp_path / "control.sock")
+    with Claim(path):
+        with pytest.raises(RunError, match="already running"):
+            Claim(path)
+        assert os.path.exists(path)
+
+
+def test_a_dead_servers_socket_is_replaced(tmp_path: Path) -> None:
+    path = str(tmp_path / "control.sock")
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(path)
+        dead.listen()
+    with Claim(path), socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+
+
+def test_a_file_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    path.write_text("precious")
+    with pytest.raises(RunError, match="not a socket"):
+        Claim(str(path))
+    assert path.read_text() == "precious"
+
+
+def test_somebody_elses_socket_is_left_alone_at_the_end(tmp_path: Path) -> None:
+    path = str(tmp_path / "control.sock")
+    with Claim(path):
+        os.unlink(path)
+        successor = Claim(path)
+    with successor:
+        assert os.path.exists(path)
+    assert not os.path.exists(path)
+
+
+def test_impossible_paths(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="1 to 107 bytes"):
+        Claim(str(tmp_path / ("x" * 107)))
+    with pytest.raises(RunError, match="No such file or directory"):
+        Claim(str(tmp_path / "none" / "control.sock"))

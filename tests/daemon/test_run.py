@@ -1,0 +1,255 @@
+"""`ratsnake run` as a process, with a real TUN in a network namespace of its own."""
+
+import ctypes
+import json
+import os
+import selectors
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from ratsnake.daemon.client import ask
+
+T = TypeVar("T")
+
+CLONE_NEWNET = 0x40000000
+DEADLINE = 20.0
+libc = ctypes.CDLL(None, use_errno=True)
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not os.path.exists("/dev/net/tun"),
+    reason="needs root and /dev/net/tun",
+)
+
+BASE = ["--external", "203.0.113.1", "--internal", "192.0.2.128/25"]
+
+
+class Running:
+    """A `ratsnake run` that has said it is ready."""
+
+    def __init__(self, process: subprocess.Popen[str], ready: str, control: str) -> None:
+        self.process = process
+        self.ready = ready
+        self.control = control
+        self.namespace = os.open(f"/proc/{process.pid}/ns/net", os.O_RDONLY)
+
+    def inside(self, function: Callable[[], T]) -> T:
+        """Call a function in the NAT's network namespace."""
+
+        def enter() -> T:
+            assert libc.setns(self.namespace, CLONE_NEWNET) == 0
+            return function()
+
+        with ThreadPoolExecutor(1) as thread:  # it ends, and its namespace is forgotten
+            return thread.submit(enter).result()
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
+        """Exit status, the rest of stdout, stderr."""
+        self.process.send_signal(number)
+        return self.end()
+
+    def end(self) -> tuple[int, str, str]:
+        out, err = self.process.communicate(timeout=DEADLINE)
+        return self.process.returncode, out, err
+
+    def send(self, source: str, destination: str, payload: bytes = b"x") -> None:
+        """Send a UDP packet to the device as a router would forward it."""
+        self.inside(lambda: send_raw(self.status()["device"], source, destination, payload))
+
+    def status(self) -> dict[str, Any]:
+        return next(iter(ask(self.control, "status")))
+
+
+def send_raw(device: str, source: str, destination: str, payload: bytes) -> None:
+    udp = struct.pack("!4H", 5000, 53, 8 + len(payload), 0) + payload
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0, 64, 17, 0)
+    addresses = socket.inet_aton(source) + socket.inet_aton(destination)
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+        raw.sendto(head + addresses + udp, (destination, 0))
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        assert selector.select(DEADLINE), "not ready in time"
+    return process.stdout.readline()
+
+
+def start(control: str, *argv: str, namespace: int | None = None) -> subprocess.Popen[str]:
+    def enter() -> None:
+        failed = libc.unshare(CLONE_NEWNET) if namespace is None else libc.setns(namespace, 0)
+        if failed:
+            os._exit(99)
+
+    return subprocess.Popen(
+        [sys.executable, "-m", "ratsnake", "run", *BASE, "--control", control, *argv],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=enter,
+    )
+
+
+@contextmanager
+def running(folder: Path, *argv: str) -> Iterator[Running]:
+    control = str(folder / "control.sock")
+    process = start(control, *argv)
+    with ExitStack() as cleanup:
+        cleanup.callback(process.wait)
+        cleanup.callback(process.kill)
+        line = first_line(process)
+        if not line.startswith("ready"):
+            pytest.fail(f"not ready: {line!r} {process.communicate(timeout=DEADLINE)}")
+        nat = Running(process, line, control)
+        cleanup.callback(os.close, nat.namespace)
+        yield nat
+
+
+def interfaces() -> list[str]:
+    return [name for _, name in socket.if_nameindex()]
+
+
+def setting(name: str) -> str:
+    return Path("/proc/sys/net/ipv4", name).read_text().strip()
+
+
+def delete(interface: str) -> None:
+    """RTM_DELLINK of rtnetlink(7)."""
+    index = socket.if_nametoindex(interface)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
+        body = struct.pack("=BBHiII", 0, 0, 0, index, 0, 0)
+        netlink.send(struct.pack("=IHHII", 16 + len(body), 17, 1 | 4, 1, 0) + body)
+        answer = netlink.recv(4096)
+    assert struct.unpack_from("=i", answer, 16) == (0,)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_ready_line_and_nothing_left_behind(number: int, tmp_path: Path) -> None:
+    with running(tmp_path, "--device", "rat5", "--nat", "full-cone") as nat:
+        assert nat.ready.startswith("ready: rat5 external=203.0.113.1 ports=1024-65535 ")
+        assert "tcp=full-cone udp=full-cone icmp=full-cone" in nat.ready
+        assert nat.inside(interfaces) == ["lo", "rat5"]
+        status, out, err = nat.stop(number)
+        assert (status, out) == (0, "")
+        assert "Traceback" not in err
+        assert nat.inside(interfaces) == ["lo"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_status_says_what_was_asked_for(tmp_path: Path) -> None:
+    with running(tmp_path, "--tcp", "symmetric", "--ports", "5000-5009,7000") as nat:
+        status = nat.status()
+        assert status["pid"] == nat.process.pid
+        assert status["device"] == "ratsnake"
+        assert status["ports"] == "5000-5009,7000"
+        assert status["types"]["tcp"] == "symmetric"
+        assert status["types"]["udp"] == "port-restricted-cone"
+        assert status["usage"]["ports"]["udp"]["total"] == 11
+        assert status["memory"] <= 40_000
+        nat.stop()
+
+
+def test_a_packet_makes_a_mapping_and_a_session(tmp_path: Path) -> None:
+    with running(tmp_path, "--ports", "7000") as nat:
+        nat.send("192.0.2.130", "198.51.100.1")
+        wait_for(lambda: nat.status()["counters"]["outbound"]["packets"] == 1)
+        (mapping,) = ask(nat.control, "mappings")
+        (session,) = ask(nat.control, "sessions")
+        assert (mapping["internal"], mapping["internal_port"]) == ("192.0.2.130", 5000)
+        assert (mapping["external"], mapping["external_port"]) == ("203.0.113.1", 7000)
+        assert (session["remote"], session["remote_port"]) == ("198.51.100.1", 53)
+        assert session["packets_out"] == 1
+        for command in ("status", "mappings", "sessions"):
+            done = subprocess.run(
+                [sys.executable, "-m", "ratsnake", command, "--json", "--control", nat.control],
+                capture_output=True,
+                check=True,
+            )
+            assert json.loads(done.stdout)
+        nat.stop()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Ask until it is so; every question takes the control socket's time, not the processor's."""
+    stop = threading.Event()
+    timer = threading.Timer(DEADLINE, stop.set)
+    timer.start()
+    try:
+        while not condition():
+            assert not stop.is_set(), "did not come about in time"
+    finally:
+        timer.cancel()
+
+
+def test_a_status_request_is_answered_in_the_log(tmp_path: Path) -> None:
+    with running(tmp_path) as nat:
+        nat.send("192.0.2.130", "192.0.2.2")
+        assert nat.process.stderr is not None
+        line = ""
+        while " INFO status: up " not in line:
+            line = nat.process.stderr.readline()
+            assert line
+        nat.stop()
+
+
+def test_a_second_one_on_the_same_socket_is_refused(tmp_path: Path) -> None:
+    with running(tmp_path) as nat:
+        second = start(nat.control, "--device", "other")
+        out, err = second.communicate(timeout=DEADLINE)
+        assert (second.returncode, out) == (1, "")
+        assert err.startswith("ratsnake: error: a ratsnake is already running at ")
+        assert nat.status()["pid"] == nat.process.pid
+        nat.stop()
+
+
+def test_a_device_in_use_is_refused_and_the_socket_removed(tmp_path: Path) -> None:
+    with running(tmp_path) as nat:
+        second = start(str(tmp_path / "second.sock"), namespace=nat.namespace)
+        out, err = second.communicate(timeout=DEADLINE)
+        assert (second.returncode, out) == (1, "")
+        assert "ratsnake: error: device ratsnake" in err
+        assert not (tmp_path / "second.sock").exists()
+        nat.stop()
+
+
+def test_a_device_that_disappears_is_an_error_with_everything_undone(tmp_path: Path) -> None:
+    with running(tmp_path, "--lan", "lo") as nat:
+        assert nat.inside(lambda: setting("ip_forward")) == "1"
+        nat.inside(lambda: delete("ratsnake"))
+        status, out, err = nat.end()
+        assert (status, out) == (1, "")
+        last = err.splitlines()[-1]
+        assert last.startswith("ratsnake: error: device ratsnake: ")
+        assert "Traceback" not in err
+        assert nat.inside(lambda: setting("ip_forward")) == "0"
+    assert not list(tmp_path.iterdir())
+
+
+def test_lan_is_routed_and_given_back(tmp_path: Path) -> None:
+    with running(tmp_path, "--lan", "lo") as nat:
+        assert nat.inside(lambda: setting("conf/ratsnake/rp_filter")) == "2"
+        assert nat.inside(lambda: setting("ip_forward")) == "1"
+        status, _, err = nat.stop()
+        assert status == 0
+        assert "WARNING interface lo is down" in err
+        assert nat.inside(lambda: setting("ip_forward")) == "0"
+
+
+def test_an_unknown_lan_is_told_with_everything_undone(tmp_path: Path) -> None:
+    process = start(str(tmp_path / "control.sock"), "--lan", "lan7")
+    out, err = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, out) == (1, "")
+    assert "ratsnake: error: --lan lan7: no such interface" in err
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,163 @@
+"""The service's parts by themselves: signals and the worker's end, status, rows, log."""
+
+import logging
+import os
+import selectors
+import signal
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import pytest
+
+from ratsnake.daemon import log
+from ratsnake.daemon.errors import UsageError
+from ratsnake.daemon.protocol import PAGE, default_path
+from ratsnake.daemon.status import Facts, resident_memory, row_pages, status, summary
+from ratsnake.daemon.wakeup import STOP_SIGNALS, WORKER_ENDED, Wakeup
+from ratsnake.daemon.worker_thread import WorkerThread
+
+FACTS = Facts("0.1", "ratsnake", True, ("csum",), "203.0.113.1", "1024-65535", {"tcp": "full-cone"})
+
+
+class FakeNat:
+    def counters(self) -> dict[str, Any]:
+        traffic = {"packets": 3, "bytes": 300}
+        return {"outbound": traffic, "inbound": traffic, "dropped": {"filtered": 2, "no-port": 1}}
+
+    def usage(self) -> dict[str, Any]:
+        ports = {"tcp": {"used": 1, "total": 240}}
+        return {"mappings": 1, "sessions": 2, "limits": {"mappings": 10}, "ports": ports}
+
+
+class FakeWorker:
+    """Runs until stopped, unless it has something else to end with."""
+
+    def __init__(self, error: int = 0, failure: Exception | None = None) -> None:
+        self.ends_by_itself = bool(error or failure)
+        self.error, self.failure = error, failure
+        self.stopped = threading.Event()
+
+    def run(self) -> int:
+        if not self.ends_by_itself:
+            assert self.stopped.wait(10)
+        if self.failure:
+            raise self.failure
+        return self.error
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+
+def unlocked() -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def readable(wakeup: Wakeup) -> bool:
+    with selectors.DefaultSelector() as selector:
+        selector.register(wakeup, selectors.EVENT_READ)
+        return bool(selector.select(10))
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+def test_signals_are_noted_and_handlers_put_back(number: int) -> None:
+    before = signal.getsignal(number)
+    with Wakeup() as wakeup:
+        assert wakeup.noted() == []
+        os.kill(os.getpid(), number)
+        assert readable(wakeup)
+        assert wakeup.noted() == [number]
+        assert wakeup.noted() == []
+    assert signal.getsignal(number) == before
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Wakeup() as wakeup:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert wakeup.noted() == []
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("worker", [FakeWorker(77), FakeWorker(failure=ValueError("defect"))])
+def test_the_workers_end_wakes_and_is_kept(worker: FakeWorker) -> None:
+    with Wakeup() as wakeup:
+        with WorkerThread(worker, wakeup.worker_ended) as thread:
+            assert readable(wakeup)
+            assert wakeup.noted() == [WORKER_ENDED]
+        assert (thread.error, thread.failure) == (worker.error, worker.failure)
+
+
+def test_leaving_stops_the_worker() -> None:
+    ended = threading.Event()
+    with WorkerThread(FakeWorker(), ended.set) as thread:
+        assert not ended.is_set()
+    assert ended.is_set()
+    assert (thread.error, thread.failure) == (0, None)
+
+
+def test_status_object() -> None:
+    got = status(FACTS, FakeNat(), unlocked, 12.9)
+    assert got["uptime"] == 12
+    assert got["pid"] == os.getpid()
+    assert got["offload"] == ["csum"]
+    assert got["usage"]["sessions"] == 2
+    assert got["memory"] > 1000
+    line = summary(got)
+    assert "\n" not in line
+    assert "1 mappings, 2 sessions; ports tcp 1/240; out 3 packets" in line
+    assert "dropped 3" in line
+
+
+def test_resident_memory_is_what_the_kernel_says() -> None:
+    with open("/proc/self/status") as file:
+        fields = dict(line.split(":", 1) for line in file)
+    assert resident_memory() == pytest.approx(int(fields["VmRSS"].split()[0]), rel=0.1)
+
+
+class FakeRow(NamedTuple):
+    n: int
+
+
+def test_rows_come_page_by_page_each_under_the_lock() -> None:
+    held = 0
+    reads: list[tuple[int, int, int, int]] = []
+
+    class Lock:
+        def __enter__(self) -> None:
+            nonlocal held
+            held += 1
+
+        def __exit__(self, *_: object) -> None:
+            nonlocal held
+            held -= 1
+
+    def read(start: int, count: int, now: int) -> tuple[list[FakeRow], int]:
+        reads.append((start, count, now, held))
+        return [FakeRow(start)], {0: 300, 300: 601, 601: 0}[start]
+
+    got = []
+    for page in row_pages(read, Lock, lambda: 5):
+        assert held == 0
+        got.append(page)
+    assert got == [[{"n": 0}], [{"n": 300}], [{"n": 601}]]
+    assert reads == [(0, PAGE, 5, 1), (300, PAGE, 5, 1), (601, PAGE, 5, 1)]
+
+
+def test_a_log_record_is_one_line() -> None:
+    record = logging.LogRecord("x", logging.WARNING, "", 0, "first\n%s", ("second",), None)
+    text = log.OneLine(log.FORMAT).format(record)
+    assert text.endswith("WARNING first | second")
+
+
+def test_default_socket_of_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    assert default_path("tun5") == "/run/user/1000/ratsnake/tun5.sock"
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    with pytest.raises(UsageError, match="--control"):
+        default_path("tun5")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert default_path("tun5") == "/run/ratsnake/tun5.sock"

@@ -1,0 +1,230 @@
+"""host/routing.py, in a throw-away network namespace: what is installed, refused and undone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ratsnake.host.changes import PROTOCOL, Route, Rule, Sysctl
+from ratsnake.host.routing import Request, RoutingError, install
+from ratsnake.lab.namespace import Namespace
+
+EXTERNAL = IPv4Address("203.0.113.1")
+INTERNAL = (IPv4Network("192.0.2.128/25"),)
+REQUEST = Request("nat0", "lan0", EXTERNAL, INTERNAL)
+
+
+@pytest.fixture
+def machine() -> Iterator[Namespace]:
+    """A router: lan0 and wan0 with addresses, and nat0 where the TUN would be."""
+    try:
+        namespace = Namespace("machine")
+    except OSError as error:
+        pytest.skip(f"no network namespaces here: {error}")
+    with namespace, namespace.entered():
+        with namespace.netlink() as netlink:
+            for name, address in (
+                ("lan0", "192.0.2.129"),
+                ("wan0", "198.51.100.254"),
+                ("nat0", ""),
+            ):
+                netlink.link("add", ifname=name, kind="veth", peer=f"{name}-peer")
+                for end in (name, f"{name}-peer"):
+                    netlink.link("set", index=_index(netlink, end), state="up")
+                if address:
+                    netlink.addr("add", index=_index(netlink, name), address=address, prefixlen=25)
+        yield namespace
+
+
+def _index(netlink: Any, name: str) -> int:
+    (index,) = netlink.link_lookup(ifname=name)
+    return int(index)
+
+
+def _ours(namespace: Namespace) -> tuple[list[Any], list[Any]]:
+    with namespace.netlink() as netlink:
+        rules = [r for r in netlink.get_rules() if r.get_attr("FRA_PROTOCOL") == PROTOCOL]
+        routes = [r for r in netlink.get_routes(family=2) if r["proto"] == PROTOCOL]
+    return rules, routes
+
+
+def _state(namespace: Namespace) -> tuple[object, ...]:
+    """Everything a plan touches, to compare before and after."""
+    paths = ("ip_forward", "conf/all/accept_redirects", "conf/nat0/rp_filter")
+    sysctls = [Path("/proc/sys/net/ipv4", path).read_text() for path in paths]
+    with namespace.netlink() as netlink:
+        rules = [str(rule["attrs"]) for rule in netlink.get_rules()]
+        routes = [str(route["attrs"]) for route in netlink.get_routes(family=2)]
+    return sysctls, rules, routes
+
+
+def _way(namespace: Namespace, destination: str, **how: Any) -> str:
+    """The interface the kernel would send to."""
+    with namespace.netlink() as netlink:
+        (route,) = netlink.route("get", dst=destination, **how)
+        (link,) = netlink.get_links(route.get_attr("RTA_OIF"))
+        return str(link.get_attr("IFLA_IFNAME"))
+
+
+def test_packets_of_the_lan_go_through_the_device_and_back(machine: Namespace) -> None:
+    installed = install(REQUEST)
+    with machine.netlink() as netlink:
+        lan = _index(netlink, "lan0")
+    from_lan = {"src": "192.0.2.130", "iif": lan}
+    assert _way(machine, "198.51.100.129", **from_lan) == "nat0"
+    assert _way(machine, str(EXTERNAL), **from_lan) == "nat0"  # hairpin
+    assert _way(machine, "192.0.2.131", **from_lan) == "lan0"  # thrown: not the NAT's
+    assert _way(machine, str(EXTERNAL)) == "nat0"
+    assert _way(machine, "198.51.100.129") == "wan0"  # the host's own packets
+    assert installed.warnings == ()
+
+
+def test_errors_of_the_host_itself_come_from_an_outside_address(machine: Namespace) -> None:
+    install(REQUEST)
+    _, routes = _ours(machine)
+    (external,) = [r for r in routes if r["dst_len"] == 32]
+    assert external.get_attr("RTA_PREFSRC") == "198.51.100.254"
+
+
+def test_sysctls(machine: Namespace) -> None:
+    machine.sysctl("net.ipv4.conf.nat0.rp_filter", 1)
+    machine.sysctl("net.ipv4.conf.all.accept_redirects", 0)
+    machine.sysctl("net.ipv4.ip_forward", 0)
+    machine.sysctl("net.ipv4.conf.all.accept_redirects", 0)
+    installed = install(REQUEST)
+    assert Path("/proc/sys/net/ipv4/ip_forward").read_text().strip() == "1"
+    assert Path("/proc/sys/net/ipv4/conf/nat0/rp_filter").read_text().strip() == "2"
+    assert installed.undo() == ()
+    assert Path("/proc/sys/net/ipv4/conf/nat0/rp_filter").read_text().strip() == "1"
+    assert Path("/proc/sys/net/ipv4/ip_forward").read_text().strip() == "0"
+    assert Path("/proc/sys/net/ipv4/conf/all/accept_redirects").read_text().strip() == "0"
+
+
+@pytest.mark.parametrize("forwarding", [0, 1])
+def test_undo_leaves_the_host_as_it_was(machine: Namespace, forwarding: int) -> None:
+    machine.sysctl("net.ipv4.ip_forward", forwarding)
+    before = _state(machine)
+    installed = install(REQUEST)
+    assert _state(machine) != before
+    assert installed.undo() == ()
+    assert _state(machine) == before
+    assert installed.undo() == ()  # a second time finds nothing to do
+
+
+def test_a_setting_somebody_changed_meanwhile_is_left_alone(machine: Namespace) -> None:
+    machine.sysctl("net.ipv4.conf.nat0.rp_filter", 0)
+    installed = install(REQUEST)
+    machine.sysctl("net.ipv4.conf.nat0.rp_filter", 1)
+    installed.undo()
+    assert Path("/proc/sys/net/ipv4/conf/nat0/rp_filter").read_text().strip() == "1"
+
+
+def test_undo_after_the_device_has_gone(machine: Namespace) -> None:
+    installed = install(REQUEST)
+    with machine.netlink() as netlink:
+        netlink.link("del", index=_index(netlink, "nat0"))
+    assert installed.undo() == ()
+    assert _ours(machine) == ([], [])
+
+
+def test_undo_after_the_lan_has_gone(machine: Namespace) -> None:
+    installed = install(REQUEST)
+    with machine.netlink() as netlink:
+        netlink.link("del", index=_index(netlink, "lan0"))
+    assert installed.undo() == ()
+    assert _ours(machine) == ([], [])
+
+
+def test_a_step_that_fails_undoes_those_before_it(machine: Namespace) -> None:
+    with machine.netlink() as netlink:
+        wan = _index(netlink, "wan0")
+        netlink.route("add", dst=f"{EXTERNAL}/32", oif=wan)
+    before = _state(machine)
+    with pytest.raises(RoutingError, match=r"cannot set route 203\.0\.113\.1/32 dev nat0.*exists"):
+        install(REQUEST)
+    assert _state(machine) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lan": "lan7"}, r"--lan lan7: no such interface \(there are lan0, "),
+        ({"lan": "nat0"}, "--lan nat0: is the NAT's own device"),
+        ({"device": "nat7"}, "--device nat7: no such interface"),
+        (
+            {"external": IPv4Address("192.0.2.200")},
+            r"192\.0\.2\.200: is inside the internal prefix",
+        ),
+        ({"external": IPv4Address("198.51.100.254")}, r"198\.51\.100\.254: is assigned to wan0"),
+    ],
+)
+def test_what_cannot_work_is_refused(
+    machine: Namespace, change: dict[str, Any], message: str
+) -> None:
+    before = _state(machine)
+    with pytest.raises(RoutingError, match=message):
+        install(Request(**{**REQUEST.__dict__, **change}))
+    assert _state(machine) == before
+
+
+def test_a_lan_that_is_down_is_a_warning(machine: Namespace) -> None:
+    with machine.netlink() as netlink:
+        netlink.link("set", index=_index(netlink, "lan0"), state="down")
+    assert install(REQUEST).warnings == ("interface lan0 is down: bring it up first",)
+
+
+def test_numbers_in_use_are_left_to_their_users(machine: Namespace) -> None:
+    with machine.netlink() as netlink:
+        netlink.rule("add", table=1000, priority=20000, iifname="wan0")
+        netlink.route("add", dst="203.0.113.128/25", oif=_index(netlink, "wan0"), table=1001)
+    install(REQUEST)
+    (rule,), _ = _ours(machine)
+    assert (rule.get_attr("FRA_TABLE"), rule.get_attr("FRA_PRIORITY")) == (1002, 20001)
+
+
+def test_two_lans_get_a_table_each(machine: Namespace) -> None:
+    install(REQUEST)
+    install(Request("wan0", "nat0", IPv4Address("203.0.113.2"), INTERNAL))
+    rules, _ = _ours(machine)
+    assert len({rule.get_attr("FRA_TABLE") for rule in rules}) == 2
+
+
+def test_what_a_killed_run_left_behind_is_removed(machine: Namespace) -> None:
+    install(REQUEST)
+    with machine.netlink() as netlink:
+        netlink.link("del", index=_index(netlink, "nat0"))
+        netlink.link("add", ifname="nat0", kind="veth", peer="nat0-peer")
+        for name in ("nat0", "nat0-peer"):
+            netlink.link("set", index=_index(netlink, name), state="up")
+    installed = install(REQUEST)
+    rules, routes = _ours(machine)
+    assert (len(rules), len(routes)) == (1, len(INTERNAL) + 2)
+    installed.undo()
+    assert _ours(machine) == ([], [])
+
+
+def test_a_run_that_lives_is_not_taken_for_a_killed_one(machine: Namespace) -> None:
+    install(REQUEST)
+    install(Request("wan0", "lan0", IPv4Address("203.0.113.2"), INTERNAL))
+    rules, _ = _ours(machine)
+    assert len(rules) == 2
+
+
+def test_changes_name_themselves() -> None:
+    assert str(Rule("lan0", 1000, 20000)) == "rule iif lan0 lookup 1000"
+    assert str(Route("192.0.2.128/25", None, 1000)) == "route 192.0.2.128/25 throw table 1000"
+    assert str(Sysctl("net/ipv4/ip_forward", "1")) == "sysctl net/ipv4/ip_forward=1"
+
+
+def test_the_caller_never_imports_pyroute2() -> None:
+    code = (
+        "import sys, ratsnake.host.routing as r; "
+        "assert not any(m.startswith('pyroute2') for m in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,111 @@
+"""lab/probe.py and lab/contest.py against the NATs the kernel has, whose types are known."""
+
+from __future__ import annotations
+
+import pytest
+
+from ratsnake.lab import (
+    EXPECTED,
+    Expectation,
+    ProbeError,
+    Topology,
+    forward,
+    masquerade,
+    observe,
+    observe_contested,
+)
+from ratsnake.lab.expected import MASQUERADE, MASQUERADE_RANDOM
+from ratsnake.lab.probe import classify
+from ratsnake.nat.behaviour import PRESETS, Filtering, Mapping
+
+PROTOCOLS = ("udp", "tcp", "icmp")
+
+
+def _for(protocol: str, expected: Expectation) -> Expectation:
+    """ICMP Echo has no remote port: what depends on it is seen to depend on the address."""
+    if protocol != "icmp":
+        return expected
+    return Expectation(
+        min(expected.alone, Mapping.ADM),
+        min(expected.contested, Mapping.ADM),
+        min(expected.filtering, Filtering.ADF),
+        expected.ports,
+    )
+
+
+@pytest.mark.usefixtures("nft")
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(
+    ("random", "expectation"),
+    [(None, MASQUERADE), ("random", MASQUERADE_RANDOM), ("fully-random", MASQUERADE_RANDOM)],
+)
+def test_kernel_nat(
+    topology: Topology, protocol: str, random: str | None, expectation: Expectation
+) -> None:
+    expected = _for(protocol, expectation)
+    with masquerade(topology, random=random):
+        seen = observe(topology, protocol)
+        assert (seen.alone, seen.filtering, seen.ports) == (
+            expected.alone,
+            expected.filtering,
+            expected.ports,
+        )
+        if random is None:
+            assert observe_contested(topology, protocol) == expected.contested
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_no_nat_is_open_and_changes_nothing(topology: Topology, protocol: str) -> None:
+    with forward(topology):
+        seen = observe(topology, protocol)
+    assert (seen.alone, seen.filtering, seen.ports) == (Mapping.EIM, Filtering.EIF, "preserved")
+    address = topology.hosts[0].address
+    assert all(external == ((address, port),) * 3 for port, external in seen.seen)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_observing_twice_on_one_nat(topology: Topology, protocol: str) -> None:
+    with forward(topology):
+        assert observe(topology, protocol).filtering == Filtering.EIF
+        assert observe(topology, protocol).filtering == Filtering.EIF
+
+
+def test_a_contest_nobody_can_win_says_what_to_do(topology: Topology) -> None:
+    with forward(topology), pytest.raises(ProbeError, match="fewer ports, for example 40000-40003"):
+        observe_contested(topology)
+
+
+def test_a_contest_needs_a_competitor() -> None:
+    with Topology() as topology, pytest.raises(ValueError, match="2 LAN hosts"):
+        observe_contested(topology)
+
+
+def test_unknown_protocol(topology: Topology) -> None:
+    with pytest.raises(ValueError, match="'sctp' is none of udp, tcp, icmp"):
+        observe(topology, "sctp")
+
+
+def test_too_few_remotes() -> None:
+    with Topology(remotes=2) as topology, pytest.raises(ValueError, match="needs 3, there are 2"):
+        observe(topology)
+
+
+@pytest.mark.parametrize(
+    ("ports", "mapping"),
+    [
+        ((1, 1, 1), Mapping.EIM),
+        ((1, 2, 2), Mapping.ADM),
+        ((1, 2, 3), Mapping.APDM),
+        ((1, 2, 1), Mapping.APDM),
+        ((1, 1, 2), Mapping.APDM),
+    ],
+)
+def test_classify(ports: tuple[int, ...], mapping: Mapping) -> None:
+    assert classify([("203.0.113.1", port) for port in ports]) == mapping
+
+
+def test_every_preset_has_an_expectation() -> None:
+    assert list(EXPECTED) == list(PRESETS)
+    for name, preset in PRESETS.items():
+        assert EXPECTED[name].contested == preset.behaviour.mapping
+        assert EXPECTED[name].filtering == preset.behaviour.filtering

@@ -1,0 +1,111 @@
+"""lab/traffic.py and lab/path.py, over plain forwarding and over kernel NAT."""
+
+from __future__ import annotations
+
+import pytest
+
+from ratsnake.lab import Topology, forward, masquerade, traffic
+from ratsnake.lab.path import Hop, PathError, ping, probe_hop, traceroute
+from ratsnake.lab.topology import EXTERNAL, ROUTER_LAN, ROUTER_WAN
+from ratsnake.lab.traffic import TrafficError
+
+_OCTETS = (5 << 20) + 321
+
+
+def test_download_and_upload_are_checked(topology: Topology) -> None:
+    with forward(topology):
+        progress: list[int] = []
+        transfer = traffic.download(topology, _OCTETS, progress=progress.append)
+        assert transfer.octets == _OCTETS
+        assert transfer.gigabits > 0
+        assert progress and progress == sorted(progress)
+        assert traffic.upload(topology, _OCTETS, host=1).octets == _OCTETS
+
+
+def test_a_transfer_that_ends_early_is_an_error(
+    topology: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = traffic._blocks
+    monkeypatch.setattr(traffic, "_blocks", lambda octets: whole(octets - 1))
+    with forward(topology), pytest.raises(TrafficError, match=f"after {_OCTETS - 1} of {_OCTETS}"):
+        traffic.download(topology, _OCTETS)
+
+
+def test_a_transfer_that_arrives_altered_is_an_error(
+    topology: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traffic, "_send_hashed", _send_other)
+    with forward(topology), pytest.raises(TrafficError, match="differs"):
+        traffic.download(topology, 1000)
+
+
+def _send_other(sender: object, octets: int) -> str:
+    sender.sendall(bytes(octets))  # type: ignore[attr-defined]
+    sender.shutdown(1)  # type: ignore[attr-defined]
+    return "another hash"
+
+
+def test_a_receiver_that_fails_does_not_leave_its_sender_waiting(
+    topology: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise TrafficError("no more")
+
+    monkeypatch.setattr(traffic, "_some", fail)
+    monkeypatch.setattr(traffic, "_STALL", 3600.0)
+    with forward(topology), pytest.raises(TrafficError, match="no more"):
+        traffic.download(topology, 64 << 20)
+
+
+def test_throughput(topology: Topology) -> None:
+    with forward(topology):
+        assert traffic.throughput(topology, 0.05).octets > 0
+
+
+def test_exchange(topology: Topology) -> None:
+    with forward(topology):
+        assert traffic.exchange(topology, rounds=3, size=1400) == 3
+
+
+def test_no_gateway_no_traffic(topology: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traffic, "_STALL", 0.05)
+    with pytest.raises(TrafficError, match=r"connection from 192\.0\.2\.130"):
+        traffic.download(topology, 1)
+    with pytest.raises(PathError, match=r"ping 198\.51\.100\.1: no reply"):
+        ping(topology.hosts[0], topology.remotes[0], timeout=0.01)
+
+
+def test_traceroute_through_forwarding(topology: Topology) -> None:
+    with forward(topology):
+        hops = traceroute(topology.hosts[0], topology.remotes[0])
+    assert hops == (Hop(ROUTER_LAN, False), Hop(topology.remotes[0], True))
+
+
+def test_a_silent_hop(topology: Topology) -> None:
+    with forward(topology), topology.internet.entered():
+        topology.internet.sysctl("net.ipv4.icmp_ratemask", 1 << 3)
+        topology.internet.sysctl("net.ipv4.icmp_ratelimit", 3_600_000)
+        answers = [
+            probe_hop(topology.hosts[0], topology.remotes[0], 2, timeout=0.01) for _ in range(10)
+        ]
+    assert answers[-1] is None
+
+
+@pytest.mark.usefixtures("nft")
+def test_everything_through_kernel_nat(topology: Topology) -> None:
+    with masquerade(topology):
+        host, remote = topology.hosts[0], topology.remotes[0]
+        assert ping(host, remote) > 0
+        assert traceroute(host, remote)[-1] == Hop(remote, True)
+        assert traffic.download(topology, _OCTETS).octets == _OCTETS
+        assert traffic.exchange(topology) == 10
+        with traffic.connection(topology) as (_, far):
+            assert far.getpeername()[0] == EXTERNAL
+
+
+def test_forwarding_is_undone(topology: Topology) -> None:
+    with forward(topology):
+        pass
+    assert topology.router.sysctl("net.ipv4.ip_forward", 0) == "0"
+    assert probe_hop(topology.hosts[0], topology.remotes[0], 1, timeout=0.05) is None
+    assert ROUTER_WAN not in topology.remotes
