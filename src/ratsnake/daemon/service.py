@@ -12,7 +12,7 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -20,7 +20,7 @@ from .. import __version__
 from ..device.linux_tun import LinuxTun
 from ..nat.build import COMPILED
 from ..nat.nat import Nat
-from .control import ControlServer
+from .control import ControlServer, Page
 from .control_path import Claim
 from .errors import RunError
 from .options import RunOptions
@@ -141,7 +141,7 @@ class _Service:
             server = ControlServer(
                 self._claim,
                 {
-                    "status": lambda: iter([[self._status()]]),
+                    "status": self._status_page,
                     "mappings": lambda: row_pages(self._nat.mapping_rows, self._locked, _now),
                     "sessions": lambda: row_pages(self._nat.session_rows, self._locked, _now),
                 },
@@ -172,6 +172,9 @@ class _Service:
 
     def _status(self) -> dict[str, Any]:
         return status(self._facts, self._nat, self._locked, time.monotonic() - self._started)
+
+    def _status_page(self) -> Iterator[Page]:
+        yield [self._status()]
 
     def _log_status_if_asked(self) -> None:
         with self._locked():

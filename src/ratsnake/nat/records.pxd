@@ -2,8 +2,11 @@
 from libc.stdlib cimport calloc, free as release
 from ratsnake.wire.types cimport u8, u16, u32, u64
 
-cdef enum:
-    NONE32 = 0xFFFFFFFF
+cdef extern from *:
+    """
+    #define RATSNAKE_NONE32 0xFFFFFFFFU
+    """
+    u32 NONE32 "RATSNAKE_NONE32"
 
 ctypedef struct SessionFields:
     u64 internal_high, internal_low, remote_high, remote_low

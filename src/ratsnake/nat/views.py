@@ -20,7 +20,7 @@ from .tcp import STATE_NAMES
 PROTOCOL_NAMES = ("tcp", "udp", "icmp")
 
 
-def _address(low: int) -> str:
+def _address(low: u64) -> str:
     return str(IPv4Address(low & M32))
 
 

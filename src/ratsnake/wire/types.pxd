@@ -10,15 +10,16 @@ from libc.stdint cimport (
 
 cdef extern from *:
     """
+    #define RATSNAKE_M32 0xFFFFFFFFU
     #define RATSNAKE_M64 0xFFFFFFFFFFFFFFFFULL
     #define RATSNAKE_MAPPED_IPV4 0x0000FFFF00000000ULL
     """
+    u32 M32 "RATSNAKE_M32"
     u64 M64 "RATSNAKE_M64"
     u64 MAPPED_IPV4 "RATSNAKE_MAPPED_IPV4"
 
 cdef enum:
     M8 = 0xFF
     M16 = 0xFFFF
-    M32 = 0xFFFFFFFF
 
 ctypedef u8* Bytes

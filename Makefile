@@ -1,0 +1,60 @@
+# make demo    build, and show every NAT type at work in network namespaces
+# make test    build, and pass every test
+# make lint    types, lint and format
+# make sanitize  the engine's tests under AddressSanitizer and UndefinedBehaviorSanitizer
+# make clean   remove what the others made
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint sanitize clean build
+
+demo: build
+	@$(BIN)/ratsnake demo
+
+test: build $(VENV)/test-extras
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/lint-extras
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+sanitize: build $(VENV)/test-extras
+	@sh tools/sanitize.sh
+
+# The extensions are rebuilt every time (a second where nothing changed): an editable install
+# would otherwise hide an edited .py behind its old .so.
+build: $(VENV)/installed
+	@echo "building the engine ..."
+	@$(BIN)/python setup.py -q build_ext --inplace > $(VENV)/build.log 2>&1 \
+		|| { cat $(VENV)/build.log; echo "The engine did not build; it needs a C compiler and Python's headers (Debian: apt install gcc python3-dev)."; exit 1; }
+
+$(VENV)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "ratsnake needs Python 3.10 or newer; name one with make PYTHON=..."; exit 1; }
+	@echo "creating $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) \
+		|| { rm -rf $(VENV); echo "Python's venv module is not complete here (Debian: apt install python3-venv)."; exit 1; }
+	@touch $@
+
+$(VENV)/installed: $(VENV)/pip pyproject.toml
+	@echo "installing what the build needs ..."
+	@$(BIN)/python -m pip install -q "setuptools>=77" "cython>=3.1"
+	@RATSNAKE_INTERPRETED=1 $(BIN)/python -m pip install -q --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/test-extras: $(VENV)/installed
+	@echo "installing what the tests need ..."
+	@RATSNAKE_INTERPRETED=1 $(BIN)/python -m pip install -q --no-build-isolation -e ".[test]"
+	@touch $@
+
+$(VENV)/lint-extras: $(VENV)/installed
+	@RATSNAKE_INTERPRETED=1 $(BIN)/python -m pip install -q --no-build-isolation -e ".[lint]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build src/ratsnake.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests \( -name '*.so' -o -name '__pycache__' \) -prune -exec rm -rf {} +

@@ -1,0 +1,30 @@
+"""Fixtures all tests share: the engine in both flavours, and skips that CI does not accept."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from support.flavours import Engine, load
+
+
+@pytest.fixture(params=["interpreted", "compiled"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """The engine; a test that takes this runs on the source and on the extensions."""
+    return load(request.param)
+
+
+@pytest.fixture
+def engines() -> tuple[Engine, Engine]:
+    """Both flavours, for tests that compare them."""
+    return load("interpreted"), load("compiled")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Where everything is installed, a test that could not run has failed."""
+    report = yield
+    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {report.longrepr}"
+    return report

@@ -1,0 +1,1 @@
+"""What tests share: packets, oracles and the two flavours of the engine."""
