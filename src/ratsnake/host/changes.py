@@ -21,7 +21,8 @@ PROTOCOL = 82
 
 MAIN_TABLE = 254
 
-_ALREADY_GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV)
+_ALREADY_GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL)
+_SCOPE_HOST = 254
 _PROC_SYS = Path("/proc/sys")
 
 
@@ -101,6 +102,34 @@ class Route:
             return arguments | {"type": "throw"}
         index = link_index(netlink, self.device)
         return None if index is None else arguments | {"oif": index, "scope": "link"}
+
+
+@dataclass(frozen=True)
+class Address:
+    """`ip address add ADDRESS/32 dev DEVICE scope host`: the kernel never picks it by itself."""
+
+    address: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"address {self.address} dev {self.device}"
+
+    def apply(self, netlink: IPRoute) -> None:
+        arguments = self._arguments(netlink)
+        if arguments is None:
+            raise OSError(errno.ENODEV, f"no interface {self.device}")
+        netlink.addr("add", **arguments)
+
+    def undo(self, netlink: IPRoute, before: str | None) -> None:
+        arguments = self._arguments(netlink)
+        if arguments is not None:
+            _remove(netlink.addr, arguments)
+
+    def _arguments(self, netlink: IPRoute) -> dict[str, Any] | None:
+        index = link_index(netlink, self.device)
+        if index is None:
+            return None
+        return {"index": index, "address": self.address, "prefixlen": 32, "scope": _SCOPE_HOST}
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,23 @@
 `plan` looks at the host and answers with data: the changes in their order, and warnings.
 `install` applies a plan in a child process; `Installed.undo` takes it back.
 
-Two settings of the kernel are part of it:
+The host is also a router hop behind the NAT: it is host and kernel that report a TTL exceeded or a
+packet too big for the WAN, to the external address.  These ICMP errors go through the NAT to the
+LAN host, and therefore come out of DEVICE with an address of this very host for a source:
+
+- `accept_local` of DEVICE = 1, or the kernel takes them for forged.  (They cannot be: what comes
+  out of DEVICE went into this host by another interface before, where the check was made.)
+- EXTERNAL's route says to send them from an address outside the LAN.  From a LAN address, which the
+  kernel might choose, they would look like hairpin traffic.
+- DEVICE has an address.  On an interface without any, a reverse-path check that is loose refuses
+  what a strict one refuses.  It is 192.0.0.8, the dummy address of RFC 7600 for the source of such
+  errors on a host with no other, and serves for that too.
+
+The other settings of the kernel:
 
 - `rp_filter` of DEVICE = 2.  A packet from the internet comes out of DEVICE with its remote
-  source, whose way back is the WAN interface: a strict reverse-path check (1) would drop it.  The
-  kernel uses the larger of this value and `net.ipv4.conf.all.rp_filter`; 2, the largest, is loose
-  either way.
+  source, whose way back may be another interface: a strict check (1) may drop it.  The kernel uses
+  the larger of this value and `net.ipv4.conf.all.rp_filter`; 2, the largest, is loose either way.
 - `ip_forward` = 1.  Every translated packet enters the host again through DEVICE and is forwarded
   from there.  That holds for IFACE `lo` as well (the host's own packets): what the host sends is
   output, but what DEVICE gives back is forwarded.  Writing ip_forward makes the kernel overwrite
@@ -33,6 +44,7 @@ from typing import TYPE_CHECKING, Any
 
 from .changes import (
     PROTOCOL,
+    Address,
     Change,
     KeptSysctl,
     Route,
@@ -56,6 +68,7 @@ _FORWARDING = (
     Sysctl("net/ipv4/ip_forward", "1"),
 )
 
+_DUMMY = "192.0.0.8"  # RFC 7600 section 4.8
 _IFF_UP = 1
 _IPV4 = 2  # AF_INET
 _SCOPE_UNIVERSE = 0
@@ -110,12 +123,16 @@ def plan(netlink: IPRoute, request: Request) -> Plan:
     used_priorities = {rule.get_attr("FRA_PRIORITY") for rule in rules}
     table = _first_free("routing table", _TABLES, used_tables)
     priority = _first_free("rule priority", _PRIORITIES, used_priorities)
+    outside, inside = _own_addresses(netlink, request)
     changes: list[Change] = [
         *([] if _forwards() else _FORWARDING),
         Sysctl(f"net/ipv4/conf/{request.device}/rp_filter", "2"),
+        Sysctl(f"net/ipv4/conf/{request.device}/accept_local", "1"),
+        Address(_DUMMY, request.device),
         *(Route(str(prefix), None, table) for prefix in request.internal),
-        Route("0.0.0.0/0", request.device, table),
-        Route(f"{request.external}/32", request.device, source=_outside(netlink, request)),
+        # The source matters to the host's own packets only, with --lan lo.
+        Route("0.0.0.0/0", request.device, table, source=inside),
+        Route(f"{request.external}/32", request.device, source=outside or _DUMMY),
         # Last: from here on packets come our way, and everything they need is there.
         Rule(request.lan, table, priority),
     ]
@@ -150,17 +167,13 @@ def _check(netlink: IPRoute, request: Request) -> bool:
     return any(bool(link["flags"] & _IFF_UP) for link in netlink.get_links(index))
 
 
-def _outside(netlink: IPRoute, request: Request) -> str | None:
-    """An address of this host outside the LAN, if it has one.
-
-    The host is a router hop behind the NAT too: its own ICMP errors to the external address (TTL
-    exceeded, fragmentation needed) should come from outside.  From a LAN address they would look
-    like hairpin traffic.
-    """
+def _own_addresses(netlink: IPRoute, request: Request) -> tuple[str | None, str | None]:
+    """An address of this host outside the internal prefixes, and one inside; None for none."""
+    found: dict[bool, str] = {}
     for _, address in _addresses(netlink):
-        if not any(address in prefix for prefix in request.internal):
-            return str(address)
-    return None
+        inside = any(address in prefix for prefix in request.internal)
+        found.setdefault(inside, str(address))
+    return found.get(False), found.get(True)
 
 
 def _addresses(netlink: IPRoute) -> Iterator[tuple[str, IPv4Address]]:

@@ -18,7 +18,7 @@ from .gateway import GatewayError, masquerade, nat, nft_program
 from .privilege import PrivilegeError, enter_privileged
 from .probe import observe
 from .report import Row, table
-from .topology import Topology
+from .topology import ROUTER_WAN, Topology
 from .transport import ProbeError
 
 _OCTETS = 64 << 20
@@ -94,8 +94,8 @@ def _exchange(topology: Topology, row: Row) -> None:
 
 def _hop(topology: Topology, row: Row) -> None:
     row.hop = path.probe_hop(topology.hosts[0], topology.remotes[0], _HOP_TTL)
-    if row.hop is None:
-        raise path.PathError(f"nobody answered a datagram of TTL {_HOP_TTL}")
+    if row.hop != path.Hop(ROUTER_WAN, arrived=False):
+        raise path.PathError(f"{row.hop or 'nobody'} answered, not the router at {ROUTER_WAN}")
 
 
 def _contest(topology: Topology, row: Row) -> None:

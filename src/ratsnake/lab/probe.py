@@ -84,6 +84,9 @@ def _selection(seen: Sequence[tuple[int, tuple[External, ...]]]) -> str:
     """How external ports were chosen, as `expected` names it."""
     if all(external[0][1] == internal for internal, external in seen):
         return "preserved"
-    order = [port for _, external in seen for _, port in dict.fromkeys(external)]
-    jumps = sum(after - before != 1 for before, after in pairwise(order))
+    # A counter may be the NAT's or the endpoint's own: look at each endpoint's ports, if several.
+    orders = [[port for _, port in dict.fromkeys(external)] for _, external in seen]
+    steps = [step for order in orders for step in pairwise(order)]
+    steps = steps or list(pairwise(port for order in orders for port in order))
+    jumps = sum(after - before != 1 for before, after in steps)
     return "sequential" if jumps <= 1 else "random"  # one jump: from the last port to the first

@@ -62,18 +62,25 @@ class Host:
 class Topology:
     """The network above, from construction until `close` or the end of the `with`.
 
-    `hosts` (1-125) and `remotes` (1-253) say how many there are, `mtu` is in bytes for every link,
+    `hosts` (1-125) and `remotes` (1-253) say how many there are, `mtu` is in octets for every link,
+    `wan_mtu` for the router's end of the WAN if that differs (the way out is then narrower),
     `offloads=False` makes every link carry real frames only.  Raises OSError.
     """
 
     def __init__(
-        self, hosts: int = 1, remotes: int = 3, mtu: int = 1500, offloads: bool = True
+        self,
+        hosts: int = 1,
+        remotes: int = 3,
+        mtu: int = 1500,
+        wan_mtu: int | None = None,
+        offloads: bool = True,
     ) -> None:
         if not 1 <= hosts <= _MAX_HOSTS:
             raise ValueError(f"hosts: {hosts} is not between 1 and {_MAX_HOSTS}")
         if not 1 <= remotes <= _MAX_REMOTES:
             raise ValueError(f"remotes: {remotes} is not between 1 and {_MAX_REMOTES}")
         self._mtu = mtu
+        self._wan_mtu = wan_mtu or mtu
         self._interfaces: list[tuple[Namespace, str]] = []
         self._stack = ExitStack()
         with self._stack:
@@ -120,6 +127,9 @@ class Topology:
 
     def _build_wan(self) -> None:
         self._pair((self.router, WAN_INTERFACE), (self.internet, _HOST_INTERFACE))
+        with self.router.netlink() as netlink:
+            (index,) = netlink.link_lookup(ifname=WAN_INTERFACE)
+            netlink.link("set", index=index, mtu=self._wan_mtu)
         _configure(self.router, WAN_INTERFACE, (f"{ROUTER_WAN}/24",))
         _configure(
             self.internet, _HOST_INTERFACE, tuple(f"{address}/24" for address in self.remotes)
