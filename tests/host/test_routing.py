@@ -228,3 +228,35 @@ def test_the_caller_never_imports_pyroute2() -> None:
         "assert not any(m.startswith('pyroute2') for m in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_errors_of_a_host_without_an_outside_address(machine: Namespace) -> None:
+    with machine.netlink() as netlink:
+        netlink.flush_addr(index=_index(netlink, "wan0"))
+    install(REQUEST)
+    _, routes = _ours(machine)
+    (external,) = [r for r in routes if r["dst_len"] == 32]
+    assert external.get_attr("RTA_PREFSRC") == "192.0.0.8"
+
+
+def test_the_host_accepts_its_own_errors_back(machine: Namespace) -> None:
+    installed = install(REQUEST)
+    setting = Path("/proc/sys/net/ipv4/conf/nat0/accept_local")
+    assert setting.read_text().strip() == "1"
+    with machine.netlink() as netlink:
+        device = _index(netlink, "nat0")
+        (address,) = netlink.get_addr(index=device, family=2)
+        assert address.get_attr("IFA_ADDRESS") == "192.0.0.8"
+        installed.undo()
+        assert list(netlink.get_addr(index=device, family=2)) == []
+    assert setting.read_text().strip() == "0"
+
+
+def test_the_hosts_own_packets_with_lan_lo(machine: Namespace) -> None:
+    with machine.netlink() as netlink:
+        netlink.link("set", index=1, state="up")
+    install(Request("nat0", "lo", EXTERNAL, INTERNAL))
+    assert _way(machine, "198.51.100.129") == "nat0"
+    with machine.netlink() as netlink:
+        (route,) = netlink.route("get", dst="198.51.100.129")
+    assert route.get_attr("RTA_PREFSRC") == "192.0.2.129"

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from ratsnake.lab import Namespace, Topology
+from ratsnake.lab import PrivilegeError, Topology, enter_privileged
 from ratsnake.lab.gateway import nft_program
 
 
 @pytest.fixture(autouse=True, scope="session")
-def namespaces() -> None:
-    """Skip everything here where there are no network namespaces."""
+def privileges() -> None:
+    """Skip everything here where there are no namespaces or no TUN.
+
+    Not as another user: entering a user namespace would move all of pytest into it.
+    """
+    if os.geteuid() != 0:
+        pytest.skip("namespaces and a TUN are needed: run as root")
     try:
-        Namespace("probe").close()
-    except OSError as error:
-        pytest.skip(f"no network namespaces here (run as root): {error}")
+        enter_privileged()
+    except PrivilegeError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

@@ -21,18 +21,6 @@ from ratsnake.nat.behaviour import PRESETS, Filtering, Mapping
 PROTOCOLS = ("udp", "tcp", "icmp")
 
 
-def _for(protocol: str, expected: Expectation) -> Expectation:
-    """ICMP Echo has no remote port: what depends on it is seen to depend on the address."""
-    if protocol != "icmp":
-        return expected
-    return Expectation(
-        min(expected.alone, Mapping.ADM),
-        min(expected.contested, Mapping.ADM),
-        min(expected.filtering, Filtering.ADF),
-        expected.ports,
-    )
-
-
 @pytest.mark.usefixtures("nft")
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(
@@ -42,7 +30,7 @@ def _for(protocol: str, expected: Expectation) -> Expectation:
 def test_kernel_nat(
     topology: Topology, protocol: str, random: str | None, expectation: Expectation
 ) -> None:
-    expected = _for(protocol, expectation)
+    expected = expectation.as_seen_by(protocol)
     with masquerade(topology, random=random):
         seen = observe(topology, protocol)
         assert (seen.alone, seen.filtering, seen.ports) == (

@@ -53,6 +53,7 @@ from .changes import (
     link_index,
 )
 from .child import in_child
+from .firewall import forward_warnings
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -136,8 +137,8 @@ def plan(netlink: IPRoute, request: Request) -> Plan:
         # Last: from here on packets come our way, and everything they need is there.
         Rule(request.lan, table, priority),
     ]
-    warnings = () if lan_is_up else (f"interface {request.lan} is down: bring it up first",)
-    return Plan(tuple(changes), warnings)
+    down = () if lan_is_up else (f"interface {request.lan} is down: bring it up first",)
+    return Plan(tuple(changes), down + forward_warnings(request.device))
 
 
 def _check(netlink: IPRoute, request: Request) -> bool:

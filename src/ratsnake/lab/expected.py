@@ -32,6 +32,20 @@ class Expectation:
     filtering: Filtering
     ports: str
 
+    def as_seen_by(self, protocol: str) -> Expectation:
+        """The same for what "udp", "tcp" or "icmp" packets can show.
+
+        ICMP Echo has no remote port: what depends on it is seen to depend on the address.
+        """
+        if protocol != "icmp":
+            return self
+        return Expectation(
+            min(self.alone, Mapping.ADM),
+            min(self.contested, Mapping.ADM),
+            min(self.filtering, Filtering.ADF),
+            self.ports,
+        )
+
 
 EXPECTED: dict[str, Expectation] = {
     name: Expectation(Mapping[alone], Mapping[contested], Filtering[filtering], ports)

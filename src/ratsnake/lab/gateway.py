@@ -32,6 +32,8 @@ from .topology import (
 _START_DEADLINE = 30.0  # seconds; an interpreted engine on a busy machine is slow to start
 _STOP_DEADLINE = 15.0
 
+_PROGRAM = ("-m", "ratsnake")
+
 #: Arguments `nat()` always gives; a caller may repeat them to say otherwise.
 _COMMON = ("--external", EXTERNAL, "--internal", LAN_PREFIX, "--lan", LAN_INTERFACE)
 
@@ -59,7 +61,7 @@ class RunningNat:
     _log: Path
 
     def log(self) -> str:
-        """What it has written to its standard error so far."""
+        """What it has written to its standard error so far; to be asked inside the `with`."""
         return self._log.read_text(errors="replace")
 
 
@@ -81,7 +83,7 @@ def nat(
     options += ["--ports", ports] if ports else []
     with tempfile.TemporaryDirectory(prefix="ratsnake-lab-") as folder:
         control, log_file = Path(folder, "control.sock"), Path(folder, "log")
-        command = [sys.executable, "-m", "ratsnake", "run", *_COMMON, *options]
+        command = [sys.executable, *_PROGRAM, "run", *_COMMON, *options]
         command += ["--control", str(control), *arguments]
         with open(log_file, "wb") as log:
             process = topology.router.popen(

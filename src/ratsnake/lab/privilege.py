@@ -48,8 +48,9 @@ class PrivilegeError(RuntimeError):
 def enter_privileged() -> str:
     """Make sure this process may create namespaces and TUN devices; returns how, for the user.
 
-    As root nothing changes.  Otherwise the whole process moves into a new user namespace (as its
-    root, without any power outside), which only a process with a single thread can do.
+    As root nothing changes.  Otherwise the whole process moves into a user namespace of its own (as
+    root there, without any power outside) with a network namespace, which only a process with a
+    single thread can do.
     Raises `PrivilegeError`.
     """
     refused = in_child(_refusal, _try_namespaces)
@@ -81,6 +82,10 @@ def _refusal(attempt: Callable[[], None]) -> str | None:
 
 def _try_namespaces() -> None:
     libc.unshare(libc.CLONE_NEWNET)
+    _try_tun()
+
+
+def _try_tun() -> None:
     try:
         tun = os.open(_TUN, os.O_RDWR | os.O_CLOEXEC)
         fcntl.ioctl(tun, _TUNSETIFF, struct.pack("16sH22x", b"probe", _IFF_TUN_NO_PI))
@@ -92,7 +97,6 @@ def _try_namespaces() -> None:
 def _try_user_namespace() -> None:
     try:
         _enter_user_namespace()
-        libc.unshare(libc.CLONE_NEWNET)
     except OSError as error:
         raise PrivilegeError(_why_forbidden(error)) from None
     _try_namespaces()
@@ -100,7 +104,8 @@ def _try_user_namespace() -> None:
 
 def _enter_user_namespace() -> None:
     uid, gid = os.geteuid(), os.getegid()
-    libc.unshare(libc.CLONE_NEWUSER)
+    # The network namespace comes with it: one could not come back to that of somebody else.
+    libc.unshare(libc.CLONE_NEWUSER | libc.CLONE_NEWNET)
     # user_namespaces(7): without setgroups=deny an unprivileged gid_map is refused.
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"0 {uid} 1")

@@ -19,6 +19,7 @@ _UNITS = ("NAT type", "seen/exp.", "seen/exp.", "seen/exp.", "", "ms", "64 MB", 
 _LEGEND = """\
 mapping: one internal endpoint toward several remotes.  contested: the same while another host
 takes its port first, which shows what sticky ports hide.  filtering: who may send to it.
+ports: "sticky" is kept toward every remote as long as no other host has it there.
 TCP: SHA-256 of what was sent and received agree.  hop: who answered a datagram of TTL 2.
 """
 
@@ -55,13 +56,19 @@ class Row:
             _compared(seen.alone if seen else None, expected.alone),
             _compared(self.contested, expected.contested),
             _compared(seen.filtering if seen else None, expected.filtering),
-            seen.ports if seen else "-",
+            self._ports(),
             "-" if self.ping is None else f"{self.ping * 1000:.2f}",
             "-" if self.download is None else "same",
             "-" if self.exchanges is None else "yes",
             "-" if self.hop is None else self.hop.address,
             "ok" if self.ok else "NO",
         )
+
+    def _ports(self) -> str:
+        if self.observation is None:
+            return "-"
+        sticky = self.contested is not None and self.contested > self.observation.alone
+        return "sticky" if sticky else self.observation.ports
 
 
 def _compared(seen: IntEnum | None, expected: IntEnum) -> str:

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.types import M32, u32
+    from ratsnake.wire.types import M32, u32, u64
 
     from .policies import ADM, APDM
     from .records import Mappings, Sessions

@@ -1,0 +1,37 @@
+"""What a packet filter on this host may do to the NAT's traffic: looked at, never changed.
+
+Every packet is forwarded twice, from the LAN to the NAT's device and from there to the WAN (and so
+back): a packet filter written for two interfaces does not know the third.  Only nftables is seen, which includes
+iptables in its nft variant; the older kind of iptables cannot be asked without its program.
+"""
+
+from __future__ import annotations
+
+_FAMILIES = {1: "inet", 2: "ip"}  # NFPROTO_INET, NFPROTO_IPV4
+_HOOK_FORWARD = 2  # NF_INET_FORWARD
+_POLICY_DROP = 0  # NF_DROP
+
+
+def forward_warnings(device: str) -> tuple[str, ...]:
+    """A warning for each chain that drops forwarded IPv4 packets unless a rule accepts them.
+
+    Imports pyroute2: to be called in a child process.
+    """
+    from pyroute2 import NetlinkError
+    from pyroute2.nftables.main import NFTables
+
+    try:
+        with NFTables(nfgen_family=0) as nftables:
+            chains = list(nftables.get_chains())
+    except (NetlinkError, OSError):  # a kernel without nftables
+        return ()
+    return tuple(
+        f"nftables: table {_FAMILIES[chain['nfgen_family']]} {chain.get_attr('NFTA_CHAIN_TABLE')}, "
+        f"chain {chain.get_attr('NFTA_CHAIN_NAME')} drops forwarded packets by policy: "
+        f"it needs rules that accept those from and to {device}"
+        for chain in chains
+        if chain["nfgen_family"] in _FAMILIES
+        and chain.get_attr("NFTA_CHAIN_POLICY") == _POLICY_DROP
+        and (hook := chain.get_attr("NFTA_CHAIN_HOOK")) is not None
+        and hook.get_attr("NFTA_HOOK_HOOKNUM") == _HOOK_FORWARD
+    )
