@@ -219,6 +219,22 @@ def test_bring_up_sets_mtu_queue_and_state():
 
 
 @in_namespace
+def test_a_queue_length_the_kernel_reserves_for_the_host_is_done_without(monkeypatch):
+    real = linux_tun.ioctl
+
+    def refuse(descriptor, request, *rest):
+        if request == tun_abi.SIOCSIFTXQLEN:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        return real(descriptor, request, *rest)
+
+    monkeypatch.setattr(linux_tun, "ioctl", refuse)
+    with LinuxTun("ratsnake") as tun:
+        tun.bring_up(1500)
+        (flags,) = struct.unpack_from("=H", interface_ioctl(tun_abi.SIOCGIFFLAGS, "ratsnake"))
+        assert flags & tun_abi.IFF_UP
+
+
+@in_namespace
 def test_packets_go_both_ways_without_offloads():
     with LinuxTun("ratsnake", offload=False) as tun:
         tun.bring_up(1500)

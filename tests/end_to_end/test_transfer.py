@@ -13,7 +13,7 @@ import pytest
 
 from harness import DEVICE, drops, status, udp_pair
 from ratsnake.lab import RunningNat, Topology, nat, traffic
-from ratsnake.lab.ethtool import without_offloads
+from ratsnake.lab.ethtool import set_offloads, without_offloads
 
 _GIGABYTE = 1 << 30
 _UPLOAD = 128 << 20
@@ -25,8 +25,13 @@ _ALL = ["csum", "tso4", "tso6", "uso4", "uso6"]
 def _without_any_offloads() -> Iterator[tuple[Topology, RunningNat]]:
     """Neither a veth nor the TUN carries anything but finished frames."""
     with Topology(offloads=False) as topology, nat(topology) as running:
-        with without_offloads((topology.router, DEVICE)):
-            yield topology, running
+        _plain_tun(topology)
+        yield topology, running
+
+
+def _plain_tun(topology: Topology) -> None:
+    """The kernel finishes every packet before the TUN, which has then nothing to offload."""
+    set_offloads(topology.router, DEVICE, {"tso": False, "gso": False, "tx-checksum": False})
 
 
 def _mean_packet(running: RunningNat, direction: str) -> float:
@@ -50,19 +55,18 @@ def test_a_gigabyte_down_and_some_up_without_offloads() -> None:
         assert 1400 < _mean_packet(running, "inbound") <= 1500
         traffic.upload(topology, _UPLOAD)
         assert _mean_packet(running, "outbound") <= 1500
-        assert set(drops(running)) <= {"device-refused"}
+        assert drops(running) == {}
 
 
 @pytest.mark.parametrize("side", ["lan", "wan", "tun"])
 def test_offloads_off_on_one_side_only(side: str) -> None:
     """The kernel then cuts packets or joins them on one side of the NAT."""
     with Topology() as topology, nat(topology), ExitStack() as stack:
-        sides = {
-            "wan": topology.interfaces[:2],
-            "lan": topology.interfaces[2:],
-            "tun": ((topology.router, DEVICE),),
-        }
-        stack.enter_context(without_offloads(*sides[side]))
+        wan, lan = topology.interfaces[:2], topology.interfaces[2:]
+        if side == "tun":
+            _plain_tun(topology)
+        else:
+            stack.enter_context(without_offloads(*(wan if side == "wan" else lan)))
         traffic.download(topology, _UPLOAD // 4)
         traffic.upload(topology, _UPLOAD // 4)
 
@@ -73,7 +77,7 @@ def test_a_kernel_without_offloads_is_reported_and_works(
     """Python's own start-up hook makes the NAT ask for an offload no kernel has."""
     (tmp_path / "sitecustomize.py").write_text(
         "from ratsnake.device import tun_abi\n"
-        "tun_abi.OFFLOAD_SETS = (tun_abi.OffloadSet(1 << 31, ('none',), 'Linux 99'),)\n"
+        "tun_abi.OFFLOAD_SETS = (tun_abi.OffloadSet(1 << 30, ('none',), 'Linux 99'),)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with Topology() as topology, nat(topology) as running:

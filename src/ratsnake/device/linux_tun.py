@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import struct
+from contextlib import suppress
 from fcntl import ioctl
 from types import TracebackType
 
@@ -168,7 +169,11 @@ class LinuxTun:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
             try:
                 ioctl(control, abi.SIOCSIFMTU, struct.pack(abi.IFREQ_INT, name, mtu))
-                ioctl(control, abi.SIOCSIFTXQLEN, struct.pack(abi.IFREQ_INT, name, QUEUE_LENGTH))
+                # The kernel asks for CAP_NET_ADMIN of the host for this one, which root in a
+                # user namespace lacks; the queue then keeps the driver's own length.
+                with suppress(PermissionError):
+                    queue = struct.pack(abi.IFREQ_INT, name, QUEUE_LENGTH)
+                    ioctl(control, abi.SIOCSIFTXQLEN, queue)
                 request = struct.pack(abi.IFREQ_FLAGS, name, 0)
                 _, flags = struct.unpack(abi.IFREQ_FLAGS, ioctl(control, abi.SIOCGIFFLAGS, request))
                 request = struct.pack(abi.IFREQ_FLAGS, name, flags | abi.IFF_UP)

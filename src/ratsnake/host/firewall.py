@@ -1,8 +1,8 @@
 """What a packet filter on this host may do to the NAT's traffic: looked at, never changed.
 
 Every packet is forwarded twice, from the LAN to the NAT's device and from there to the WAN (and so
-back): a packet filter written for two interfaces does not know the third.  Only nftables is seen, which includes
-iptables in its nft variant; the older kind of iptables cannot be asked without its program.
+back): a packet filter written for two interfaces does not know the third.  Only nftables is seen,
+which includes iptables in its nft variant; older iptables cannot be asked without its program.
 """
 
 from __future__ import annotations

@@ -1,0 +1,138 @@
+"""The engine's own data structures against plain Python ones: index, tally, endpoint memory."""
+
+from collections import Counter, OrderedDict
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.flavours import Engine, load
+from support.properties import examples
+
+WORDS = tuple(0x9E3779B97F4A7C15 * n % (1 << 64) for n in range(1, 9))
+NONE32 = 0xFFFFFFFF
+# Few home slots, next to each other and round the end, so that clusters meet and wrap.
+TAGS = st.sampled_from([0, 1, 2, 13, 14, 15, 16, 31, 0xFFFFFFFE, 0xFFFFFFFF, 0x80000000])
+
+
+def walk(index: object, tag: int) -> list[int]:
+    """The rows a look-up of this tag meets, as the tables do it."""
+    at, rows = tag & index.mask, []  # type: ignore[attr-defined]
+    while slot := index.slots[at]:  # type: ignore[attr-defined]
+        if slot >> 32 == tag:
+            rows.append(slot & 0xFFFFFFFF)
+        at = at + 1 & index.mask  # type: ignore[attr-defined]
+    return rows
+
+
+@examples(300)
+@given(st.lists(st.tuples(TAGS, st.integers(0, 7)), max_size=80))
+def test_an_index_finds_what_was_inserted_and_not_removed(steps: list[tuple[int, int]]) -> None:
+    """On the source only: the compiled slots are not visible from Python."""
+    index = load("interpreted").modules["nat.index"].Index(8)
+    model: dict[int, int] = {}
+    for tag, row in steps:
+        row += 1
+        if row in model:
+            index.remove(model.pop(row), row)
+        else:
+            model[row] = tag
+            index.insert(tag, row)
+        for wanted in {tag for tag, _ in steps}:
+            assert sorted(walk(index, wanted)) == sorted(r for r, t in model.items() if t == wanted)
+    for row, tag in model.items():
+        index.remove(tag, row)
+    assert not any(index.slots)
+
+
+def test_an_index_is_never_more_than_half_full() -> None:
+    index = load("interpreted").modules["nat.index"].Index
+    for rows in (1, 7, 8, 9, 1000, 1024, 1025):
+        slots = len(index(rows).slots)
+        assert slots >= 2 * rows
+        assert slots & slots - 1 == 0
+
+
+KEYS = st.tuples(
+    st.integers(1, 3),
+    st.integers(0, 2),
+    st.sampled_from([0, 65535]),
+    st.integers(0, 1),
+    st.sampled_from([0, (1 << 64) - 1]),
+)
+
+
+@examples(100)
+@given(steps=st.lists(st.tuples(st.booleans(), KEYS), max_size=120))
+def test_a_tally_counts_like_a_counter(
+    engine: Engine, steps: list[tuple[bool, tuple[int, ...]]]
+) -> None:
+    modules = engine.modules
+    tally = modules["nat.tally"].Tally(72, modules["nat.secret"].Secret(WORDS))
+    model: Counter[tuple[int, ...]] = Counter()
+    for more, key in steps:
+        if more:
+            tally.add(*key)
+            model[key] += 1
+        elif model[key]:
+            tally.remove(*key)
+            model[key] -= 1
+    for _, key in steps:
+        assert tally.count(*key) == model[key]
+
+
+def test_a_full_tally_has_room_again_for_each_count_that_ended(engine: Engine) -> None:
+    modules = engine.modules
+    tally = modules["nat.tally"].Tally(8, modules["nat.secret"].Secret(WORDS))
+    for turn in range(20):
+        keys = [(1, turn, port, 0, 0) for port in range(8)]
+        for key in keys:
+            tally.add(*key)
+        assert all(tally.count(*key) == 1 for key in keys)
+        for key in keys:
+            tally.remove(*key)
+        assert not any(tally.count(*key) for key in keys)
+
+
+STEPS = st.lists(st.tuples(st.sampled_from("edh"), st.integers(0, 11)), max_size=150)
+
+
+@examples(100)
+@given(steps=STEPS)
+def test_endpoint_memory_forgets_the_longest_unused_and_never_one_in_use(
+    engine: Engine, steps: list[tuple[str, int]]
+) -> None:
+    """The model: who is in use, and an ordered dictionary of the unused."""
+    modules = engine.modules
+    memory = modules["nat.endpoints"].EndpointMemory(5, modules["nat.secret"].Secret(WORDS))
+    used: Counter[int] = Counter()
+    last: OrderedDict[int, int] = OrderedDict()
+    rows: dict[int, int] = {}
+    for turn, (step, who) in enumerate(steps):
+        if step == "d" and used[who]:
+            memory.drop(rows[who])
+            used[who] -= 1
+            if not used[who]:
+                last.move_to_end(who)
+        elif step != "d" and (step == "e" or used.total() < 5):
+            if who not in last and len(last) == 6:
+                del last[next(known for known in last if not used[known])]
+            last.setdefault(who, NONE32)
+            rows[who] = memory.enter(1, 0, 100, who)
+            if step == "h":
+                memory.hold(rows[who], turn)
+                used[who] += 1
+                last[who] = turn
+        for known, port in last.items():
+            assert memory.last_port(memory.enter(1, 0, 100, known)) == port
+    assert len({rows[who] for who in last}) == len(last) <= 6
+
+
+def test_endpoints_differ_by_protocol_address_and_port(engine: Engine) -> None:
+    modules = engine.modules
+    memory = modules["nat.endpoints"].EndpointMemory(9, modules["nat.secret"].Secret(WORDS))
+    keys = [(p, h, a, n) for p in (0, 1) for h in (0, 1) for a in (7, 8) for n in (0,)] + [
+        (0, 0, 7, 65535)
+    ]
+    rows = [memory.enter(*key) for key in keys]
+    assert len(set(rows)) == len(keys)
+    assert [memory.enter(*key) for key in keys] == rows

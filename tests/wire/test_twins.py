@@ -1,0 +1,79 @@
+"""A header-only module exists twice, as .py and as .pxd: the two must say the same."""
+
+import dataclasses
+from types import ModuleType
+
+import pytest
+
+from support import flavours, twin
+
+CONSTANTS = (
+    "wire.types",
+    "wire.faults",
+    "wire.packet",
+    "wire.ipv4",
+    "wire.icmp",
+    "wire.tcp",
+    "wire.udp",
+    "nat.generator",
+    "nat.policies",
+    "nat.reasons",
+    "nat.records",
+    "nat.rewrite",
+    "nat.sessions",
+    "nat.tally",
+    "nat.tcp",
+    "nat.timers",
+    "device.offload",
+    "device.vnet_header",
+    "daemon.worker",
+)
+RECORDS = ("wire.packet", "nat.records")
+
+
+def interpreted(name: str) -> ModuleType:
+    """The module from its source, whether or not an extension lies beside it."""
+    return flavours.load("interpreted").modules[name]
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_constants_are_the_same_numbers(name: str) -> None:
+    module = interpreted(name)
+    numbers = twin.numbers(name)
+    assert numbers
+    assert {key: getattr(module, key) for key in numbers} == numbers
+
+
+def test_every_header_with_constants_is_compared() -> None:
+    headers = [
+        path.relative_to(twin.PACKAGE).with_suffix("").as_posix().replace("/", ".")
+        for path in twin.PACKAGE.rglob("*.pxd")
+    ]
+    assert {name for name in headers if twin.numbers(name)} == set(CONSTANTS)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_records_have_the_same_fields_in_the_same_order(name: str) -> None:
+    module = interpreted(name)
+    structs = twin.structs(name)
+    assert structs
+    for struct, members in structs.items():
+        fields = dataclasses.fields(getattr(module, struct))
+        assert [field.name for field in fields] == list(members)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_records_have_fields_of_the_same_types(name: str) -> None:
+    """Type names are read from the source: for Python all of them are int."""
+    text = twin.PACKAGE.joinpath(*name.split(".")).with_suffix(".py").read_text()
+    for struct, members in twin.structs(name).items():
+        body = text.split(f"class {struct}:")[1]
+        for member, kind in members.items():
+            assert f"    {member}: {kind} = 0\n" in body.split("\n@dataclass")[0]
+
+
+def test_every_drop_reason_has_a_name_and_a_meaning_of_its_own() -> None:
+    reasons = flavours.load("interpreted").REASONS
+    assert reasons[0].name == "translated"
+    assert len({reason.name for reason in reasons}) == len(reasons)
+    assert all(reason.name and reason.meaning for reason in reasons)
