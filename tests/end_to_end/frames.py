@@ -5,7 +5,6 @@ Plain `struct`, independent of what it tests.  Checksums are computed in full.
 
 from __future__ import annotations
 
-import fcntl
 import socket
 import struct
 
@@ -14,8 +13,8 @@ from ratsnake.lab import Namespace
 ICMP, TCP, UDP = 1, 6, 17
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 _ETH_P_ALL, _ETH_P_IP = 3, 0x0800
-_SIOCGIFINDEX = 0x8933
 _SO_RCVBUFFORCE = 33
+_SOL_PACKET, _PACKET_STATISTICS = 263, 6  # linux/if_packet.h
 
 
 def checksum(data: bytes) -> int:
@@ -100,12 +99,12 @@ def send(handle: socket.socket, packet: bytes) -> None:
 
 def injector(namespace: Namespace, interface: str) -> socket.socket:
     """Any octets at all, straight into an interface without a link layer (a TUN): `send` them."""
-    return _packet_socket(namespace, interface, _ETH_P_IP)
+    return _packet_socket(namespace, interface, socket.SOCK_RAW, _ETH_P_IP)
 
 
 def sniffer(namespace: Namespace, interface: str) -> socket.socket:
     """Receives every packet (from its IP header on) of an interface, in both directions."""
-    handle = _packet_socket(namespace, interface, _ETH_P_ALL)
+    handle = _packet_socket(namespace, interface, socket.SOCK_DGRAM, _ETH_P_ALL)
     handle.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 64 << 20)
     return handle
 
@@ -121,16 +120,14 @@ def captured(handle: socket.socket) -> list[bytes]:
             break
         if protocol == _ETH_P_IP:
             packets.append(packet)
-    statistics = handle.getsockopt(263, 6, 8)  # SOL_PACKET, PACKET_STATISTICS
+    statistics = handle.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
     assert struct.unpack("=II", statistics)[1] == 0, "the sniffer lost packets"
     return packets
 
 
-def _packet_socket(namespace: Namespace, interface: str, protocol: int) -> socket.socket:
-    """SOCK_DGRAM: the kernel takes the link header off, and puts one on if there is one."""
-    handle = namespace.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(protocol))
-    request = fcntl.ioctl(handle, _SIOCGIFINDEX, struct.pack("16si20x", interface.encode(), 0))
-    assert struct.unpack_from("16si", request)[1] > 0
+def _packet_socket(namespace: Namespace, interface: str, kind: int, protocol: int) -> socket.socket:
+    """With SOCK_DGRAM the kernel takes the link header off."""
+    handle = namespace.socket(socket.AF_PACKET, kind, 0)  # 0: nothing comes in until it is bound
     with namespace.entered():
         handle.bind((interface, protocol))
     return handle

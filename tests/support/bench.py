@@ -22,19 +22,18 @@ PROTOCOLS = ("tcp", "udp", "icmp")
 def settings(
     engine: Engine,
     preset: str = "port-restricted-cone",
-    ports: str = "1024-65535",
+    ports: str = "10000-19999",
     timeouts: dict[str, int] | None = None,
     limits: dict[str, int] | None = None,
+    **presets: str,
 ) -> Any:
-    """Settings with one preset for all protocols and tables that are small."""
-    behaviour = engine.PRESETS[preset].behaviour
+    """Settings with one preset for all protocols but those named, and tables that are small."""
+    behaviours = {p: engine.PRESETS[presets.get(p, preset)].behaviour for p in PROTOCOLS}
     return engine.Settings(
         external=IPv4Address(EXTERNAL),
         internal=(IPv4Network(INTERNAL),),
         ports=engine.PortSet.parse(ports),
-        tcp=behaviour,
-        udp=behaviour,
-        icmp=behaviour,
+        **behaviours,
         timeouts=engine.Timeouts(**(timeouts or {})),
         limits=engine.Limits(
             **{"mappings": 4096, "sessions": 4096, "inbound_sessions": 1024, **(limits or {})}
@@ -79,6 +78,18 @@ class Bench:
         if protocol == "icmp":
             return self.send(packets.echo(remote[0], external[0], external[1]))
         return self.send(packets.opening(protocol, remote, external))
+
+    def admits(self, protocol: str, remote: Endpoint, external: Endpoint) -> bool:
+        """Whether a remote endpoint may open a session."""
+        return self.knock(protocol, remote, external) == "translated"
+
+    def answer(self, protocol: str, inside: Endpoint, remote: Endpoint) -> str:
+        """The verdict on an internal endpoint's answer to a remote one."""
+        return self.send(packets.answer(protocol, inside, remote))
+
+    def seen(self) -> Seen:
+        """Who the last packet is from and to."""
+        return packets.seen(self.packet)
 
     def connect(self, inside: Endpoint, remote: Endpoint) -> Endpoint:
         """A TCP handshake from inside; the external endpoint."""

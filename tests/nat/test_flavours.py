@@ -1,0 +1,123 @@
+"""The compiled engine and its source are the same program: every bit of what they do is equal."""
+
+import random
+
+import pytest
+
+from support.bench import SEED, SECOND, settings
+from support.flavours import Engine, load
+from support.traffic import Traffic
+
+PRESETS = tuple(load("interpreted").PRESETS)
+PACKETS = 5000
+# Small, so that refusals, evictions and reuse of rows happen.
+SMALL = {"mappings": 60, "sessions": 100, "inbound_sessions": 10}
+
+
+def run_both(engines: tuple[Engine, Engine], preset: str, seed: int, ports: str) -> None:
+    nats = [e.Nat(settings(e, preset, ports, {"udp": 20}, SMALL), SEED) for e in engines]
+    traffic, chance, now = Traffic(seed), random.Random(seed), 0
+    for turn in range(PACKETS):
+        now = max(0, now + chance.choice((0, 0, 1, 40, 999, -5, 3 * SECOND)))
+        packet = traffic.packet()
+        partial = chance.random() < 0.1
+        results = []
+        for nat in nats:
+            buffer = bytearray(packet)
+            results.append((nat.translate(buffer, now, partial), bytes(buffer)))
+        assert results[0] == results[1]
+        code, changed = results[0]
+        if code == 0:
+            traffic.learn(changed)
+        if turn % 50 == 0:
+            assert nats[0].expire(now, 7) == nats[1].expire(now, 7)
+        if turn % 200 == 0:
+            assert_same_tables(nats, now)
+    assert_same_tables(nats, now)
+    counters = nats[0].counters()
+    assert counters["outbound"]["packets"] > 20 < counters["inbound"]["packets"]
+    assert sum(1 for count in counters["dropped"].values() if count) > 12
+
+
+def assert_same_tables(nats: list, now: int) -> None:  # type: ignore[type-arg]
+    first, second = nats
+    assert first.counters() == second.counters()
+    assert first.usage() == second.usage()
+    for rows in ("mapping_rows", "session_rows"):
+        start = 0
+        while True:
+            pages = [getattr(nat, rows)(start, 16, now) for nat in nats]
+            assert [tuple(row) for row in pages[0][0]] == [tuple(row) for row in pages[1][0]]
+            assert pages[0][1] == pages[1][1]
+            start = pages[0][1]
+            if start == 0:
+                break
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_verdicts_bytes_counters_and_rows_are_equal(
+    engines: tuple[Engine, Engine], preset: str
+) -> None:
+    run_both(engines, preset, PRESETS.index(preset), "2000-2029,3000")
+
+
+@pytest.mark.parametrize("ports", ["1-65535", "4242"])
+def test_they_are_equal_with_all_ports_and_with_one(
+    engines: tuple[Engine, Engine], ports: str
+) -> None:
+    run_both(engines, "full-cone", 77, ports)
+    run_both(engines, "quasi-restricted-cone", 78, ports)
+
+
+def test_the_whole_of_mapping_by_filtering_is_equal(engines: tuple[Engine, Engine]) -> None:
+    """Combinations no preset has, each protocol with another, among them port preservation."""
+    combined = ((0, 2, 0, 0, True), (2, 0, 0, 2, False), (2, 1, 1, 0, True))
+    nats = []
+    for engine in engines:
+        module = engine.modules["nat.behaviour"]
+        kinds = (module.Mapping, module.Filtering, module.Sharing, module.Selection, bool)
+        behaviours = [
+            engine.Behaviour(*(kind(n) for kind, n in zip(kinds, row, strict=True)))
+            for row in combined
+        ]
+        base = settings(engine, limits=SMALL)
+        names = ("tcp", "udp", "icmp")
+        nats.append(
+            engine.Nat(
+                engine.Settings(
+                    base.external,
+                    base.internal,
+                    engine.PortSet.parse("80,443,5000-5009"),
+                    **dict(zip(names, behaviours, strict=True)),
+                    limits=base.limits,
+                ),
+                SEED,
+            )
+        )
+    traffic = Traffic(5)
+    for turn in range(PACKETS):
+        packet = traffic.packet()
+        buffers = [bytearray(packet), bytearray(packet)]
+        codes = [nat.translate(b, turn * 60) for nat, b in zip(nats, buffers, strict=True)]
+        assert codes[0] == codes[1]
+        assert buffers[0] == buffers[1]
+        if codes[0] == 0:
+            traffic.learn(buffers[0])
+    assert_same_tables(nats, PACKETS * 60)
+
+
+def test_the_same_seed_makes_the_same_nat_and_another_another(engine: Engine) -> None:
+    def ports(seed: bytes) -> list[int]:
+        nat = engine.Nat(settings(engine, "quasi-symmetric"), seed)
+        traffic = Traffic(1)
+        for _ in range(60):
+            nat.translate(traffic.packet(), 0)
+        return [row.external_port for row in nat.mapping_rows(0, 100, 0)[0]]
+
+    assert ports(SEED) == ports(SEED) != ports(SEED[::-1])
+    assert ports(SEED[:32]) != ports(SEED)
+
+
+def test_a_seed_that_is_too_short_is_refused(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="seed: 31 bytes given, 32 are needed"):
+        engine.Nat(settings(engine), bytes(31))
