@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from end_to_end.support import DEADLINE, drops, rows, until
+from end_to_end.harness import DEADLINE, drops, rows, until
 from ratsnake.lab import EXTERNAL, Host, RunningNat, Topology, nat
 from ratsnake.lab.path import ping
 from ratsnake.lab.topology import ROUTER_LAN, ROUTER_WAN

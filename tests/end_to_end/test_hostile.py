@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import struct
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -28,8 +29,8 @@ from end_to_end.frames import (
     tcp,
     udp,
 )
-from end_to_end.support import DEVICE, drops, greet, status, udp_pair, until
-from ratsnake.lab import EXTERNAL, Topology, nat, traffic
+from end_to_end.harness import DEVICE, drops, greet, status, udp_pair, until
+from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic
 
 _LAN, _REMOTE = "192.0.2.130", "198.51.100.1"
 _GOOD = udp(_LAN, _REMOTE, (5000, 53), b"question")
@@ -80,21 +81,32 @@ _PACKETS: dict[str, tuple[bytes, ...]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def attacked() -> Iterator[tuple[Topology, RunningNat]]:
+    """One NAT for all of them: each must leave it as it was."""
+    with Topology() as topology, nat(topology, "full-cone") as running:
+        yield topology, running
+
+
 @pytest.mark.parametrize("reason", _PACKETS)
-def test_each_by_its_reason(topology: Topology, reason: str) -> None:
+def test_each_by_its_reason(attacked: tuple[Topology, RunningNat], reason: str) -> None:
+    topology, running = attacked
     packets = _PACKETS[reason]
+    before = status(running)
+    expected = before["counters"]["dropped"] | {reason: len(packets)}
     with (
-        nat(topology, "full-cone") as running,
         sniffer(topology.router, DEVICE) as watch,
         injector(topology.router, DEVICE) as device,
     ):
         for packet in packets:
             device.send(packet)
-        until(lambda: drops(running) == {reason: len(packets)}, f"all {len(packets)} are dropped")
+        until(lambda: status(running)["counters"]["dropped"] == expected, f"drops are {expected}")
         # What the sniffer saw is what was put in: nothing came out.
         assert len(captured(watch)) <= len(packets)
-        assert status(running)["counters"]["outbound"]["packets"] == 0
-        traffic.exchange(topology, rounds=1)
+    after = status(running)
+    assert after["counters"]["outbound"] == before["counters"]["outbound"]
+    assert after["usage"] == before["usage"]
+    traffic.exchange(topology, rounds=1)
 
 
 #: A vnet header: flags, GSO type, header length, segment size, checksum start and offset.

@@ -29,7 +29,7 @@ from end_to_end.frames import (
     tcp,
     udp,
 )
-from end_to_end.support import drops, greet, status, udp_pair, until
+from end_to_end.harness import drops, greet, status, udp_pair, until
 from ratsnake.lab import EXTERNAL, Topology, masquerade, nat, traffic
 from ratsnake.lab.path import ping, traceroute
 from ratsnake.lab.topology import ROUTER_WAN

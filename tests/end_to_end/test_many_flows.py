@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from end_to_end.support import DEADLINE, drops, greet, readable, rows, status, udp_pair, until
+from end_to_end.harness import DEADLINE, drops, greet, readable, rows, status, udp_pair, until
 from ratsnake.lab import CONTESTED_PORTS, RunningNat, Topology, nat, traffic
 
 Sockets = list[socket.socket]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from end_to_end.support import DEADLINE, drops, greet, udp_pair, until
+from end_to_end.harness import DEADLINE, drops, greet, udp_pair, until
 from ratsnake.lab import Namespace, Topology, nat, traffic
 
 _WIDE, _NARROW = 1500, 1300

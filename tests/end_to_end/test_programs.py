@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from end_to_end.support import DEADLINE, drops, greet, udp_pair, until
+from end_to_end.harness import DEADLINE, drops, greet, udp_pair, until
 from ratsnake.lab import EXTERNAL, Namespace, Topology, nat, traffic
 from ratsnake.lab.topology import ROUTER_LAN, ROUTER_WAN
 

@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from end_to_end.frames import ACK, RST, raw_sender, send, tcp
-from end_to_end.support import DEADLINE, drops, greet, rows, udp_pair, until
+from end_to_end.harness import DEADLINE, drops, greet, rows, udp_pair, until
 from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic
 
 _CLOSED_PORT = 9

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.support import DEVICE, drops, status, udp_pair
+from end_to_end.harness import DEVICE, drops, status, udp_pair
 from ratsnake.lab import RunningNat, Topology, nat, traffic
 from ratsnake.lab.ethtool import set_offloads, without_offloads
 

@@ -16,7 +16,7 @@ from threading import Event
 
 import pytest
 
-from end_to_end.support import greet, readable, rows, status, udp_pair, until
+from end_to_end.harness import greet, readable, rows, status, udp_pair, until
 from ratsnake.daemon.client import ask
 from ratsnake.daemon.errors import RunError
 from ratsnake.host.child import in_child

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from end_to_end.support import DEADLINE, drops, readable, rows, until
+from end_to_end.harness import DEADLINE, drops, readable, rows, until
 from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat
 from ratsnake.lab.echo import ECHO_REPLY, ECHO_REQUEST, Echo, unpack
 from ratsnake.lab.path import Hop, PathError, ping, traceroute

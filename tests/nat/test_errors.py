@@ -107,6 +107,18 @@ def test_a_quoted_udp_checksum_of_0_stays_0(engine: Engine) -> None:
     assert oracle.is_right(bench.packet)
 
 
+def test_a_quoted_udp_checksum_is_never_restored_to_0(engine: Engine) -> None:
+    """A host sends 0xFFFF where it computed 0; the quotation must say so again."""
+    bench = Bench(engine, "full-cone")
+    blank = udp(HOST, (R1, 80), b"\0\0")
+    filler = struct.unpack_from("!H", blank, 26)[0]
+    sent = udp(HOST, (R1, 80), struct.pack("!H", filler))
+    assert sent[26:28] == b"\xff\xff"
+    bench.passes(sent)
+    bench.send(error(R3, EXTERNAL, bench.packet))
+    assert quoted(bench.packet) == sent
+
+
 def test_quoted_ip_options_stay(engine: Engine) -> None:
     bench = Bench(engine, "full-cone")
     sent = ip(INSIDE, R1, 17, udp(HOST, (R1, 80))[20:], bytes([1] * 8))
@@ -187,9 +199,7 @@ def test_an_error_from_a_router_on_the_lan_leaves_from_the_external_address(
     """RFC 5508 REQ-5c: the router's private address must not be seen outside."""
     exchange = Exchange(engine, "udp")
     exchange.bench.send(error(LAN_ROUTER, R1, exchange.answer, TIME_EXCEEDED, 0))
-    assert exchange.bench.packet == error(
-        EXTERNAL, R1, exchange.answer_outside, TIME_EXCEEDED, 0
-    )
+    assert exchange.bench.packet == error(EXTERNAL, R1, exchange.answer_outside, TIME_EXCEEDED, 0)
 
 
 def test_outbound_errors_from_or_to_the_wrong_place_are_dropped(engine: Engine) -> None:

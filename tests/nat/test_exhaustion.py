@@ -40,7 +40,7 @@ def test_every_permitted_port_is_found_and_then_the_next_flow_is_refused(
 @EVERY
 def test_the_last_of_all_64512_ports_is_found(preset: str) -> None:
     """Compiled only, for its time; the source's choice is the same (test_flavours.py)."""
-    bench = Bench(load("compiled"), preset, limits=MANY)
+    bench = Bench(load("compiled"), preset, "1024-65535", limits=MANY)
     ports = fill(bench, ALL_PORTS)
     assert len(set(ports)) == ALL_PORTS
     assert (min(ports), max(ports)) == (1024, 65535)
@@ -160,3 +160,18 @@ def test_limits_and_totals_are_shown_beside_what_is_used(engine: Engine) -> None
     assert usage["limits"] == limits
     assert (usage["mappings"], usage["sessions"], usage["inbound_sessions"]) == (1, 2, 1)
     assert usage["ports"]["udp"] == {"used": 1, "total": 10}
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if "cone" not in name])
+def test_a_refused_flow_costs_no_search_through_all_ports(preset: str) -> None:
+    """On the source, where calls can be counted; an inside host could else stall everybody."""
+    bench = Bench(load("interpreted"), preset, ports="5000-5199")
+    for n in range(200):
+        remote = (f"198.51.100.{n}", 80) if preset.startswith("symmetric") else REMOTE
+        bench.open("udp", (INSIDE, 4000 if preset.startswith("symmetric") else n), remote)
+    selector = bench.nat.flows.selector
+    acceptable, asked = selector.acceptable, []
+    selector.acceptable = lambda *key: asked.append(key) or acceptable(*key)
+    remote = ("203.0.113.9", 443) if preset.startswith("symmetric") else REMOTE
+    assert bench.try_open("udp", (INSIDE, 4000), remote) == "no-port"
+    assert len(asked) <= 2

@@ -1,10 +1,10 @@
-"""The compiled engine and its source are the same program: every bit of what they do is equal."""
+"""The compiled engine and its source are one program: all they do is equal, bit by bit."""
 
 import random
 
 import pytest
 
-from support.bench import SEED, SECOND, settings
+from support.bench import SECOND, SEED, settings
 from support.flavours import Engine, load
 from support.traffic import Traffic
 

@@ -58,7 +58,9 @@ def test_nothing_but_address_port_and_checksums_changes(engine: Engine, protocol
     port_at = 24 if protocol == "icmp" else 20
     free = {10, 11, 12, 13, 14, 15, port_at, port_at + 1}
     free |= {CHECK_AT[protocol], CHECK_AT[protocol] + 1}
-    assert all(a == b or at in free for at, (a, b) in enumerate(zip(sent, bench.packet, strict=True)))
+    assert all(
+        a == b or at in free for at, (a, b) in enumerate(zip(sent, bench.packet, strict=True))
+    )
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

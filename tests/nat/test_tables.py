@@ -93,6 +93,17 @@ def test_a_full_tally_has_room_again_for_each_count_that_ended(engine: Engine) -
         assert not any(tally.count(*key) for key in keys)
 
 
+def test_a_tally_uses_rows_again_instead_of_new_ones() -> None:
+    """On the source, whose rows cannot be overrun; the compiled ones could."""
+    modules = load("interpreted").modules
+    tally = modules["nat.tally"].Tally(8, modules["nat.secret"].Secret(WORDS))
+    for turn in range(20):
+        for way in (tally.add, tally.remove):
+            for port in range(8):
+                way(1, turn, port, 0, 0)
+    assert tally.fresh <= tally.capacity + 1
+
+
 STEPS = st.lists(st.tuples(st.sampled_from("edh"), st.integers(0, 11)), max_size=150)
 
 

@@ -59,7 +59,7 @@ class Bench:
     def passes(self, packet: bytes | bytearray) -> Seen:
         """Translate a packet that must get through; who it is from and to now."""
         verdict = self.send(packet)
-        assert verdict == "translated"
+        assert verdict == "translated", verdict
         return packets.seen(self.packet)
 
     def open(self, protocol: str, inside: Endpoint, remote: Endpoint) -> Endpoint:

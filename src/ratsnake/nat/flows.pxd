@@ -31,13 +31,19 @@ cdef class Flows:
     cdef EndpointMemory endpoints
     cdef Tally tally
     cdef PortSelector selector
-    cdef readonly u32 inbound_sessions, inbound_limit
+    cdef readonly u32 inbound_sessions, inbound_limit, unanswered_limit
     cdef u32 refusal
     cdef u32 timer_of_protocol[3]
     cdef bint remembers(self, u32 protocol) noexcept nogil
     cdef bint permits_by_address(self, u32 protocol) noexcept nogil
+    cdef u32 pool_of(self, u32 protocol, u32 external) noexcept nogil
     cdef u32 make_mapping(self, u32 protocol, u64 high, u64 low, u32 port, u64 remote_high, u64 remote_low, u32 remote_port, u64 now) noexcept nogil
     cdef u32 open_session(self, u32 mapping, u64 remote_high, u64 remote_low, u32 remote_port, u32 opener, u64 now) noexcept nogil
+    cdef u32 make_mapping_now(self, u32 protocol, u64 high, u64 low, u32 port, u64 remote_high, u64 remote_low, u32 remote_port, u64 now) noexcept nogil
+    cdef void confirm(self, u32 i) noexcept nogil
+    cdef void join(self, u32 i) noexcept nogil
+    cdef void leave(self, u32 i) noexcept nogil
+    cdef void detach(self, u32 i) noexcept nogil
     cdef void end_session(self, u32 i) noexcept nogil
     cdef void end_mapping(self, u32 m) noexcept nogil
     cdef bint alive(self, u32 m, u64 now) noexcept nogil

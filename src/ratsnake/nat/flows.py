@@ -70,6 +70,7 @@ class Flows:
         )
         self.inbound_sessions = 0
         self.inbound_limit = limits.inbound_sessions
+        self.unanswered_limit = limits.unanswered_sessions
         self.refusal = TRANSLATED
 
     def __dealloc__(self) -> None:
@@ -90,6 +91,9 @@ class Flows:
             and self.policies.rows[protocol].filtering == ADF
         )
 
+    def pool_of(self, protocol: u32, external: u32) -> u32:
+        return protocol * self.scope.externals + external
+
     def make_mapping(
         self,
         protocol: u32,
@@ -101,12 +105,35 @@ class Flows:
         remote_port: u32,
         now: u64,
     ) -> u32:
-        """The row of a new mapping, or 0 and `refusal` says why."""
+        """The row of a new mapping, or 0 and `refusal` says why.
+
+        What expired must not stand in the way: before refusing, the sweep is made up for.
+        """
+        m: u32 = self.make_mapping_now(
+            protocol, high, low, port, remote_high, remote_low, remote_port, now
+        )
+        while m == 0 and self.expire(now, SWEEP):
+            m = self.make_mapping_now(
+                protocol, high, low, port, remote_high, remote_low, remote_port, now
+            )
+        return m
+
+    def make_mapping_now(
+        self,
+        protocol: u32,
+        high: u64,
+        low: u64,
+        port: u32,
+        remote_high: u64,
+        remote_low: u64,
+        remote_port: u32,
+        now: u64,
+    ) -> u32:
         if self.mappings.count >= self.mappings.capacity:
             self.refusal = MAPPING_LIMIT
             return 0
         external: u32 = 0
-        pool: u32 = protocol * self.scope.externals + external
+        pool: u32 = self.pool_of(protocol, external)
         endpoint: u32 = 0
         if self.remembers(protocol):
             endpoint = self.endpoints.enter(protocol, high, low, port)
@@ -147,7 +174,7 @@ class Flows:
     def end_mapping(self, m: u32) -> None:
         r: Mappings = self.mappings.rows
         protocol: u32 = r[m].protocol
-        pool: u32 = protocol * self.scope.externals + r[m].external
+        pool: u32 = self.pool_of(protocol, r[m].external)
         self.mappings.remove(m)
         self.pools.give(pool, r[m].external_port)
         if self.policies.rows[protocol].sharing != EXCLUSIVE:
@@ -174,7 +201,7 @@ class Flows:
     ) -> u32:
         """The row of a new session of a live mapping.
 
-        `opener` is INSIDE_SENT or OPENED_OUTSIDE; the caller has checked the limits.
+        `opener` is OPENED_OUTSIDE or 0; the caller has checked the limits.
         """
         m: Mappings = self.mappings.rows
         s: Sessions = self.sessions.rows
@@ -200,41 +227,88 @@ class Flows:
         s[i].port_difference = difference16(s[i].internal_port, s[i].external_port)
         self.sessions.enter(i)
         s[i].mapping = mapping
-        first: u32 = m[mapping].first
+        m[mapping].sessions += 1
+        self.join(i)
+        if opener == OPENED_OUTSIDE:
+            self.inbound_sessions += 1
+        else:
+            self.confirm(i)
+        return i
+
+    def join(self, i: u32) -> None:
+        """Link a session into its mapping's ring, as the last."""
+        m: Mappings = self.mappings.rows
+        s: Sessions = self.sessions.rows
+        first: u32 = m[s[i].mapping].first
         if first == 0:
-            m[mapping].first = i
+            m[s[i].mapping].first = i
             s[i].ring_previous = s[i].ring_next = i
         else:
             s[i].ring_next = first
             s[i].ring_previous = s[first].ring_previous
             s[s[i].ring_previous].ring_next = i
             s[first].ring_previous = i
-        m[mapping].sessions += 1
-        if opener == OPENED_OUTSIDE:
-            self.inbound_sessions += 1
-        if self.permits_by_address(m[mapping].protocol):
-            self.tally.add(PERMITTED_ADDRESS, mapping, 0, remote_high, remote_low)
-        return i
 
-    def end_session(self, i: u32) -> None:
+    def leave(self, i: u32) -> None:
+        """Unlink a session from its mapping's ring."""
         m: Mappings = self.mappings.rows
         s: Sessions = self.sessions.rows
-        mapping: u32 = s[i].mapping
-        if s[i].flags & OPENED_OUTSIDE:
-            self.inbound_sessions -= 1
-        if self.permits_by_address(s[i].protocol):
-            self.tally.remove(PERMITTED_ADDRESS, mapping, 0, s[i].remote_high, s[i].remote_low)
         s[s[i].ring_previous].ring_next = s[i].ring_next
         s[s[i].ring_next].ring_previous = s[i].ring_previous
-        m[mapping].first = s[i].ring_next
-        m[mapping].sessions -= 1
+        if m[s[i].mapping].first == i:
+            m[s[i].mapping].first = 0 if s[i].ring_next == i else s[i].ring_next
+
+    def confirm(self, i: u32) -> None:
+        """The inside has sent in this session: it now keeps its mapping alive, and comes first."""
+        m: Mappings = self.mappings.rows
+        s: Sessions = self.sessions.rows
+        s[i].flags |= INSIDE_SENT
+        m[s[i].mapping].confirmed += 1
+        self.leave(i)
+        self.join(i)
+        m[s[i].mapping].first = i
+        if self.permits_by_address(s[i].protocol):
+            self.tally.add(
+                PERMITTED_ADDRESS, s[i].mapping, 0, s[i].remote_high, s[i].remote_low
+            )
+
+    def detach(self, i: u32) -> None:
+        """Take a session out of everything but the question whether its mapping goes on."""
+        m: Mappings = self.mappings.rows
+        s: Sessions = self.sessions.rows
+        if s[i].flags & OPENED_OUTSIDE:
+            self.inbound_sessions -= 1
+        if s[i].flags & INSIDE_SENT:
+            m[s[i].mapping].confirmed -= 1
+            if self.permits_by_address(s[i].protocol):
+                self.tally.remove(
+                    PERMITTED_ADDRESS, s[i].mapping, 0, s[i].remote_high, s[i].remote_low
+                )
+        self.leave(i)
+        m[s[i].mapping].sessions -= 1
         self.sessions.remove(i)
-        if m[mapping].sessions == 0:
-            self.end_mapping(mapping)
+
+    def end_session(self, i: u32) -> None:
+        """End a session, and its mapping if the inside has no other in it.
+
+        Sessions that only outsiders sent in do not keep a mapping (RFC 7857 section 7): with ever
+        new ones they could hold it open for ever.  They are few: see `unanswered_limit`.
+        """
+        m: Mappings = self.mappings.rows
+        mapping: u32 = self.sessions.rows[i].mapping
+        self.detach(i)
+        if m[mapping].confirmed:
+            return
+        while m[mapping].sessions:
+            self.detach(m[mapping].first)
+        self.end_mapping(mapping)
 
     def alive(self, m: u32, now: u64) -> bool:
-        """Whether the mapping has a session that has not expired; ends those it finds expired."""
-        left: u32 = self.mappings.rows[m].sessions
+        """Whether the mapping has a confirmed session that has not expired.
+
+        Ends those it meets on the way; they would be swept within a second anyway.
+        """
+        left: u32 = self.mappings.rows[m].confirmed
         first: u32
         while left:
             first = self.mappings.rows[m].first

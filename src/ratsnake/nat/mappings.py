@@ -176,6 +176,7 @@ class MappingTable:
         m[i].remote_port = remote_port
         m[i].protocol = protocol
         m[i].sessions = 0
+        m[i].confirmed = 0
         m[i].first = 0
         m[i].endpoint = 0
         m[i].live = 1

@@ -19,7 +19,7 @@ ctypedef struct SessionFields:
 ctypedef struct MappingFields:
     u64 internal_high, internal_low, remote_high, remote_low
     u64 created
-    u32 sessions, first, endpoint
+    u32 sessions, confirmed, first, endpoint
     u16 internal_port, external_port, remote_port, external
     u8 protocol, live
 

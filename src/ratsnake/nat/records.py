@@ -52,8 +52,9 @@ class SessionFields:
 class MappingFields:
     """Internal endpoint [+ remote as far as the mapping behaviour looks] → external endpoint.
 
-    `first` is one of its sessions (of a free row: the next free row); `endpoint` is the row of its
-    internal endpoint's memory, 0 where the policy keeps none.
+    `sessions` counts its sessions, `confirmed` those in which the inside has sent.  `first` heads
+    the ring of its sessions, confirmed ones first (of a free row: the next free row); `endpoint` is
+    the row of its internal endpoint's memory, 0 where the policy keeps none.
     """
 
     internal_high: u64 = 0
@@ -62,6 +63,7 @@ class MappingFields:
     remote_low: u64 = 0
     created: u64 = 0
     sessions: u32 = 0
+    confirmed: u32 = 0
     first: u32 = 0
     endpoint: u32 = 0
     internal_port: u16 = 0

@@ -47,11 +47,16 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most rows of each table, 1..16777216; `inbound_sessions` bounds what outsiders open."""
+    """The most rows of each table, 1..16777216.
+
+    `inbound_sessions` bounds what outsiders open in all, `unanswered_sessions` what they open of one
+    mapping before the inside has answered.
+    """
 
     mappings: int = 262_144
     sessions: int = 262_144
     inbound_sessions: int = 65_536
+    unanswered_sessions: int = 1_024
 
     def __post_init__(self) -> None:
         _check_range(self, 1, MOST_ROWS, "rows")

@@ -7,7 +7,8 @@ cdef enum:
     SERVER_FIN = 4
     BOTH_FIN = 5
     RESET = 6
-    STATES = 7
+    REOPENED = 7
+    STATES = 8
     CLIENT = 0
     SERVER = 1
     SYN = 0

@@ -6,9 +6,10 @@ The *client* is the side that opened the session.  What the table does not name 
   segments nor a reset give an unanswered session the long timeout.
 - One FIN leaves the long timeout on: a half-closed connection may go on for hours (RFC 5382 REQ-5
   counts a connection as established until both sides have closed or one has reset it).
-- RESET (TRANS in RFC 7857 section 2.2): a lone RST may be forged, so the session stays for the
+- RESET (TRANS in RFC 7857 section 2.1): a lone RST may be forged, so the session stays for the
   transitory time, and any other segment in it brings it back to ESTABLISHED (section 2.3).
-- BOTH_FIN: the same 5-tuple may be opened again by the client.
+- BOTH_FIN, RESET: the same 5-tuple may be opened again, by the client (INIT) or by the server
+  (REOPENED, which the client's SYN establishes).
 """
 
 from .timers import ICMP_QUERY, TCP_ESTABLISHED, TCP_TRANSITORY, UDP_IDLE
@@ -20,7 +21,8 @@ CLIENT_FIN = 3
 SERVER_FIN = 4
 BOTH_FIN = 5
 RESET = 6
-STATES = 7
+REOPENED = 7
+STATES = 8
 
 CLIENT = 0
 SERVER = 1
@@ -40,6 +42,7 @@ STATE_NAMES = (
     "server-fin",
     "both-fin",
     "reset",
+    "reopened",
 )
 
 TRANSITIONS: dict[tuple[int, int, int], int] = {
@@ -55,11 +58,14 @@ TRANSITIONS: dict[tuple[int, int, int], int] = {
     (SERVER_FIN, CLIENT, RST): RESET,
     (SERVER_FIN, SERVER, RST): RESET,
     (BOTH_FIN, CLIENT, SYN): INIT,
+    (BOTH_FIN, SERVER, SYN): REOPENED,
     (RESET, CLIENT, SYN): INIT,
+    (RESET, SERVER, SYN): REOPENED,
     (RESET, CLIENT, FIN): CLIENT_FIN,
     (RESET, SERVER, FIN): SERVER_FIN,
     (RESET, CLIENT, OTHER): ESTABLISHED,
     (RESET, SERVER, OTHER): ESTABLISHED,
+    (REOPENED, CLIENT, SYN): ESTABLISHED,
 }
 
 TIMER_OF_STATE: dict[int, int] = {
@@ -69,6 +75,7 @@ TIMER_OF_STATE: dict[int, int] = {
     SERVER_FIN: TCP_ESTABLISHED,
     BOTH_FIN: TCP_TRANSITORY,
     RESET: TCP_TRANSITORY,
+    REOPENED: TCP_TRANSITORY,
 }
 
 # Timer of a new session, by protocol row (TCP, UDP, ICMP).
