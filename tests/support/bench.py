@@ -14,7 +14,7 @@ EXTERNAL = "203.0.113.1"
 INTERNAL = "192.168.1.0/24"
 INSIDE, OTHER = "192.168.1.10", "192.168.1.11"
 R1, R2, R3 = "198.51.100.1", "198.51.100.2", "198.51.100.3"
-SEED = bytes(range(64))
+SEED = bytes(range(80))
 SECOND = 1000  # the clock counts milliseconds
 PROTOCOLS = ("tcp", "udp", "icmp")
 

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed",
         metavar="N",
         help="draw the same random ports every time for the same N (a whole number;"
-        " the engine's seed is its SHA-512)",
+        " the engine's seed is SHAKE-256 of it)",
     )
 
 

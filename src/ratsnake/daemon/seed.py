@@ -2,7 +2,7 @@
 
 import os
 
-SEED_BYTES = 64  # as long as SHA-512's result; Nat needs at least 32
+from ratsnake.nat.nat import SEED_BYTES
 
 
 def fresh() -> bytes:
@@ -11,8 +11,8 @@ def fresh() -> bytes:
 
 
 def reproducible(number: int) -> bytes:
-    """The same seed for the same number: SHA-512 of its decimal digits."""
+    """The same seed for the same number: SHAKE-256 of its decimal digits."""
     # hashlib brings OpenSSL with it: not into the memory of a NAT that only needs fresh().
-    from hashlib import sha512
+    from hashlib import shake_256
 
-    return sha512(str(number).encode()).digest()
+    return shake_256(str(number).encode()).digest(SEED_BYTES)

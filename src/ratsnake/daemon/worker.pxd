@@ -1,10 +1,11 @@
 cimport cython
 from libc.stdlib cimport free as release_buffer, malloc
 from ratsnake.device.offload cimport LIE, PARTIAL, check_offload
-from ratsnake.device.system cimport EAGAIN, EBADFD, EINTR, ENODEV, milliseconds, sys_read, sys_write, wait
+from ratsnake.device.system cimport EAGAIN, EBADFD, EINTR, ENODEV, hung_up, milliseconds, sys_read, sys_write, wait
 from ratsnake.device.vnet_header cimport VNET_SIZE
 from ratsnake.nat.nat cimport Nat
 from ratsnake.nat.reasons cimport DEVICE_REFUSED, TRANSLATED
+from ratsnake.nat.timers cimport SWEEP
 from ratsnake.wire.faults cimport OFFLOAD
 from ratsnake.wire.types cimport Bytes, i32, i64, u32, u64
 from .lock cimport Lock, give, new_lock, release_lock, take
@@ -12,7 +13,6 @@ from .lock cimport Lock, give, new_lock, release_lock, take
 cdef enum:
     BUFFER = 65546
     BATCH = 64
-    SWEEP = 256
     IDLE = 1000
 
 cdef inline Bytes new_buffer(size_t n) except NULL:

@@ -15,6 +15,7 @@ if not cython.compiled:
         EBADFD,
         EINTR,
         ENODEV,
+        hung_up,
         milliseconds,
         sys_read,
         sys_write,
@@ -22,6 +23,7 @@ if not cython.compiled:
     )
     from ratsnake.device.vnet_header import VNET_SIZE
     from ratsnake.nat.reasons import DEVICE_REFUSED, TRANSLATED
+    from ratsnake.nat.timers import SWEEP
     from ratsnake.wire.faults import OFFLOAD
     from ratsnake.wire.types import Bytes, i32, i64, u32, u64
 
@@ -29,7 +31,6 @@ if not cython.compiled:
 
     BUFFER = 65546  # the largest IP packet, its vnet header, and a byte more would show
     BATCH = 64  # packets under one hold of the lock
-    SWEEP = 256  # sessions ended under one hold of the lock
     IDLE = 1000  # milliseconds without packets until the next look for expired sessions
 
     def new_buffer(size: int) -> Bytes:
@@ -58,7 +59,7 @@ class Worker:
         """
         self.nat = nat
         self.fd = fd
-        self.header = 10 if vnet_header else 0
+        self.header = VNET_SIZE if vnet_header else 0
         self.stopping = False
         self.buffer = new_buffer(BUFFER)
         self.lock = new_lock()
@@ -137,7 +138,7 @@ class Worker:
                 if result < 0:
                     return result
             if got == 0:
-                return k
+                return -ENODEV if hung_up(self.fd) else k
         return BATCH
 
     def one(self, size: u32, now: u64) -> i64:

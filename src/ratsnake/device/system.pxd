@@ -22,6 +22,10 @@ cdef extern from *:
             return -ENODEV;
         return 0;
     }
+    static inline int32_t ratsnake_hung_up(int fd) {
+        struct pollfd p = {fd, POLLIN, 0};
+        return poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP | POLLNVAL);
+    }
     static inline uint64_t ratsnake_milliseconds(void) {
         struct timespec t;
         clock_gettime(CLOCK_MONOTONIC, &t);
@@ -35,4 +39,5 @@ cdef extern from *:
     i64 sys_read "ratsnake_read"(i32 fd, Bytes b, size_t n) noexcept nogil
     i64 sys_write "ratsnake_write"(i32 fd, Bytes b, size_t n) noexcept nogil
     i32 wait "ratsnake_wait"(i32 fd, i32 stop, i32 milliseconds) noexcept nogil
+    i32 hung_up "ratsnake_hung_up"(i32 fd) noexcept nogil
     u64 milliseconds "ratsnake_milliseconds"() noexcept nogil

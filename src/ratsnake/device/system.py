@@ -7,7 +7,17 @@ from errno import EAGAIN, EBADFD, EINTR, ENODEV
 
 from ratsnake.wire.types import Bytes
 
-__all__ = ["EAGAIN", "EBADFD", "EINTR", "ENODEV", "milliseconds", "sys_read", "sys_write", "wait"]
+__all__ = [
+    "EAGAIN",
+    "EBADFD",
+    "EINTR",
+    "ENODEV",
+    "hung_up",
+    "milliseconds",
+    "sys_read",
+    "sys_write",
+    "wait",
+]
 
 
 def sys_read(fd: int, b: Bytes, n: int) -> int:
@@ -32,6 +42,14 @@ def wait(fd: int, stop: int, milliseconds: int) -> int:
     events = dict(poll.poll(milliseconds)).get(fd, 0)
     broken = events & (select.POLLERR | select.POLLHUP | select.POLLNVAL)
     return -ENODEV if broken and not events & select.POLLIN else 0
+
+
+def hung_up(fd: int) -> bool:
+    """Whether the other side is gone, so that nothing but empty reads will come."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    broken = select.POLLERR | select.POLLHUP | select.POLLNVAL
+    return any(events & broken for _, events in poll.poll(0))
 
 
 def milliseconds() -> int:

@@ -10,7 +10,7 @@ if not cython.compiled:
     from ratsnake.wire.packet import ICMP, TCP, Packet
     from ratsnake.wire.types import u32, u64
 
-    from .policies import APDF, EIF, EIM
+    from .policies import APDF, EIF
     from .reasons import (
         DESTINATION,
         FILTERED,
@@ -24,9 +24,9 @@ if not cython.compiled:
         TRANSLATED,
     )
     from .records import Mappings
-    from .sessions import INSIDE_SENT, OPENED_OUTSIDE
-    from .tally import PERMITTED_ADDRESS
+    from .sessions import OPENED_OUTSIDE
     from .tcp import FLAG_ACK, FLAG_SYN
+    from .timers import SWEEP
 
 from .flows import Flows
 
@@ -56,7 +56,7 @@ def admit_outbound(flows: Flows, p: Packet, now: u64) -> u32:
     flows.refusal = opens(p)
     if flows.refusal != TRANSLATED:
         return 0
-    if flows.sessions.count >= flows.sessions.capacity:
+    if flows.sessions.count >= flows.sessions.capacity and flows.expire(now, SWEEP) == 0:
         flows.refusal = SESSION_LIMIT
         return 0
     remote_port: u32 = 0 if p.protocol == ICMP else p.destination_port
@@ -82,12 +82,10 @@ def admit_outbound(flows: Flows, p: Packet, now: u64) -> u32:
         )
     if m == 0:
         return 0
-    return flows.open_session(
-        m, p.destination_high, p.destination_low, remote_port, INSIDE_SENT, now
-    )
+    return flows.open_session(m, p.destination_high, p.destination_low, remote_port, 0, now)
 
 
-def passes_filter(flows: Flows, mapping: u32, remote_high: u64, remote_low: u64) -> bool:
+def passes_filter(flows: Flows, mapping: u32, remote_high: u64, remote_low: u64, now: u64) -> bool:
     """RFC 4787 section 5, for a remote endpoint that has no session with the mapping.
 
     So under APDF, which admits just the endpoints that were sent to, the answer is always no.
@@ -99,17 +97,25 @@ def passes_filter(flows: Flows, mapping: u32, remote_high: u64, remote_low: u64)
         return True
     if filtering == APDF:
         return False
-    if flows.policies.rows[protocol].mapping == EIM:
-        return flows.tally.count(PERMITTED_ADDRESS, mapping, 0, remote_high, remote_low) != 0
+    if flows.permits_by_address(protocol):
+        return flows.permits(mapping, remote_high, remote_low, now)
     return m[mapping].remote_low == remote_low and m[mapping].remote_high == remote_high
 
 
 def admit_inbound(flows: Flows, p: Packet, external: u32, now: u64) -> u32:
+    """The limits come before the look at the mapping, because making room may end it."""
     if not flows.scope.is_remote(p.source_high, p.source_low):
         flows.refusal = SOURCE
         return 0
     flows.refusal = opens(p)
     if flows.refusal != TRANSLATED:
+        return 0
+    while flows.inbound_sessions >= flows.inbound_limit:
+        if flows.expire(now, SWEEP) == 0:
+            flows.refusal = INBOUND_LIMIT
+            return 0
+    if flows.sessions.count >= flows.sessions.capacity and flows.expire(now, SWEEP) == 0:
+        flows.refusal = SESSION_LIMIT
         return 0
     remote_port: u32 = 0 if p.protocol == ICMP else p.source_port
     m: u32 = flows.mappings.find_external(
@@ -118,13 +124,11 @@ def admit_inbound(flows: Flows, p: Packet, external: u32, now: u64) -> u32:
     if m == 0 or not flows.alive(m, now):
         flows.refusal = NO_MAPPING
         return 0
-    if not passes_filter(flows, m, p.source_high, p.source_low):
+    if not passes_filter(flows, m, p.source_high, p.source_low, now):
         flows.refusal = FILTERED
         return 0
-    if flows.inbound_sessions >= flows.inbound_limit:
+    r: Mappings = flows.mappings.rows
+    if r[m].sessions - r[m].confirmed >= flows.unanswered_limit:
         flows.refusal = INBOUND_LIMIT
-        return 0
-    if flows.sessions.count >= flows.sessions.capacity:
-        flows.refusal = SESSION_LIMIT
         return 0
     return flows.open_session(m, p.source_high, p.source_low, remote_port, OPENED_OUTSIDE, now)

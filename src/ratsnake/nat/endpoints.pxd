@@ -18,6 +18,7 @@ cdef class EndpointMemory:
     cdef void append(self, u32 row) noexcept nogil
     cdef u32 evict(self) noexcept nogil
     cpdef u32 enter(self, u32 protocol, u64 high, u64 low, u32 port) noexcept nogil
+    cpdef u32 mappings_of(self, u32 row) noexcept nogil
     cpdef u32 last_port(self, u32 row) noexcept nogil
     cpdef void hold(self, u32 row, u32 external_port) noexcept nogil
     cpdef void drop(self, u32 row) noexcept nogil

@@ -102,6 +102,10 @@ class EndpointMemory:
         self.append(row)
         return row
 
+    def mappings_of(self, row: u32) -> u32:
+        """How many mappings the endpoint has."""
+        return self.rows[row].mappings
+
     def last_port(self, row: u32) -> u32:
         """The external port given last, or NONE32."""
         return self.rows[row].last_port

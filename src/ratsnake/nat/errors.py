@@ -32,10 +32,12 @@ from .flows import Flows
 
 def inbound_error(flows: Flows, b: Bytes, p: Packet, now: u64, partial: bool) -> u32:
     """An error from outside: it quotes a packet from an external to a remote endpoint."""
+    if not flows.scope.is_remote(p.source_high, p.source_low):
+        return SOURCE
     e: u32 = p.embedded
-    external: u32 = flows.scope.external_row(0, MAPPED_IPV4 | be32(b, e + IP_SOURCE))
-    if external == flows.scope.externals:
+    if p.destination_low != MAPPED_IPV4 | be32(b, e + IP_SOURCE):
         return NO_SESSION
+    external: u32 = flows.scope.external_row(p.destination_high, p.destination_low)
     i: u32 = flows.sessions.find_inbound(
         p.protocol,
         external,
@@ -56,14 +58,19 @@ def inbound_error(flows: Flows, b: Bytes, p: Packet, now: u64, partial: bool) ->
 def outbound_error(flows: Flows, b: Bytes, p: Packet, now: u64, partial: bool) -> u32:
     """An error from inside: it quotes a packet from a remote to an internal endpoint.
 
-    Its own source may be any internal host, such as a router on the way: outside it becomes the
-    external address too (RFC 5508 REQ-5c).
+    Its own source may be any internal host, such as a router on the way, or the router the NAT runs
+    on: outside it becomes the external address too (RFC 5508 REQ-5c).
     """
-    if not flows.scope.is_internal(p.source_high, p.source_low):
+    if not (
+        flows.scope.is_internal(p.source_high, p.source_low)
+        or flows.scope.is_router(p.source_high, p.source_low)
+    ):
         return SOURCE
     if not flows.scope.is_remote(p.destination_high, p.destination_low):
         return DESTINATION
     e: u32 = p.embedded
+    if p.destination_low != MAPPED_IPV4 | be32(b, e + IP_SOURCE):
+        return NO_SESSION
     i: u32 = flows.sessions.find_outbound(
         p.protocol,
         0,

@@ -16,7 +16,7 @@ from .selection cimport PortSelector
 from .sessions cimport INSIDE_SENT, LIVE, OPENED_OUTSIDE, SessionTable
 from .tally cimport PERMITTED_ADDRESS, PORTS_TOWARD_REMOTE, PORT_OF_ENDPOINT, Tally
 from .tcp cimport INIT, OPEN
-from .timers cimport TIMERS
+from .timers cimport SWEEP, TIMERS
 
 @cython.final
 cdef class Flows:
@@ -47,4 +47,6 @@ cdef class Flows:
     cdef void end_session(self, u32 i) noexcept nogil
     cdef void end_mapping(self, u32 m) noexcept nogil
     cdef bint alive(self, u32 m, u64 now) noexcept nogil
+    cdef bint shows_life(self, u32 m, u64 now) noexcept nogil
+    cdef bint permits(self, u32 m, u64 remote_high, u64 remote_low, u64 now) noexcept nogil
     cdef u32 expire(self, u64 now, u32 budget) noexcept nogil

@@ -1,10 +1,9 @@
 """How mappings and sessions come and go, with everything that hangs on them.
 
-A mapping ends with its last session.  What was taken is given back in one place: `end_session` and
-`end_mapping`.
+A mapping ends with the last session in which the inside has sent.  What was taken is given back in
+one place: `detach` and `end_mapping`.
 """
 
-import hashlib
 import struct
 
 import cython
@@ -24,10 +23,11 @@ if not cython.compiled:
         new_words,
         release,
     )
-    from .sessions import LIVE, OPENED_OUTSIDE
+    from .sessions import INSIDE_SENT, LIVE, OPENED_OUTSIDE
     from .tally import PERMITTED_ADDRESS, PORT_OF_ENDPOINT, PORTS_TOWARD_REMOTE
     from .tcp import INIT, OPEN
-    from .timers import TIMERS
+    from .timers import SWEEP, TIMERS
+
 
 from .endpoints import EndpointMemory
 from .generator import Generator
@@ -47,7 +47,7 @@ class Flows:
     timeouts: Words
 
     def __init__(self, settings: Settings, seed: bytes) -> None:
-        words = struct.unpack("<10Q", hashlib.shake_256(seed).digest(80))
+        words = struct.unpack("<10Q", seed)
         self.secret = Secret(words[:8])
         self.policies = PolicyTable((settings.tcp, settings.udp, settings.icmp))
         timeouts = settings.timeouts
@@ -268,9 +268,7 @@ class Flows:
         self.join(i)
         m[s[i].mapping].first = i
         if self.permits_by_address(s[i].protocol):
-            self.tally.add(
-                PERMITTED_ADDRESS, s[i].mapping, 0, s[i].remote_high, s[i].remote_low
-            )
+            self.tally.add(PERMITTED_ADDRESS, s[i].mapping, 0, s[i].remote_high, s[i].remote_low)
 
     def detach(self, i: u32) -> None:
         """Take a session out of everything but the question whether its mapping goes on."""
@@ -315,6 +313,39 @@ class Flows:
             if self.sessions.rows[first].expires > now:
                 return True
             self.end_session(first)
+            left -= 1
+        return False
+
+    def shows_life(self, m: u32, now: u64) -> bool:
+        """`alive` for who only looks: ends nothing."""
+        left: u32 = self.mappings.rows[m].confirmed
+        i: u32 = self.mappings.rows[m].first
+        while left:
+            if self.sessions.rows[i].expires > now:
+                return True
+            i = self.sessions.rows[i].ring_next
+            left -= 1
+        return False
+
+    def permits(self, m: u32, remote_high: u64, remote_low: u64, now: u64) -> bool:
+        """Whether the inside has sent to this address in a session that has not expired (ADF).
+
+        The tally answers nearly all strangers; a hit may be of a session only the sweep has not
+        reached yet, so the sessions themselves decide.
+        """
+        if self.tally.count(PERMITTED_ADDRESS, m, 0, remote_high, remote_low) == 0:
+            return False
+        s: Sessions = self.sessions.rows
+        left: u32 = self.mappings.rows[m].confirmed
+        i: u32 = self.mappings.rows[m].first
+        while left:
+            if (
+                s[i].remote_low == remote_low
+                and s[i].remote_high == remote_high
+                and s[i].expires > now
+            ):
+                return True
+            i = s[i].ring_next
             left -= 1
         return False
 

@@ -5,7 +5,7 @@ from ratsnake.wire.types cimport Bytes, M16, M32, u8, u16, u32, u64
 from .admission cimport admit_inbound, admit_outbound
 from .errors cimport inbound_error, outbound_error
 from .flows cimport Flows
-from .reasons cimport REASONS_COUNT, TCP_FLAGS, TRANSLATED
+from .reasons cimport NO_MAPPING, REASONS_COUNT, SOURCE, TCP_FLAGS, TRANSLATED
 from .records cimport Octets, Sessions, Words, new_octets, new_words, release
 from .rewrite cimport DESTINATION_PORT, IP_DESTINATION, IP_SOURCE, SOURCE_PORT, rewrite
 from .sessions cimport INSIDE_SENT, OPENED_OUTSIDE
@@ -22,6 +22,7 @@ cdef class Nat:
     cdef u32 process(self, Bytes b, u32 size, bint partial, u64 now) noexcept nogil
     cdef void refuse(self, u32 reason) noexcept nogil
     cdef u32 route(self, Bytes b, u32 size, bint partial) noexcept nogil
+    cdef u32 error(self, Bytes b, u32 size, bint outbound, bint partial) noexcept nogil
     cdef u32 outbound(self, Bytes b, u32 size, bint partial) noexcept nogil
     cdef u32 inbound(self, Bytes b, u32 size, u32 external, bint partial) noexcept nogil
     cdef u32 hairpin(self, Bytes b, u32 size, u32 external, bint partial) noexcept nogil

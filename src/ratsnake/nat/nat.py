@@ -15,7 +15,7 @@ if not cython.compiled:
 
     from .admission import admit_inbound, admit_outbound
     from .errors import inbound_error, outbound_error
-    from .reasons import REASONS_COUNT, TCP_FLAGS, TRANSLATED
+    from .reasons import NO_MAPPING, REASONS_COUNT, SOURCE, TCP_FLAGS, TRANSLATED
     from .records import Octets, Sessions, Words, new_octets, new_words, release
     from .rewrite import DESTINATION_PORT, IP_DESTINATION, IP_SOURCE, SOURCE_PORT, rewrite
     from .sessions import INSIDE_SENT, OPENED_OUTSIDE
@@ -27,7 +27,7 @@ from .settings import Settings
 from .tcp import event_table, timer_table, transition_table
 from .views import counters, mapping_rows, session_rows, usage
 
-SEED_BYTES = 32
+SEED_BYTES = 80  # eight hash secrets and the generator's key, 64 bits each
 
 
 class Nat:
@@ -38,11 +38,12 @@ class Nat:
     drops: Words
 
     def __init__(self, settings: Settings, seed: bytes) -> None:
-        """`seed`: at least 32 secret random bytes; the same seed makes the same NAT.
+        """`seed`: 80 secret random bytes; the same seed makes the same NAT.
 
-        Raises ValueError where the seed is shorter and MemoryError where the tables do not fit.
+        Raises ValueError where the seed has another length, MemoryError where the tables do not
+        fit.
         """
-        if len(seed) < SEED_BYTES:
+        if len(seed) != SEED_BYTES:
             raise ValueError(f"seed: {len(seed)} bytes given, {SEED_BYTES} are needed")
         self.settings = settings
         self.flows = Flows(settings, seed)
@@ -70,7 +71,8 @@ class Nat:
     def translate(self, packet: bytearray, now: int, partial: bool = False) -> int:
         """Rewrite a whole IP packet in place; return 0, or the code of the reason to drop it.
 
-        `now` is in milliseconds of any clock; a clock that goes back is taken to stand still.
+        `now` is in milliseconds of any clock, not negative; a clock that goes back is taken to
+        stand still.
         `partial`: the transport checksum field holds only the pseudo-header's sum (checksum
         offload).  A dropped packet must be thrown away: it may be half rewritten.
         """
@@ -119,10 +121,11 @@ class Nat:
         external: u32 = self.flows.scope.external_row(p.destination_high, p.destination_low)
         outbound: bool = external == self.flows.scope.externals
         reason: u32
-        if p.is_error and outbound:
-            reason = outbound_error(self.flows, b, p, self.clock, partial)
-        elif p.is_error:
-            reason = inbound_error(self.flows, b, p, self.clock, partial)
+        if not outbound and self.flows.scope.is_external(p.source_high, p.source_low):
+            # Only `hairpin` makes such packets, and it makes them here.
+            return SOURCE
+        if p.is_error:
+            reason = self.error(b, size, outbound, partial)
         elif outbound:
             reason = self.outbound(b, size, partial)
         else:
@@ -135,6 +138,17 @@ class Nat:
                 self.packets_in += 1
                 self.bytes_in += size
         return reason
+
+    def error(self, b: Bytes, size: u32, outbound: bool, partial: bool) -> u32:
+        """An ICMP error; one about a hairpinned packet goes out and back in (RFC 5508 REQ-7)."""
+        p: Packet = self.packet
+        reason: u32 = TRANSLATED
+        if outbound or self.flows.scope.is_internal(p.source_high, p.source_low):
+            reason = outbound_error(self.flows, b, p, self.clock, partial)
+            if outbound or reason != TRANSLATED:
+                return reason
+            reason = parse(b, size, p)
+        return inbound_error(self.flows, b, p, self.clock, partial) if reason == 0 else reason
 
     def outbound(self, b: Bytes, size: u32, partial: bool) -> u32:
         p: Packet = self.packet
@@ -160,10 +174,13 @@ class Nat:
             i = admit_outbound(self.flows, p, self.clock)
             if i == 0:
                 return self.flows.refusal
-        s[i].flags |= INSIDE_SENT
         s[i].packets_out += 1
         s[i].bytes_out += size
-        self.advance(i, event, SERVER if s[i].flags & OPENED_OUTSIDE else CLIENT)
+        # A reset refuses what came in; it is no part in it (RFC 7857 section 7.1).
+        if not s[i].flags & INSIDE_SENT and event != RST:
+            self.flows.confirm(i)
+        if s[i].flags & INSIDE_SENT:
+            self.advance(i, event, SERVER if s[i].flags & OPENED_OUTSIDE else CLIENT)
         rewrite(
             b,
             p,
@@ -223,7 +240,14 @@ class Nat:
 
     def hairpin(self, b: Bytes, size: u32, external: u32, partial: bool) -> u32:
         """From inside to an external endpoint: out and back in, so that the receiver sees the
-        sender's external endpoint (RFC 4787 REQ-9a)."""
+        sender's external endpoint (RFC 4787 REQ-9a).
+
+        No mapping is made for a packet to a port nobody has.
+        """
+        p: Packet = self.packet
+        pool: u32 = self.flows.pool_of(p.protocol, external)
+        if p.protocol != ICMP and self.flows.pools.users_of(pool, p.destination_port) == 0:
+            return NO_MAPPING
         reason: u32 = self.outbound(b, size, partial)
         if reason == TRANSLATED:
             reason = parse(b, size, self.packet)

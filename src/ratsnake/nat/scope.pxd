@@ -13,8 +13,10 @@ cdef class Scope:
     cdef Words external_high, external_low
     cdef readonly u32 externals
     cdef Prefixes internal, unroutable
-    cdef u64 status
+    cdef u64 status, router
     cpdef u32 external_row(self, u64 high, u64 low) noexcept nogil
+    cpdef bint is_external(self, u64 high, u64 low) noexcept nogil
+    cpdef bint is_router(self, u64 high, u64 low) noexcept nogil
     cpdef bint is_internal(self, u64 high, u64 low) noexcept nogil
     cpdef bint is_remote(self, u64 high, u64 low) noexcept nogil
     cpdef bint asks_status(self, u64 high, u64 low) noexcept nogil

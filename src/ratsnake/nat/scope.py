@@ -18,6 +18,8 @@ UNROUTABLE = tuple(
 )
 # The address whose packets ask for the status, as in the programs ratsnake descends from.
 STATUS_ADDRESS = IPv4Address("192.0.2.2")
+# The source of ICMP errors that the router itself sends by the NAT's device (RFC 7600 section 4.8).
+ROUTER_ADDRESS = IPv4Address("192.0.0.8")
 
 
 class Prefixes:
@@ -56,6 +58,7 @@ class Scope:
         self.internal = Prefixes(internal)
         self.unroutable = Prefixes(UNROUTABLE)
         self.status = MAPPED_IPV4 | int(STATUS_ADDRESS)
+        self.router = MAPPED_IPV4 | int(ROUTER_ADDRESS)
 
     def __dealloc__(self) -> None:
         release(self.external_high)
@@ -68,6 +71,12 @@ class Scope:
             if self.external_low[k] == low and self.external_high[k] == high:
                 return k
         return self.externals
+
+    def is_external(self, high: u64, low: u64) -> bool:
+        return self.external_row(high, low) != self.externals
+
+    def is_router(self, high: u64, low: u64) -> bool:
+        return high == 0 and low == self.router
 
     def is_internal(self, high: u64, low: u64) -> bool:
         return self.internal.contain(high, low)

@@ -1,9 +1,10 @@
 """Which external port a new mapping gets (RFC 4787 section 4.2, RFC 6056, RFC 7857 sections 3, 9).
 
-In this order: the port the policy prefers, if it is acceptable; a port nobody has, as long as there
-is one; where ports may be shared, any acceptable one, searched from a random or the next place
-through the whole set.  So a port is found whenever one exists.  Shared ports are used last because
-two internal endpoints on one port lose their stickiness once they meet at the same remote.
+In this order: the port the policy prefers, if it is acceptable; a random one nobody has, as long as
+there is one; where ports may be shared, any acceptable one, searched from a random place through
+the whole set.  So a port is found whenever one exists.  Shared ports are used last because two
+internal endpoints on one port lose their stickiness once they meet at the same remote.  Sequential
+selection searches from the port after the endpoint's last one instead, shared or not.
 """
 
 import cython
@@ -117,9 +118,14 @@ class PortSelector:
     ) -> u32:
         """The first acceptable port from `start` upward, going round; or NONE32.
 
-        The tally says at once when every port is taken toward this remote, so that a host that
-        goes on trying costs one look-up a packet.
+        Counts say at once when every port is taken toward this remote, or by this endpoint where it
+        may have none twice, so that a host that goes on trying costs little.
         """
+        if (
+            self.policies.rows[protocol].sharing == DISTINCT
+            and self.endpoints.mappings_of(endpoint) >= self.pools.size
+        ):
+            return NONE32
         remote: u32 = remote_port if self.policies.rows[protocol].share == 2 else 0
         taken: u32 = self.tally.count(PORTS_TOWARD_REMOTE, pool, remote, remote_high, remote_low)
         if taken == self.pools.size:

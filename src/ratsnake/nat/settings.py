@@ -49,8 +49,8 @@ class Timeouts:
 class Limits:
     """The most rows of each table, 1..16777216.
 
-    `inbound_sessions` bounds what outsiders open in all, `unanswered_sessions` what they open of one
-    mapping before the inside has answered.
+    `inbound_sessions` bounds what outsiders open in all, `unanswered_sessions` what they open of
+    one mapping before the inside has answered.
     """
 
     mappings: int = 262_144
@@ -90,6 +90,7 @@ class Settings:
             or address.is_unspecified
             or address.is_link_local
             or int(address) >> 28 == 0xF
+            or int(address) >> 24 == 0
         ):
             raise ValueError(f"external: {address} is no address a host can have on the internet")
         if not self.internal:

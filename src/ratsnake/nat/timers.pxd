@@ -5,3 +5,4 @@ cdef enum:
     UDP_IDLE = 3
     ICMP_QUERY = 4
     TIMERS = 4
+    SWEEP = 256

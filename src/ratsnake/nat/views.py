@@ -45,8 +45,11 @@ def usage(flows: Flows) -> dict[str, object]:
             "inbound_sessions": flows.inbound_limit,
         },
         "ports": {
-            name: {"used": total - flows.pools.unused_ports(pool), "total": total}
-            for pool, name in enumerate(PROTOCOL_NAMES)
+            name: {
+                "used": total - flows.pools.unused_ports(flows.pool_of(protocol, 0)),
+                "total": total,
+            }
+            for protocol, name in enumerate(PROTOCOL_NAMES)
         },
     }
 
@@ -58,7 +61,7 @@ def mapping_rows(flows: Flows, start: int, count: int, now: int) -> tuple[list[M
     end: u32 = min(first + count, flows.mappings.fresh)
     rows = []
     for i in range(first, end):
-        if not m[i].live:
+        if not m[i].live or not flows.shows_life(i, now):
             continue
         depends = flows.policies.rows[m[i].protocol].mapping
         rows.append(
