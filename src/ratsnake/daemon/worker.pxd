@@ -1,7 +1,9 @@
 cimport cython
 from libc.stdlib cimport free as release_buffer, malloc
 from ratsnake.device.offload cimport LIE, PARTIAL, check_offload
-from ratsnake.device.system cimport EAGAIN, EBADFD, EINTR, ENODEV, hung_up, milliseconds, sys_read, sys_write, wait
+from ratsnake.device.system cimport (
+    EAGAIN, EBADFD, EINTR, ENODEV, hung_up, milliseconds, sys_read, sys_write, wait,
+)
 from ratsnake.device.vnet_header cimport VNET_SIZE
 from ratsnake.nat.nat cimport Nat
 from ratsnake.nat.reasons cimport DEVICE_REFUSED, TRANSLATED

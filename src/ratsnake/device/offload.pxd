@@ -1,6 +1,5 @@
-from ratsnake.wire.octets cimport be16
 from ratsnake.wire.packet cimport IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP
-from ratsnake.wire.types cimport Bytes, i32, u8, u16, u32
+from ratsnake.wire.types cimport Bytes, u32
 from .vnet_header cimport (
     VNET_AT_CSUM_OFFSET, VNET_AT_CSUM_START, VNET_AT_FLAGS, VNET_AT_GSO_SIZE, VNET_AT_GSO_TYPE,
     VNET_AT_HDR_LEN, VNET_F_NEEDS_CSUM, VNET_GSO_ECN, VNET_GSO_NONE, VNET_GSO_TCPV4,
@@ -8,6 +7,8 @@ from .vnet_header cimport (
 )
 
 cdef enum:
+    IP_HEADER = 20
+    IP_PROTOCOL = 9
     WHOLE = 0
     PARTIAL = 1
     LIE = 2

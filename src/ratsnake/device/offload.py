@@ -27,6 +27,8 @@ if not cython.compiled:
         VNET_SIZE,
     )
 
+    IP_HEADER = 20
+    IP_PROTOCOL = 9
     WHOLE = 0
     PARTIAL = 1
     LIE = 2
@@ -43,14 +45,14 @@ def check_offload(b: Bytes, size: u32) -> u32:
     """
     if size < VNET_SIZE:
         return LIE
-    if size < VNET_SIZE + 20 or b[VNET_SIZE] >> 4 != 4:
+    if size < VNET_SIZE + IP_HEADER or b[VNET_SIZE] >> 4 != 4:
         return WHOLE
     partial: u32 = b[VNET_AT_FLAGS] & VNET_F_NEEDS_CSUM
     segments: u32 = b[VNET_AT_GSO_TYPE] & ~VNET_GSO_ECN
     if partial == 0:
         return WHOLE if segments == VNET_GSO_NONE else LIE
     header: u32 = (b[VNET_SIZE] & 15) * 4
-    protocol: u32 = b[VNET_SIZE + 9]
+    protocol: u32 = b[VNET_SIZE + IP_PROTOCOL]
     offset: u32 = native16(b, VNET_AT_CSUM_OFFSET)
     if native16(b, VNET_AT_CSUM_START) != header:
         return LIE

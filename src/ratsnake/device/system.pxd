@@ -1,5 +1,5 @@
 # C side of system.py: system calls without the GIL; a negative errno on failure.
-from ratsnake.wire.types cimport Bytes, i32, i64, u32, u64
+from ratsnake.wire.types cimport Bytes, i32, i64, u64
 
 cdef extern from *:
     """

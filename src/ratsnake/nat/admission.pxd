@@ -1,6 +1,6 @@
 from ratsnake.wire.icmp cimport ECHO_REQUEST
 from ratsnake.wire.packet cimport ICMP, Packet, TCP
-from ratsnake.wire.types cimport u8, u16, u32, u64
+from ratsnake.wire.types cimport u32, u64
 from .flows cimport Flows
 from .policies cimport APDF, EIF
 from .reasons cimport (

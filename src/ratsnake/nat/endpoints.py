@@ -18,6 +18,8 @@ from .secret import Secret
 
 
 class EndpointMemory:
+    """Arguments are not checked: rows, pools and ports must be in range."""
+
     rows: Endpoints
 
     def __init__(self, mappings: int, secret: Secret) -> None:

@@ -2,7 +2,7 @@ cimport cython
 from ratsnake.wire.checksum cimport adjust, difference32, fold, swap16
 from ratsnake.wire.octets cimport be16, be32, put16, put32
 from ratsnake.wire.packet cimport ICMP, Packet, TCP, UDP
-from ratsnake.wire.types cimport Bytes, M16, M32, MAPPED_IPV4, u8, u16, u32, u64
+from ratsnake.wire.types cimport Bytes, M16, M32, MAPPED_IPV4, u32, u64
 from .flows cimport Flows
 from .reasons cimport DESTINATION, NO_SESSION, SOURCE, TRANSLATED
 from .records cimport Sessions

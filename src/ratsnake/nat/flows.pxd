@@ -1,7 +1,7 @@
 cimport cython
 from ratsnake.wire.checksum cimport difference16, difference32
-from ratsnake.wire.packet cimport PROTOCOLS, TCP
-from ratsnake.wire.types cimport M32, u8, u16, u32, u64
+from ratsnake.wire.packet cimport TCP
+from ratsnake.wire.types cimport M32, u32, u64
 from .endpoints cimport EndpointMemory
 from .generator cimport Generator
 from .mappings cimport MappingTable

@@ -1,5 +1,5 @@
 cimport cython
-from ratsnake.wire.types cimport M32, u32, u64
+from ratsnake.wire.types cimport u32, u64
 from .records cimport Words, new_words, release
 
 @cython.final

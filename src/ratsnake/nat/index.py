@@ -1,7 +1,8 @@
 """A hash index: open addressing with linear probing over slots of (32-bit tag, 32-bit row).
 
 The tag is the key's hash and gives the home slot too, so rows are read only where the tag fits and
-removal can close the gap without reading any row.  Who owns the rows walks `slots` to find a key.
+removal can close the gap without reading any row.  Who owns the rows walks `slots` to find a key:
+that loop stands in every table, because a comparison passed as a function would cost a call.
 """
 
 import cython
@@ -13,6 +14,8 @@ if not cython.compiled:
 
 
 class Index:
+    """Arguments are not checked: rows, pools and ports must be in range."""
+
     slots: Words
 
     def __init__(self, rows: int) -> None:

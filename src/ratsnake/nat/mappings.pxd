@@ -1,5 +1,5 @@
 cimport cython
-from ratsnake.wire.types cimport M32, u8, u16, u32, u64
+from ratsnake.wire.types cimport M32, u32, u64
 from .hashing cimport hash5
 from .index cimport Index
 from .policy_table cimport PolicyTable

@@ -1,7 +1,7 @@
 cimport cython
 from ratsnake.wire.ipv4 cimport parse
 from ratsnake.wire.packet cimport ICMP, Packet, TCP, new_packet, release_packet
-from ratsnake.wire.types cimport Bytes, M16, M32, u8, u16, u32, u64
+from ratsnake.wire.types cimport Bytes, M16, M32, u32, u64
 from .admission cimport admit_inbound, admit_outbound
 from .errors cimport inbound_error, outbound_error
 from .flows cimport Flows

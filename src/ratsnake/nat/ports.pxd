@@ -1,7 +1,9 @@
 cimport cython
-from ratsnake.wire.types cimport u16, u32, u64
+from ratsnake.wire.types cimport u32, u64
 from .generator cimport Generator
-from .records cimport NONE32, Numbers, Shorts, Words, lowest_bit, new_numbers, new_shorts, new_words, release
+from .records cimport (
+    NONE32, Numbers, Shorts, Words, lowest_bit, new_numbers, new_shorts, new_words, release,
+)
 
 @cython.final
 cdef class PortPools:

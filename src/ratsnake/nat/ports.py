@@ -28,6 +28,8 @@ from .generator import Generator
 
 
 class PortPools:
+    """Arguments are not checked: rows, pools and ports must be in range."""
+
     order: Shorts
     place: Numbers
     users: Numbers

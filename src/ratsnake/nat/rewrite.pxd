@@ -1,7 +1,7 @@
 from ratsnake.wire.checksum cimport adjust, fold
 from ratsnake.wire.octets cimport be16, put16, put32
-from ratsnake.wire.packet cimport ICMP, Packet, TCP, UDP
-from ratsnake.wire.types cimport Bytes, M16, u8, u16, u32
+from ratsnake.wire.packet cimport ICMP, Packet, TCP
+from ratsnake.wire.types cimport Bytes, M16, u32
 
 cdef enum:
     IP_CHECKSUM = 10

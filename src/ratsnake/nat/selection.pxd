@@ -1,5 +1,5 @@
 cimport cython
-from ratsnake.wire.types cimport u8, u16, u32, u64
+from ratsnake.wire.types cimport u32, u64
 from .endpoints cimport EndpointMemory
 from .mappings cimport MappingTable
 from .policies cimport DISTINCT, EXCLUSIVE, PRESERVE, SEQUENTIAL

@@ -23,6 +23,8 @@ from .secret import Secret
 
 
 class Tally:
+    """Arguments are not checked: rows, pools and ports must be in range."""
+
     rows: Tallies
 
     def __init__(self, capacity: int, secret: Secret) -> None:

@@ -1,4 +1,3 @@
-from ratsnake.wire.packet cimport PROTOCOLS
 from ratsnake.wire.types cimport M32, u32, u64
 from .flows cimport Flows
 from .policies cimport ADM, APDM

@@ -1,7 +1,7 @@
 from .faults cimport ICMP_EMBEDDED, ICMP_TRUNCATED, ICMP_TYPE, NO_FAULT
 from .octets cimport be16
 from .packet cimport ICMP, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, Packet, TCP, UDP
-from .types cimport Bytes, u8, u16, u32
+from .types cimport Bytes, u32
 
 cdef enum:
     TYPE = 0

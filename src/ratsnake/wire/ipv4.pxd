@@ -1,12 +1,12 @@
 from .faults cimport (
-    EMPTY, FRAGMENT, ICMP_EMBEDDED, IPV6, IP_HEADER_LENGTH, IP_LENGTH, IP_OVERLONG, IP_TRUNCATED,
-    IP_VERSION, NO_FAULT, PROTOCOL,
+    EMPTY, FRAGMENT, IPV6, IP_HEADER_LENGTH, IP_LENGTH, IP_OVERLONG, IP_TRUNCATED, IP_VERSION,
+    NO_FAULT, PROTOCOL,
 )
 from .icmp cimport parse_icmp
 from .octets cimport be16, be32
 from .packet cimport IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, Packet
 from .tcp cimport parse_tcp
-from .types cimport Bytes, MAPPED_IPV4, u8, u16, u32
+from .types cimport Bytes, MAPPED_IPV4, u32
 from .udp cimport parse_udp
 
 cdef enum:

@@ -1,10 +1,6 @@
 # C side of types.py.  Header only: inlined into its users, never compiled by itself.
 from libc.stdint cimport (
-    int32_t as i32,
-    int64_t as i64,
-    uint8_t as u8,
-    uint16_t as u16,
-    uint32_t as u32,
+    int32_t as i32, int64_t as i64, uint8_t as u8, uint16_t as u16, uint32_t as u32,
     uint64_t as u64,
 )
 

@@ -1,7 +1,7 @@
 from .faults cimport NO_FAULT, UDP_LENGTH, UDP_TRUNCATED
 from .octets cimport be16
 from .packet cimport Packet, UDP
-from .types cimport Bytes, u8, u16, u32
+from .types cimport Bytes, u32
 
 cdef enum:
     SOURCE_PORT = 0

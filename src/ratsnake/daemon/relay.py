@@ -1,0 +1,21 @@
+"""Move packets between a NAT and a `Device` by hand: for embedding and for tests.
+
+`worker` is what a running NAT uses; this is for who has a loop and a clock of his own.
+"""
+
+from ratsnake.device.base import Device
+from ratsnake.nat.nat import Nat
+from ratsnake.nat.reasons import TRANSLATED
+
+
+def relay(nat: Nat, device: Device, now: int) -> int:
+    """Translate every packet that waits in the device and write it back; return how many passed.
+
+    `now` is in milliseconds, as for `Nat.translate`.  Raises DeviceError where the device does.
+    """
+    passed = 0
+    while (packet := device.read()) is not None:
+        translated = bytearray(packet)
+        if nat.translate(translated, now) == TRANSLATED:
+            passed += device.write(translated)
+    return passed
