@@ -51,7 +51,7 @@ def _timeout(text: str) -> tuple[str, int]:
         known = f"the classes are {', '.join(classes)}"
         raise ValueError(f"no such timeout class; {_near(name, classes, known)}")
     # int() raises on more than 4,300 digits; twelve are beyond the range too, and say so better.
-    return name.replace("-", "_"), int(seconds[:12])
+    return name.replace("-", "_"), int(seconds.lstrip("0")[:12] or "0")
 
 
 def _device(text: str) -> str:

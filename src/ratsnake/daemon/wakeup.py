@@ -4,8 +4,7 @@ import signal
 import socket
 from types import FrameType, TracebackType
 
-# Any exit that can be caught must leave nothing behind; a terminal that closes sends SIGHUP.
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+from ..host.child import STOP_SIGNALS
 
 WORKER_ENDED = 0  # no signal has this number
 

@@ -15,6 +15,7 @@ from .lock cimport Lock, give, new_lock, release_lock, take
 cdef enum:
     BUFFER = 65546
     BATCH = 64
+    LINGER = 50
     IDLE = 1000
 
 cdef inline Bytes new_buffer(size_t n) except NULL:

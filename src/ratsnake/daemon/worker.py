@@ -31,6 +31,7 @@ if not cython.compiled:
 
     BUFFER = 65546  # the largest IP packet, its vnet header, and a byte more would show
     BATCH = 64  # packets under one hold of the lock
+    LINGER = 50  # microseconds without packets until it sleeps
     IDLE = 1000  # milliseconds without packets until the next look for expired sessions
 
     def new_buffer(size: int) -> Bytes:
@@ -117,7 +118,7 @@ class Worker:
                 return -moved
             if moved == BATCH:
                 continue
-            broken = wait(self.fd, self.stop_read, 0 if ended == SWEEP else IDLE)
+            broken = wait(self.fd, self.stop_read, LINGER, 0 if ended == SWEEP else IDLE)
             if broken < 0:
                 return -broken
         return 0

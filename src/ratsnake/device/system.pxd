@@ -5,6 +5,7 @@ cdef extern from *:
     """
     #include <errno.h>
     #include <poll.h>
+    #include <sched.h>
     #include <time.h>
     #include <unistd.h>
     static inline int64_t ratsnake_read(int fd, void *b, size_t n) {
@@ -15,9 +16,21 @@ cdef extern from *:
         ssize_t r = write(fd, b, n);
         return r < 0 ? -errno : r;
     }
-    static inline int32_t ratsnake_wait(int fd, int stop, int milliseconds) {
+    static inline int64_t ratsnake_microseconds(void) {
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    }
+    static inline int32_t ratsnake_wait(int fd, int stop, int linger, int milliseconds) {
         struct pollfd p[2] = {{fd, POLLIN, 0}, {stop, POLLIN, 0}};
-        if (poll(p, 2, milliseconds) < 0) return errno == EINTR ? 0 : -errno;
+        int64_t until = linger && milliseconds ? ratsnake_microseconds() + linger : 0;
+        int ready = 0;
+        while (until && !ready && ratsnake_microseconds() < until) {
+            sched_yield();
+            ready = poll(p, 2, 0);
+        }
+        if (!ready) ready = poll(p, 2, milliseconds);
+        if (ready < 0) return errno == EINTR ? 0 : -errno;
         if (p[0].revents & (POLLERR | POLLHUP | POLLNVAL) && !(p[0].revents & POLLIN))
             return -ENODEV;
         return 0;
@@ -38,6 +51,6 @@ cdef extern from *:
     const int ENODEV
     i64 sys_read "ratsnake_read"(i32 fd, Bytes b, size_t n) noexcept nogil
     i64 sys_write "ratsnake_write"(i32 fd, Bytes b, size_t n) noexcept nogil
-    i32 wait "ratsnake_wait"(i32 fd, i32 stop, i32 milliseconds) noexcept nogil
+    i32 wait "ratsnake_wait"(i32 fd, i32 stop, i32 linger, i32 milliseconds) noexcept nogil
     i32 hung_up "ratsnake_hung_up"(i32 fd) noexcept nogil
     u64 milliseconds "ratsnake_milliseconds"() noexcept nogil

@@ -34,8 +34,12 @@ def sys_write(fd: int, b: Bytes, n: int) -> int:
         return -(error.errno or EAGAIN)
 
 
-def wait(fd: int, stop: int, milliseconds: int) -> int:
-    """Sleep until fd or stop is readable or the time is over: 0, or -ENODEV if fd broke."""
+def wait(fd: int, stop: int, linger: int, milliseconds: int) -> int:
+    """Sleep until fd or stop is readable or the time is over: 0, or -ENODEV if fd broke.
+
+    For the first `linger` microseconds, C looks again and again instead of sleeping, and leaves the
+    processor to whoever wants it: waking up costs more than that.  Python is too slow to gain.
+    """
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     poll.register(stop, select.POLLIN)

@@ -1,4 +1,4 @@
-"""The kinds of change made to the host, each a value that can apply and undo itself.
+"""The changes made to rules, routes and addresses, each a value that can apply and undo itself.
 
 A change holds only names and numbers, so that a list of them can cross a process boundary.
 `apply` returns what `undo` has to know about the time before; `undo` accepts that what it would
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -22,8 +21,7 @@ PROTOCOL = 82
 MAIN_TABLE = 254
 
 _ALREADY_GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL)
-_SCOPE_HOST = 254
-_PROC_SYS = Path("/proc/sys")
+_SCOPE_LINK = 253
 
 
 class Change(Protocol):
@@ -38,14 +36,24 @@ class Change(Protocol):
 
 @dataclass(frozen=True)
 class Rule:
-    """`ip rule add iif LAN lookup TABLE`: what comes in by LAN is routed by a table of its own."""
+    """`ip rule add [from SOURCE] [to DESTINATION] [iif INTERFACE] ACTION priority PRIORITY`.
 
-    lan: str
-    table: int
+    The action is to look into `table`, to go on at the rule of priority `goto`, or the one named.
+    """
+
     priority: int
+    interface: str | None = None
+    source: str | None = None
+    destination: str | None = None
+    table: int | None = None
+    goto: int | None = None
+    action: Literal["to_tbl", "goto", "blackhole", "nop"] = "to_tbl"
 
     def __str__(self) -> str:
-        return f"rule iif {self.lan} lookup {self.table}"
+        operand = {"to_tbl": f"lookup {self.table}", "goto": f"goto {self.goto}"}
+        words = {"from": self.source, "to": self.destination, "iif": self.interface}
+        selector = "".join(f" {word} {value}" for word, value in words.items() if value)
+        return f"rule {self.priority}:{selector} {operand.get(self.action, self.action)}"
 
     def apply(self, netlink: IPRoute) -> None:
         netlink.rule("add", **self._arguments())
@@ -54,30 +62,28 @@ class Rule:
         _remove(netlink.rule, self._arguments())
 
     def _arguments(self) -> dict[str, Any]:
-        return {
-            "iifname": self.lan,
+        wanted = {
+            "iifname": self.interface,
+            "src": self.source,
+            "dst": self.destination,
             "table": self.table,
-            "priority": self.priority,
-            "protocol": PROTOCOL,
+            "goto": self.goto,
         }
+        given = {key: value for key, value in wanted.items() if value is not None}
+        return given | {"action": self.action, "priority": self.priority, "protocol": PROTOCOL}
 
 
 @dataclass(frozen=True)
 class Route:
-    """`ip route add DESTINATION dev DEVICE`, or `ip route add throw DESTINATION`.
-
-    A throw route (`device` is None) ends the lookup in its table: the next rule decides.
-    `source` is the address the host itself uses toward the destination, or None.
-    """
+    """`ip route add DESTINATION dev DEVICE`: `source` is the host's own address there, or None."""
 
     destination: str
-    device: str | None
+    device: str
     table: int = MAIN_TABLE
     source: str | None = None
 
     def __str__(self) -> str:
-        way = f"dev {self.device}" if self.device else "throw"
-        return f"route {self.destination} {way} table {self.table}"
+        return f"route {self.destination} dev {self.device} table {self.table}"
 
     def apply(self, netlink: IPRoute) -> None:
         arguments = self._arguments(netlink)
@@ -91,22 +97,53 @@ class Route:
             _remove(netlink.route, arguments)
 
     def _arguments(self, netlink: IPRoute) -> dict[str, Any] | None:
-        arguments: dict[str, Any] = {
+        index = link_index(netlink, self.device)
+        if index is None:
+            return None
+        source = {"prefsrc": self.source} if self.source else {}
+        return source | {
             "dst": self.destination,
             "table": self.table,
             "proto": PROTOCOL,
+            "oif": index,
+            "scope": "link",
         }
-        if self.source:
-            arguments["prefsrc"] = self.source
-        if self.device is None:
-            return arguments | {"type": "throw"}
-        index = link_index(netlink, self.device)
-        return None if index is None else arguments | {"oif": index, "scope": "link"}
+
+
+@dataclass(frozen=True)
+class WaylessRoute:
+    """`ip route add KIND DESTINATION metric METRIC`: a route through no device, which outlives all.
+
+    `throw` ends the lookup in this table, and the next rule decides; `unreachable` refuses.
+    """
+
+    kind: Literal["throw", "unreachable"]
+    destination: str
+    table: int
+    metric: int = 0
+
+    def __str__(self) -> str:
+        return f"route {self.kind} {self.destination} table {self.table}"
+
+    def apply(self, netlink: IPRoute) -> None:
+        netlink.route("add", **self._arguments())
+
+    def undo(self, netlink: IPRoute, before: str | None) -> None:
+        _remove(netlink.route, self._arguments())
+
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "dst": self.destination,
+            "table": self.table,
+            "proto": PROTOCOL,
+            "type": self.kind,
+            "priority": self.metric,
+        }
 
 
 @dataclass(frozen=True)
 class Address:
-    """`ip address add ADDRESS/32 dev DEVICE scope host`: the kernel never picks it by itself."""
+    """`ip address add ADDRESS/32 dev DEVICE scope link`: for what has to do with DEVICE only."""
 
     address: str
     device: str
@@ -129,50 +166,7 @@ class Address:
         index = link_index(netlink, self.device)
         if index is None:
             return None
-        return {"index": index, "address": self.address, "prefixlen": 32, "scope": _SCOPE_HOST}
-
-
-@dataclass(frozen=True)
-class Sysctl:
-    """A kernel setting, named by its path below /proc/sys (interface names may hold dots)."""
-
-    path: str
-    value: str
-
-    def __str__(self) -> str:
-        return f"sysctl {self.path}={self.value}"
-
-    def apply(self, netlink: IPRoute) -> str:
-        setting = _PROC_SYS / self.path
-        before = setting.read_text().strip()
-        if before != self.value:
-            setting.write_text(self.value)
-        return before
-
-    def undo(self, netlink: IPRoute, before: str | None) -> None:
-        """Put the old value back, unless somebody else has changed the setting meanwhile."""
-        setting = _PROC_SYS / self.path
-        if before is None or before == self.value or not setting.exists():
-            return
-        if setting.read_text().strip() == self.value:
-            setting.write_text(before)
-
-
-@dataclass(frozen=True)
-class KeptSysctl:
-    """A setting to restore because another change makes the kernel overwrite it."""
-
-    path: str
-
-    def __str__(self) -> str:
-        return f"sysctl {self.path}"
-
-    def apply(self, netlink: IPRoute) -> str:
-        return (_PROC_SYS / self.path).read_text().strip()
-
-    def undo(self, netlink: IPRoute, before: str | None) -> None:
-        if before is not None:
-            (_PROC_SYS / self.path).write_text(before)
+        return {"index": index, "address": self.address, "prefixlen": 32, "scope": _SCOPE_LINK}
 
 
 def link_index(netlink: IPRoute, name: str) -> int | None:

@@ -13,7 +13,9 @@ from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
 
-_HELD_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: What may ask a program to end.  Any exit that can be caught must leave nothing behind; a terminal
+#: that closes sends SIGHUP, and its Ctrl-\\ SIGQUIT.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class ChildError(RuntimeError):
@@ -23,13 +25,13 @@ class ChildError(RuntimeError):
 def in_child(function: Callable[..., T], *arguments: Any) -> T:
     """Call `function(*arguments)` in a forked child; return its result or raise its exception.
 
-    The result must be picklable.  SIGINT, SIGTERM and SIGHUP stay pending until it is there, in
-    the child too: a Ctrl-C reaches the whole process group, and a child cut off half-way would
-    leave behind routes that nobody remembers.
+    The result must be picklable.  STOP_SIGNALS stay pending until it is there, in the child too:
+    a Ctrl-C reaches the whole process group, and a child cut off half-way would leave behind routes
+    that nobody remembers.
 
     Raises `ChildError` when the child dies or its exception cannot be pickled.
     """
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_SIGNALS)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         reader, writer = os.pipe()
         child = os.fork()

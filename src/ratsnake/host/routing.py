@@ -1,7 +1,7 @@
 """The policy routing around the NAT's device, for `ratsnake run --lan IFACE`.
 
     LAN ──► IFACE ── rule: iif IFACE ──► table T: throw INTERNAL … (for the LAN: not ours)
-                                            │     default dev DEVICE
+                                            │     default dev DEVICE, or else unreachable
                                             ▼
                                      DEVICE ⇄ ratsnake
                                             │ main table: EXTERNAL/32 dev DEVICE, INTERNAL, default
@@ -11,17 +11,26 @@
 `plan` looks at the host and answers with data: the changes in their order, and warnings.
 `install` applies a plan in a child process; `Installed.undo` takes it back.
 
-The host is also a router hop behind the NAT: it is host and kernel that report a TTL exceeded or a
-packet too big for the WAN, to the external address.  These ICMP errors go through the NAT to the
-LAN host, and therefore come out of DEVICE with an address of this very host for a source:
+Nothing passes untranslated.  The host begins to forward when all else is in force, and stops first
+(where it did not forward before).  When the device goes, the unreachable route of T remains.
 
-- `accept_local` of DEVICE = 1, or the kernel takes them for forged.  (They cannot be: what comes
-  out of DEVICE went into this host by another interface before, where the check was made.)
-- EXTERNAL's route says to send them from an address outside the LAN.  From a LAN address, which the
-  kernel might choose, they would look like hairpin traffic.
-- DEVICE has an address.  On an interface without any, a reverse-path check that is loose refuses
-  what a strict one refuses.  It is 192.0.0.8, the dummy address of RFC 7600 for the source of such
-  errors on a host with no other, and serves for that too.
+The NAT tells inside from outside by address, so the rules see to it that addresses are true:
+
+- EXTERNAL is the source only of what comes out of DEVICE, INTERNAL with the destination EXTERNAL
+  only of what comes in by IFACE.  All else with these addresses is forged and thrown away.
+- The kernel asks the rules for the way back too, when it checks a source (`rp_filter`), as if the
+  host itself were to send (`iif lo`).  Therefore `iif lo` passes these rules by.
+
+The host is also a router hop in front of and behind the NAT, and reports a TTL exceeded, a packet
+too big or a LAN host that does not answer.  Such an ICMP error quotes a packet as it came out of
+DEVICE, so it has to go back into DEVICE for the NAT to translate it:
+
+- `icmp_errors_use_inbound_ifaddr` = 1 makes the kernel send these errors from DEVICE's address, by
+  which the rules and the NAT know them.  It is 192.0.0.8, the dummy address of RFC 7600 section 4.8
+  for such errors, the same for every run: one to EXTERNAL finds its NAT by that address.
+  Those of DEVICE's side of the host are what a LAN's traceroute shows as the hop behind the NAT.
+- `accept_local` of DEVICE = 1, or the kernel takes these errors for forged when they come out of
+  DEVICE with this very host's address.
 
 The other settings of the kernel:
 
@@ -30,8 +39,7 @@ The other settings of the kernel:
   the larger of this value and `net.ipv4.conf.all.rp_filter`; 2, the largest, is loose either way.
 - `ip_forward` = 1.  Every translated packet enters the host again through DEVICE and is forwarded
   from there.  That holds for IFACE `lo` as well (the host's own packets): what the host sends is
-  output, but what DEVICE gives back is forwarded.  Writing ip_forward makes the kernel overwrite
-  `conf.all.accept_redirects`, which is therefore restored too.
+  output, but what DEVICE gives back is forwarded.
 """
 
 from __future__ import annotations
@@ -39,37 +47,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .changes import (
-    PROTOCOL,
-    Address,
-    Change,
-    KeptSysctl,
-    Route,
-    Rule,
-    Sysctl,
-    link_index,
-)
+from .changes import Address, Change, Route, Rule, WaylessRoute, link_index
 from .child import in_child
 from .firewall import forward_warnings
+from .runs import Kind, free_number, priority, remove_leftovers, table
+from .settings import Forwarding, Setting, SharedSetting
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
 
-#: Where free numbers are looked for.  Priorities: before the main table's rule (32766), after what
-#: other software usually puts first.
-_TABLES = range(1000, 2000)
-_PRIORITIES = range(20000, 32766)
-
-#: In this order, so that the kept value is restored after the write that disturbs it.
-_FORWARDING = (
-    KeptSysctl("net/ipv4/conf/all/accept_redirects"),
-    Sysctl("net/ipv4/ip_forward", "1"),
-)
-
-_DUMMY = "192.0.0.8"  # RFC 7600 section 4.8
+_DUMMY = "192.0.0.8"  # RFC 7600 section 4.8; the engine knows it as nat.scope.ROUTER_ADDRESS
+_DUMMY_PREFIX = f"{_DUMMY}/32"
+_LAST_METRIC = 0xFFFFFFFF
 _IFF_UP = 1
 _IPV4 = 2  # AF_INET
 _SCOPE_UNIVERSE = 0
@@ -118,27 +109,47 @@ def install(request: Request) -> Installed:
 def plan(netlink: IPRoute, request: Request) -> Plan:
     """What has to change on this host; raises `RoutingError` when it cannot work."""
     lan_is_up = _check(netlink, request)
-    rules = list(netlink.get_rules(family=_IPV4))
-    used_tables = {rule.get_attr("FRA_TABLE") for rule in rules}
-    used_tables |= {route.get_attr("RTA_TABLE") for route in netlink.get_routes(family=_IPV4)}
-    used_priorities = {rule.get_attr("FRA_PRIORITY") for rule in rules}
-    table = _first_free("routing table", _TABLES, used_tables)
-    priority = _first_free("rule priority", _PRIORITIES, used_priorities)
-    outside, inside = _own_addresses(netlink, request)
-    changes: list[Change] = [
-        *([] if _forwards() else _FORWARDING),
-        Sysctl(f"net/ipv4/conf/{request.device}/rp_filter", "2"),
-        Sysctl(f"net/ipv4/conf/{request.device}/accept_local", "1"),
-        Address(_DUMMY, request.device),
-        *(Route(str(prefix), None, table) for prefix in request.internal),
+    number = free_number(netlink)
+    if number is None:
+        raise RoutingError("no free routing table and rule priorities for one more run")
+    device, external, own_table = request.device, f"{request.external}/32", table(number)
+    changes: tuple[Change, ...] = (
+        Setting(f"net/ipv4/conf/{device}/rp_filter", "2"),
+        Setting(f"net/ipv4/conf/{device}/accept_local", "1"),
+        SharedSetting("net/ipv4/icmp_errors_use_inbound_ifaddr", "1", number),
+        Address(_DUMMY, device),
+        *(WaylessRoute("throw", str(prefix), own_table) for prefix in request.internal),
+        WaylessRoute("unreachable", "0.0.0.0/0", own_table, _LAST_METRIC),
         # The source matters to the host's own packets only, with --lan lo.
-        Route("0.0.0.0/0", request.device, table, source=inside),
-        Route(f"{request.external}/32", request.device, source=outside or _DUMMY),
-        # Last: from here on packets come our way, and everything they need is there.
-        Rule(request.lan, table, priority),
-    ]
+        Route("0.0.0.0/0", device, own_table, source=_inside_address(netlink, request)),
+        Route(external, device),
+        # From the last to the first, so that none leads to a rule that is not there yet.
+        *reversed(_rules(request, number)),
+        Forwarding(number),
+    )
     down = () if lan_is_up else (f"interface {request.lan} is down: bring it up first",)
-    return Plan(tuple(changes), down + forward_warnings(request.device))
+    return Plan(changes, down + forward_warnings(request.device))
+
+
+def _rules(request: Request, number: int) -> tuple[Rule, ...]:
+    """The run's rules, in the order in which the kernel tries them."""
+    device, external, own_table = request.device, f"{request.external}/32", table(number)
+    at = {kind: priority(kind, number) for kind in Kind}
+    end = at[Kind.END]
+    return (
+        Rule(at[Kind.FROM_DEVICE], device, goto=end, action="goto"),
+        Rule(at[Kind.EXTERNAL_CHECKED], "lo", source=external, goto=end, action="goto"),
+        Rule(at[Kind.EXTERNAL_FORGED], source=external, action="blackhole"),
+        Rule(at[Kind.ERROR_OUTBOUND], "lo", _DUMMY_PREFIX, external, own_table),
+        Rule(at[Kind.FROM_LAN], request.lan, table=own_table),
+        Rule(at[Kind.ERROR_INBOUND], "lo", _DUMMY_PREFIX, table=own_table),
+        Rule(at[Kind.HOST], "lo", goto=end, action="goto"),
+        *(
+            Rule(at[Kind.INTERNAL_FORGED], None, str(prefix), external, action="blackhole")
+            for prefix in request.internal
+        ),
+        Rule(end, action="nop"),
+    )
 
 
 def _check(netlink: IPRoute, request: Request) -> bool:
@@ -168,13 +179,12 @@ def _check(netlink: IPRoute, request: Request) -> bool:
     return any(bool(link["flags"] & _IFF_UP) for link in netlink.get_links(index))
 
 
-def _own_addresses(netlink: IPRoute, request: Request) -> tuple[str | None, str | None]:
-    """An address of this host outside the internal prefixes, and one inside; None for none."""
-    found: dict[bool, str] = {}
+def _inside_address(netlink: IPRoute, request: Request) -> str | None:
+    """An address of this host inside the internal prefixes, if it has any."""
     for _, address in _addresses(netlink):
-        inside = any(address in prefix for prefix in request.internal)
-        found.setdefault(inside, str(address))
-    return found.get(False), found.get(True)
+        if any(address in prefix for prefix in request.internal):
+            return str(address)
+    return None
 
 
 def _addresses(netlink: IPRoute) -> Iterator[tuple[str, IPv4Address]]:
@@ -184,23 +194,15 @@ def _addresses(netlink: IPRoute) -> Iterator[tuple[str, IPv4Address]]:
             yield address.get_attr("IFA_LABEL") or "an interface", IPv4Address(value)
 
 
-def _forwards() -> bool:
-    return Path("/proc/sys/net/ipv4/ip_forward").read_text().strip() == "1"
-
-
-def _first_free(what: str, candidates: Sequence[int], used: set[Any]) -> int:
-    for number in candidates:
-        if number not in used:
-            return number
-    raise RoutingError(f"no free {what} between {candidates[0]} and {candidates[-1]}")
-
-
 def _install(request: Request) -> Installed:
     from pyroute2 import IPRoute, NetlinkError
 
     done: list[tuple[Change, str | None]] = []
     with IPRoute() as netlink:
-        _remove_leftovers(netlink, request.lan)
+        try:
+            remove_leftovers(netlink, request.lan, request.external)
+        except NetlinkError as error:
+            raise RoutingError(f"cannot remove what a killed run left: {error}") from None
         wanted = plan(netlink, request)
         for change in wanted.changes:
             try:
@@ -209,31 +211,6 @@ def _install(request: Request) -> Installed:
                 _undo_in(netlink, done)
                 raise RoutingError(f"cannot set {change}: {error}") from None
     return Installed(tuple(done), wanted.warnings)
-
-
-def _remove_leftovers(netlink: IPRoute, lan: str) -> None:
-    """Remove what a run on this interface left behind when it was killed.
-
-    The kernel removed its device and the routes through it; the rule and the throw routes stayed.
-    A table that still has a default route belongs to a run that lives.
-    """
-    from pyroute2 import NetlinkError
-
-    routes = list(netlink.get_routes(family=_IPV4))
-    for rule in list(netlink.get_rules(family=_IPV4)):
-        table = rule.get_attr("FRA_TABLE")
-        if rule.get_attr("FRA_PROTOCOL") != PROTOCOL or rule.get_attr("FRA_IIFNAME") != lan:
-            continue
-        if table not in _TABLES or any(
-            route.get_attr("RTA_TABLE") == table and route["dst_len"] == 0 for route in routes
-        ):
-            continue
-        stale = Rule(lan, table, rule.get_attr("FRA_PRIORITY"))
-        try:
-            stale.undo(netlink, None)
-            netlink.flush_routes(table=table, family=_IPV4)
-        except NetlinkError as error:
-            raise RoutingError(f"cannot remove the stale {stale}: {error}") from None
 
 
 def _undo_all(done: Sequence[tuple[Change, str | None]]) -> tuple[str, ...]:
