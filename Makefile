@@ -25,12 +25,8 @@ lint: $(VENV)/lint-extras
 sanitize: build $(VENV)/test-extras
 	@sh tools/sanitize.sh
 
-# The extensions are rebuilt every time (a second where nothing changed): an editable install
-# would otherwise hide an edited .py behind its old .so.
 build: $(VENV)/installed
-	@echo "building the engine ..."
-	@$(BIN)/python setup.py -q build_ext --inplace > $(VENV)/build.log 2>&1 \
-		|| { cat $(VENV)/build.log; echo "The engine did not build; it needs a C compiler and Python's headers (Debian: apt install gcc python3-dev)."; exit 1; }
+	@$(BIN)/python tools/build.py
 
 $(VENV)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \

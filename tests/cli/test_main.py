@@ -77,6 +77,8 @@ def test_types_in_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (OSError(28, "No space left on device", "/x"), 1, "error: /x: No space left on device"),
         (ValueError("odd"), 1, "a defect of ratsnake, please report it: ValueError: odd ("),
+        (ModuleNotFoundError("x", name="cython"), 1, "it needs Cython: pip install cython"),
+        (ModuleNotFoundError("x", name="y"), 1, "a defect of ratsnake, please report it: Mod"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )

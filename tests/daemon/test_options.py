@@ -51,6 +51,11 @@ def test_repeated_flags() -> None:
     assert settings.timeouts.icmp == 60
 
 
+@pytest.mark.parametrize("seconds", ["300", "0000000000300", "0" * 5000 + "300"])
+def test_leading_zeros_change_no_number(seconds: str) -> None:
+    assert nat_options({**EXTERNAL, "timeout": [f"udp={seconds}"]}).settings.timeouts.udp == 300
+
+
 def test_the_socket_follows_the_device_unless_given() -> None:
     assert socket_path({"device": "tun7"}).endswith("/tun7.sock")
     assert socket_path({"device": "tun7", "control": "/x"}) == "/x"
@@ -77,6 +82,7 @@ def test_the_socket_follows_the_device_unless_given() -> None:
         ({"timeout": ["tcp_established=5"]}, "did you mean tcp-established?"),
         ({"timeout": ["zzz=5"]}, "the classes are tcp-established, tcp-transitory, udp, icmp"),
         ({"timeout": ["udp=0"]}, "--timeout udp: 0 is not .* 1..604800"),
+        ({"timeout": ["udp=000"]}, "--timeout udp: 0 is not"),
         ({"timeout": ["udp=" + "9" * 5000]}, "--timeout udp: 9+ is not"),
         ({"device": "a/b"}, "--device a/b: "),
         ({"device": "x" * 16}, "--device x{16}: "),

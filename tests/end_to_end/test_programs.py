@@ -17,7 +17,7 @@ import pytest
 
 from end_to_end.harness import DEADLINE, drops, greet, udp_pair, until
 from ratsnake.lab import EXTERNAL, Namespace, Topology, nat, traffic
-from ratsnake.lab.topology import ROUTER_LAN, ROUTER_WAN
+from ratsnake.lab.topology import ROUTER_LAN, ROUTER_NAT, ROUTER_WAN
 
 _OUTER = "203.0.113.2"
 _IPERF_PORT = 5201
@@ -100,7 +100,7 @@ def test_traceroute(topology: Topology, program: Find, mode: tuple[str, ...]) ->
             topology.hosts[0].namespace, traceroute, "-n", "-q", "1", *mode, topology.remotes[0]
         )
     hops = re.findall(r"^ *\d+ +(\S+)", out, re.MULTILINE)
-    assert hops == [ROUTER_LAN, ROUTER_WAN, topology.remotes[0]], out
+    assert hops == [ROUTER_LAN, ROUTER_NAT, topology.remotes[0]], out
 
 
 def test_kernel_masquerade_behind_ours(topology: Topology, program: Find) -> None:

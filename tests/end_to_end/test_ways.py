@@ -11,7 +11,7 @@ from end_to_end.harness import DEADLINE, drops, readable, rows, until
 from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat
 from ratsnake.lab.echo import ECHO_REPLY, ECHO_REQUEST, Echo, unpack
 from ratsnake.lab.path import Hop, PathError, ping, traceroute
-from ratsnake.lab.topology import ROUTER_LAN, ROUTER_WAN
+from ratsnake.lab.topology import ROUTER_LAN, ROUTER_NAT
 
 _IDENTIFIER = 4711
 
@@ -21,7 +21,7 @@ def test_traceroute_names_every_hop(topology: Topology) -> None:
         hops = traceroute(topology.hosts[0], topology.remotes[0])
         assert hops == (
             Hop(ROUTER_LAN, False),
-            Hop(ROUTER_WAN, False),
+            Hop(ROUTER_NAT, False),
             Hop(topology.remotes[0], True),
         )
         assert drops(running) == {}

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from ratsnake.host.child import ChildError, in_child
+from ratsnake.host.child import STOP_SIGNALS, ChildError, in_child
 
 
 class _Unpicklable(Exception):
@@ -51,21 +51,22 @@ def test_a_child_that_dies_is_reported() -> None:
         in_child(lambda: os.kill(os.getpid(), signal.SIGKILL))
 
 
-def test_signals_wait_until_the_result_is_there() -> None:
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+def test_signals_wait_until_the_result_is_there(number: int) -> None:
     seen = []
-    before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+    before = signal.signal(number, lambda number, _: seen.append(number))
     try:
         parent = os.getpid()
 
         def signal_both() -> bool:
-            os.kill(parent, signal.SIGTERM)
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(parent, number)
+            os.kill(os.getpid(), number)
             return not seen
 
         assert in_child(signal_both)
-        assert seen == [signal.SIGTERM]
+        assert seen == [number]
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)
 
 
 def test_leaves_no_descriptor_behind() -> None:

@@ -25,6 +25,13 @@ COMMANDS = {
     "replay": "translate a capture file offline",
 }
 
+#: Modules that an incomplete installation lacks, and what to do about it.
+MISSING = {
+    "cython": "this installation is not compiled, and to be interpreted it needs Cython:"
+    " pip install cython",
+    "pyroute2": "pyroute2 is not installed: pip install pyroute2",
+}
+
 STATUS_RUN = 1
 STATUS_USAGE = 2
 STATUS_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -57,8 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(f"{where}{error.strerror or error}", STATUS_RUN)
     except KeyboardInterrupt:
         return STATUS_INTERRUPTED
+    except ModuleNotFoundError as error:
+        return _complain(MISSING.get(error.name or "", _defect(error)), STATUS_RUN)
     except Exception as error:
-        return _complain(f"a defect of ratsnake, please report it: {_defect(error)}", STATUS_RUN)
+        return _complain(_defect(error), STATUS_RUN)
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -108,4 +117,5 @@ def _defect(error: Exception) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "nowhere"
-    return f"{type(error).__name__}: {error} ({where})"
+    what = f"{type(error).__name__}: {error} ({where})"
+    return f"a defect of ratsnake, please report it: {what}"

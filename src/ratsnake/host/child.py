@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 T = TypeVar("T")
 
 #: What may ask a program to end.  Any exit that can be caught must leave nothing behind; a terminal
-#: that closes sends SIGHUP, and its Ctrl-\\ SIGQUIT.
+#: that closes sends SIGHUP, and its Ctrl-\ SIGQUIT.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 

@@ -17,9 +17,11 @@ Nothing passes untranslated.  The host begins to forward when all else is in for
 The NAT tells inside from outside by address, so the rules see to it that addresses are true:
 
 - EXTERNAL is the source only of what comes out of DEVICE, INTERNAL with the destination EXTERNAL
-  only of what comes in by IFACE.  All else with these addresses is forged and thrown away.
-- The kernel asks the rules for the way back too, when it checks a source (`rp_filter`), as if the
-  host itself were to send (`iif lo`).  Therefore `iif lo` passes these rules by.
+  only of what comes in by IFACE or is the host's own (`iif lo`).  All else with these addresses is
+  forged and thrown away.
+- The kernel asks the rules for the way back too when it checks a source (`rp_filter`), as if the
+  answer came in by the interface the packet is to leave by, or from `lo` if the packet is for the
+  host.  What the rules refuse is therefore never the way back of something true.
 
 The host is also a router hop in front of and behind the NAT, and reports a TTL exceeded, a packet
 too big or a LAN host that does not answer.  Such an ICMP error quotes a packet as it came out of
@@ -28,7 +30,7 @@ DEVICE, so it has to go back into DEVICE for the NAT to translate it:
 - `icmp_errors_use_inbound_ifaddr` = 1 makes the kernel send these errors from DEVICE's address, by
   which the rules and the NAT know them.  It is 192.0.0.8, the dummy address of RFC 7600 section 4.8
   for such errors, the same for every run: one to EXTERNAL finds its NAT by that address.
-  Those of DEVICE's side of the host are what a LAN's traceroute shows as the hop behind the NAT.
+  A LAN host's traceroute shows it as the hop behind the NAT.
 - `accept_local` of DEVICE = 1, or the kernel takes these errors for forged when they come out of
   DEVICE with this very host's address.
 
@@ -138,7 +140,6 @@ def _rules(request: Request, number: int) -> tuple[Rule, ...]:
     end = at[Kind.END]
     return (
         Rule(at[Kind.FROM_DEVICE], device, goto=end, action="goto"),
-        Rule(at[Kind.EXTERNAL_CHECKED], "lo", source=external, goto=end, action="goto"),
         Rule(at[Kind.EXTERNAL_FORGED], source=external, action="blackhole"),
         Rule(at[Kind.ERROR_OUTBOUND], "lo", _DUMMY_PREFIX, external, own_table),
         Rule(at[Kind.FROM_LAN], request.lan, table=own_table),

@@ -27,14 +27,13 @@ class Kind(IntEnum):
     """The kinds of rule, in the order in which the kernel tries them."""
 
     FROM_DEVICE = 0
-    EXTERNAL_CHECKED = 1
-    EXTERNAL_FORGED = 2
-    ERROR_OUTBOUND = 3
-    FROM_LAN = 4
-    ERROR_INBOUND = 5
-    HOST = 6
-    INTERNAL_FORGED = 7
-    END = 8
+    EXTERNAL_FORGED = 1
+    ERROR_OUTBOUND = 2
+    FROM_LAN = 3
+    ERROR_INBOUND = 4
+    HOST = 5
+    INTERNAL_FORGED = 6
+    END = 7
 
 
 def table(number: int) -> int:
@@ -118,4 +117,4 @@ def _arguments(rule: Any) -> dict[str, Any]:
     arguments = {"priority": rule.get_attr("FRA_PRIORITY"), "protocol": PROTOCOL}
     if source := rule.get_attr("FRA_SRC"):
         arguments |= {"src": source, "src_len": rule["src_len"]}
-    return arguments | {"action": rule["action"]}
+    return arguments

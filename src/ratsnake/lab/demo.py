@@ -18,12 +18,12 @@ from .gateway import GatewayError, masquerade, nat, nft_program
 from .privilege import PrivilegeError, enter_privileged
 from .probe import observe
 from .report import Row, table
-from .topology import ROUTER_WAN, Topology
+from .topology import ROUTER_NAT, Topology
 from .transport import ProbeError
 
 _OCTETS = 64 << 20
 _SECONDS = 1.5
-_HOP_TTL = 2  # the first to answer behind the NAT: the router itself, on the packet's way out
+_HOP_TTL = 2  # the first to answer behind the NAT: the router itself, by the NAT's device
 _FASTEST = "full-cone"
 
 #: What can go wrong with one type and leaves the others worth trying.
@@ -94,8 +94,8 @@ def _exchange(topology: Topology, row: Row) -> None:
 
 def _hop(topology: Topology, row: Row) -> None:
     row.hop = path.probe_hop(topology.hosts[0], topology.remotes[0], _HOP_TTL)
-    if row.hop != path.Hop(ROUTER_WAN, arrived=False):
-        raise path.PathError(f"{row.hop or 'nobody'} answered, not the router at {ROUTER_WAN}")
+    if row.hop != path.Hop(ROUTER_NAT, arrived=False):
+        raise path.PathError(f"{row.hop or 'nobody'} answered, not the router at {ROUTER_NAT}")
 
 
 def _contest(topology: Topology, row: Row) -> None:

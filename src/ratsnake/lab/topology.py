@@ -33,6 +33,7 @@ LAN_PREFIX = "192.0.2.128/25"
 LAN_INTERFACE = "lan0"
 ROUTER_LAN = "192.0.2.129"
 ROUTER_WAN = "198.51.100.254"
+ROUTER_NAT = "192.0.0.8"  # while ratsnake runs, in the router's own errors (host/routing.py)
 WAN_INTERFACE = "wan0"
 EXTERNAL = "203.0.113.1"
 

@@ -1,0 +1,48 @@
+"""Build the extensions in place, showing how far it is; the compiler's output only on failure.
+
+Runs every time, because an editable install would hide an edited .py behind its old .so; where
+nothing changed it takes a second.
+"""
+
+import re
+import subprocess
+import sys
+
+COMMAND = [sys.executable, "setup.py", "build_ext", "--inplace", "--parallel", "2"]
+STEP = re.compile(r"^(?:\[ *\d+/\d+\] (Cythonizing) .*/(\w+/\w+)\.py|building '([\w.]+)' extension)")
+HINT = (
+    "The engine did not build. It needs a C compiler and Python's headers"
+    " (Debian: apt install gcc python3-dev)."
+)
+
+
+def main() -> int:
+    lines = []
+    step = 0
+    with subprocess.Popen(
+        COMMAND, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as build:
+        assert build.stdout is not None
+        for line in build.stdout:
+            lines.append(line)
+            found = STEP.match(line)
+            if found:
+                step += 1
+                what = f"translating {found[2]}" if found[1] else f"compiling {found[3]}"
+                show(f"building the engine: {what}")
+    show("")
+    if build.returncode:
+        print("".join(lines), HINT, sep="\n", file=sys.stderr)
+        return 1
+    print(f"engine built ({step} steps)" if step else "engine is up to date", flush=True)
+    return 0
+
+
+def show(text: str) -> None:
+    """One line that the next overwrites; nothing where the output is no terminal."""
+    if sys.stdout.isatty():
+        print(f"\r\x1b[K{text}", end="", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
