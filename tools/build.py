@@ -9,7 +9,9 @@ import subprocess
 import sys
 
 COMMAND = [sys.executable, "setup.py", "build_ext", "--inplace", "--parallel", "2"]
-STEP = re.compile(r"^(?:\[ *\d+/\d+\] (Cythonizing) .*/(\w+/\w+)\.py|building '([\w.]+)' extension)")
+STEP = re.compile(
+    r"^(?:\[ *\d+/\d+\] (Cythonizing) .*/(\w+/\w+)\.py|building '([\w.]+)' extension)"
+)
 HINT = (
     "The engine did not build. It needs a C compiler and Python's headers"
     " (Debian: apt install gcc python3-dev)."
