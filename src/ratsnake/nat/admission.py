@@ -70,16 +70,7 @@ def admit_outbound(flows: Flows, p: Packet, now: u64) -> u32:
         remote_port,
     )
     if m == 0 or not flows.alive(m, now):
-        m = flows.make_mapping(
-            p.protocol,
-            p.source_high,
-            p.source_low,
-            p.source_port,
-            p.destination_high,
-            p.destination_low,
-            remote_port,
-            now,
-        )
+        m = flows.make_mapping(p, remote_port, now)
     if m == 0:
         return 0
     return flows.open_session(m, p.destination_high, p.destination_low, remote_port, 0, now)

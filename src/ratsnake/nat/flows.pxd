@@ -1,6 +1,6 @@
 cimport cython
 from ratsnake.wire.checksum cimport difference16, difference32
-from ratsnake.wire.packet cimport TCP
+from ratsnake.wire.packet cimport Packet, TCP
 from ratsnake.wire.types cimport M32, u32, u64
 from .endpoints cimport EndpointMemory
 from .generator cimport Generator
@@ -37,9 +37,9 @@ cdef class Flows:
     cdef bint remembers(self, u32 protocol) noexcept nogil
     cdef bint permits_by_address(self, u32 protocol) noexcept nogil
     cdef u32 pool_of(self, u32 protocol, u32 external) noexcept nogil
-    cdef u32 make_mapping(self, u32 protocol, u64 high, u64 low, u32 port, u64 remote_high, u64 remote_low, u32 remote_port, u64 now) noexcept nogil
+    cdef u32 make_mapping(self, Packet p, u32 remote_port, u64 now) noexcept nogil
     cdef u32 open_session(self, u32 mapping, u64 remote_high, u64 remote_low, u32 remote_port, u32 opener, u64 now) noexcept nogil
-    cdef u32 make_mapping_now(self, u32 protocol, u64 high, u64 low, u32 port, u64 remote_high, u64 remote_low, u32 remote_port, u64 now) noexcept nogil
+    cdef u32 try_mapping(self, Packet p, u32 remote_port, u64 now) noexcept nogil
     cdef void confirm(self, u32 i) noexcept nogil
     cdef void join(self, u32 i) noexcept nogil
     cdef void leave(self, u32 i) noexcept nogil

@@ -10,7 +10,7 @@ import cython
 
 if not cython.compiled:
     from ratsnake.wire.checksum import difference16, difference32
-    from ratsnake.wire.packet import TCP
+    from ratsnake.wire.packet import TCP, Packet
     from ratsnake.wire.types import M32, u32, u64
 
     from .policies import ADF, DISTINCT, EIM, EXCLUSIVE, SEQUENTIAL
@@ -94,64 +94,48 @@ class Flows:
     def pool_of(self, protocol: u32, external: u32) -> u32:
         return protocol * self.scope.externals + external
 
-    def make_mapping(
-        self,
-        protocol: u32,
-        high: u64,
-        low: u64,
-        port: u32,
-        remote_high: u64,
-        remote_low: u64,
-        remote_port: u32,
-        now: u64,
-    ) -> u32:
-        """The row of a new mapping, or 0 and `refusal` says why.
+    def make_mapping(self, p: Packet, remote_port: u32, now: u64) -> u32:
+        """The row of a new mapping for an outbound packet, or 0 and `refusal` says why.
 
         What expired must not stand in the way: before refusing, the sweep is made up for.
         """
-        m: u32 = self.make_mapping_now(
-            protocol, high, low, port, remote_high, remote_low, remote_port, now
-        )
+        m: u32 = self.try_mapping(p, remote_port, now)
         while m == 0 and self.expire(now, SWEEP):
-            m = self.make_mapping_now(
-                protocol, high, low, port, remote_high, remote_low, remote_port, now
-            )
+            m = self.try_mapping(p, remote_port, now)
         return m
 
-    def make_mapping_now(
-        self,
-        protocol: u32,
-        high: u64,
-        low: u64,
-        port: u32,
-        remote_high: u64,
-        remote_low: u64,
-        remote_port: u32,
-        now: u64,
-    ) -> u32:
+    def try_mapping(self, p: Packet, remote_port: u32, now: u64) -> u32:
         if self.mappings.count >= self.mappings.capacity:
             self.refusal = MAPPING_LIMIT
             return 0
+        protocol: u32 = p.protocol
         external: u32 = 0
         pool: u32 = self.pool_of(protocol, external)
         endpoint: u32 = 0
         if self.remembers(protocol):
-            endpoint = self.endpoints.enter(protocol, high, low, port)
+            endpoint = self.endpoints.enter(protocol, p.source_high, p.source_low, p.source_port)
         external_port: u32 = self.selector.choose(
-            protocol, pool, external, endpoint, port, remote_high, remote_low, remote_port
+            protocol,
+            pool,
+            external,
+            endpoint,
+            p.source_port,
+            p.destination_high,
+            p.destination_low,
+            remote_port,
         )
         if external_port == NONE32:
             self.refusal = NO_PORT
             return 0
         m: u32 = self.mappings.add(
             protocol,
-            high,
-            low,
-            port,
+            p.source_high,
+            p.source_low,
+            p.source_port,
             external,
             external_port,
-            remote_high,
-            remote_low,
+            p.destination_high,
+            p.destination_low,
             remote_port,
         )
         self.mappings.rows[m].created = now
@@ -164,8 +148,8 @@ class Flows:
                 PORTS_TOWARD_REMOTE,
                 pool,
                 remote_port if self.policies.rows[protocol].share == 2 else 0,
-                remote_high,
-                remote_low,
+                p.destination_high,
+                p.destination_low,
             )
         if self.policies.rows[protocol].sharing == DISTINCT:
             self.tally.add(PORT_OF_ENDPOINT, endpoint, external_port, external, 0)
