@@ -106,7 +106,7 @@ class Nat:
         if now > self.clock:
             self.clock = now
         reason: u32 = parse(b, size, self.packet)
-        if reason == 0:
+        if reason == TRANSLATED:
             reason = self.route(b, size, partial)
         self.drops[reason] += 1
         return reason
@@ -148,7 +148,9 @@ class Nat:
             if outbound or reason != TRANSLATED:
                 return reason
             reason = parse(b, size, p)
-        return inbound_error(self.flows, b, p, self.clock, partial) if reason == 0 else reason
+        if reason == TRANSLATED:
+            reason = inbound_error(self.flows, b, p, self.clock, partial)
+        return reason
 
     def outbound(self, b: Bytes, size: u32, partial: bool) -> u32:
         p: Packet = self.packet
