@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from ratsnake.host import routing
 from ratsnake.host.changes import PROTOCOL, Route, Rule, WaylessRoute
 from ratsnake.host.routing import Request, RoutingError, install
 from ratsnake.host.runs import Kind, priority
 from ratsnake.host.settings import Forwarding, Setting, SharedSetting
 from ratsnake.lab.namespace import Namespace
+from ratsnake.lab.topology import ROUTER_NAT
+from ratsnake.nat.scope import ROUTER_ADDRESS
 
 EXTERNAL = IPv4Address("203.0.113.1")
 INTERNAL = (IPv4Network("192.0.2.128/25"),)
@@ -339,3 +342,7 @@ def test_the_hosts_own_packets_with_lan_lo(machine: Namespace) -> None:
     with machine.netlink() as netlink:
         (route,) = netlink.route("get", dst="198.51.100.129")
     assert route.get_attr("RTA_PREFSRC") == "192.0.2.129"
+
+
+def test_the_routers_own_errors_come_from_the_address_the_engine_knows() -> None:
+    assert str(ROUTER_ADDRESS) == routing._DUMMY == ROUTER_NAT

@@ -1,3 +1,4 @@
+from ratsnake.wire.ipv4 cimport HEADER as IP_HEADER, PROTOCOL_FIELD as IP_PROTOCOL
 from ratsnake.wire.packet cimport IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP
 from ratsnake.wire.types cimport Bytes, u32
 from .vnet_header cimport (
@@ -7,8 +8,6 @@ from .vnet_header cimport (
 )
 
 cdef enum:
-    IP_HEADER = 20
-    IP_PROTOCOL = 9
     WHOLE = 0
     PARTIAL = 1
     LIE = 2

@@ -9,6 +9,8 @@ import cython
 if not cython.compiled:
     import sys
 
+    from ratsnake.wire.ipv4 import HEADER as IP_HEADER
+    from ratsnake.wire.ipv4 import PROTOCOL_FIELD as IP_PROTOCOL
     from ratsnake.wire.packet import IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP
     from ratsnake.wire.types import Bytes, u32
 
@@ -27,8 +29,6 @@ if not cython.compiled:
         VNET_SIZE,
     )
 
-    IP_HEADER = 20
-    IP_PROTOCOL = 9
     WHOLE = 0
     PARTIAL = 1
     LIE = 2

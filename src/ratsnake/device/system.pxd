@@ -16,6 +16,7 @@ cdef extern from *:
         ssize_t r = write(fd, b, n);
         return r < 0 ? -errno : r;
     }
+    #define RATSNAKE_BROKEN (POLLERR | POLLHUP | POLLNVAL)
     static inline int64_t ratsnake_microseconds(void) {
         struct timespec t;
         clock_gettime(CLOCK_MONOTONIC, &t);
@@ -31,19 +32,15 @@ cdef extern from *:
         }
         if (!ready) ready = poll(p, 2, milliseconds);
         if (ready < 0) return errno == EINTR ? 0 : -errno;
-        if (p[0].revents & (POLLERR | POLLHUP | POLLNVAL) && !(p[0].revents & POLLIN))
+        if (p[0].revents & RATSNAKE_BROKEN && !(p[0].revents & POLLIN))
             return -ENODEV;
         return 0;
     }
     static inline int32_t ratsnake_hung_up(int fd) {
         struct pollfd p = {fd, POLLIN, 0};
-        return poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP | POLLNVAL);
+        return poll(&p, 1, 0) > 0 && p.revents & RATSNAKE_BROKEN;
     }
-    static inline uint64_t ratsnake_milliseconds(void) {
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-    }
+    static inline uint64_t ratsnake_milliseconds(void) { return ratsnake_microseconds() / 1000; }
     """
     const int EAGAIN
     const int EBADFD

@@ -19,6 +19,8 @@ __all__ = [
     "wait",
 ]
 
+_BROKEN = select.POLLERR | select.POLLHUP | select.POLLNVAL
+
 
 def sys_read(fd: int, b: Bytes, n: int) -> int:
     try:
@@ -44,16 +46,14 @@ def wait(fd: int, stop: int, linger: int, milliseconds: int) -> int:
     poll.register(fd, select.POLLIN)
     poll.register(stop, select.POLLIN)
     events = dict(poll.poll(milliseconds)).get(fd, 0)
-    broken = events & (select.POLLERR | select.POLLHUP | select.POLLNVAL)
-    return -ENODEV if broken and not events & select.POLLIN else 0
+    return -ENODEV if events & _BROKEN and not events & select.POLLIN else 0
 
 
 def hung_up(fd: int) -> bool:
     """Whether the other side is gone, so that nothing but empty reads will come."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    broken = select.POLLERR | select.POLLHUP | select.POLLNVAL
-    return any(events & broken for _, events in poll.poll(0))
+    return any(events & _BROKEN for _, events in poll.poll(0))
 
 
 def milliseconds() -> int:

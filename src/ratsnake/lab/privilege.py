@@ -13,12 +13,10 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from ..device.tun_abi import IFF_NO_PI, IFF_TUN, IFREQ_FLAGS, TUNSETIFF
+from ..device.tun_abi import TUN_PATH as _TUN
 from ..host.child import ChildError, in_child
 from . import libc
-
-_TUN = "/dev/net/tun"
-_TUNSETIFF = 0x400454CA  # linux/if_tun.h
-_IFF_TUN_NO_PI = 0x1001
 
 #: Settings that forbid user namespaces: path, the forbidding value, what to do.
 _FORBIDDING = (
@@ -88,7 +86,7 @@ def _try_namespaces() -> None:
 def _try_tun() -> None:
     try:
         tun = os.open(_TUN, os.O_RDWR | os.O_CLOEXEC)
-        fcntl.ioctl(tun, _TUNSETIFF, struct.pack("16sH22x", b"probe", _IFF_TUN_NO_PI))
+        fcntl.ioctl(tun, TUNSETIFF, struct.pack(IFREQ_FLAGS, b"probe", IFF_TUN | IFF_NO_PI))
     except OSError as error:
         help_text = _TUN_HELP.get(error.errno or 0, f"{_TUN}: {error.strerror}")
         raise PrivilegeError(help_text) from None

@@ -252,7 +252,7 @@ class Nat:
             return NO_MAPPING
         reason: u32 = self.outbound(b, size, partial)
         if reason == TRANSLATED:
-            reason = parse(b, size, self.packet)
+            reason = parse(b, size, p)
         if reason == TRANSLATED:
             reason = self.inbound(b, size, external, partial)
         return reason

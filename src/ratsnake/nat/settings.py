@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 from ratsnake.portset import PortSet
 
 from .behaviour import PRESETS, Behaviour
+from .scope import UNROUTABLE
 
 LONGEST_TIMEOUT = 7 * 86_400
 MOST_ROWS = 1 << 24
@@ -84,14 +85,7 @@ class Settings:
 
     def validate(self) -> None:
         address = self.external
-        if (
-            address.is_multicast
-            or address.is_loopback
-            or address.is_unspecified
-            or address.is_link_local
-            or int(address) >> 28 == 0xF
-            or int(address) >> 24 == 0
-        ):
+        if any(address in prefix for prefix in UNROUTABLE):
             raise ValueError(f"external: {address} is no address a host can have on the internet")
         if not self.internal:
             raise ValueError("internal: at least one prefix is needed, such as 192.168.0.0/16")
