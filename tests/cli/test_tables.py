@@ -18,20 +18,29 @@ STATUS = {
     "uptime": 7300,
     "compiled": True,
     "offload": ["csum", "tso4", "tso6", "uso4", "uso6"],
-    "external": "203.0.113.1",
-    "ports": "1024-65535",
+    "external": [
+        {"address": "203.0.113.1", "ports": "1024-65535"},
+        {"address": "2001:db8:3::1", "ports": None},
+    ],
     "types": dict.fromkeys(("tcp", "udp", "icmp"), "quasi-restricted-cone"),
     "counters": {
         "outbound": {"packets": 123456, "bytes": 987654321},
         "inbound": {"packets": 1, "bytes": 60},
+        "icmp_errors_sent": 3,
+        "fragments_held": 0,
         "dropped": {"filtered": 17, "no-port": 0},
     },
     "usage": {
         "mappings": 12,
         "sessions": 34,
         "inbound_sessions": 5,
+        "hosts": 7,
         "limits": {"mappings": 262144, "sessions": 262144, "inbound_sessions": 65536},
-        "ports": {name: {"used": 4, "total": 64512} for name in ("tcp", "udp", "icmp")},
+        "ports": {
+            **{name: {"used": 4, "total": 64512} for name in ("tcp", "udp", "icmp")},
+            "dccp": {"used": 0, "total": 64512},
+            "sctp": {"used": 1, "total": 64512},
+        },
     },
     "memory": 21504,
 }
@@ -117,9 +126,18 @@ def test_status(player: Player, capsys: pytest.CaptureFixture[str]) -> None:
     text = shown(player, capsys, "status")
     assert player.asked == [{"command": "status"}]
     assert max(map(len, text.splitlines())) <= 80
-    for part in ("203.0.113.1 ports 1024-65535", "12 of 262144", "988M bytes", "17 filtered"):
+    for part in (
+        "203.0.113.1 ports 1024-65535",
+        "2001:db8:3::1 forwards only",
+        "12 of 262144",
+        "1 of 64512",
+        "988M bytes",
+        "3 packets",
+        "17 filtered",
+    ):
         assert part in text
     assert "no-port" not in text
+    assert "dccp" not in text
     assert json.loads(shown(player, capsys, "status", "--json")) == STATUS
 
 
@@ -128,7 +146,8 @@ def test_status_of_many_port_ranges_and_types(
 ) -> None:
     ports = ",".join(f"{start}-{start + 15}" for start in range(1040, 65536, 1024))
     types = {"tcp": "quasi-port-restricted-cone", "udp": "full-cone", "icmp": "symmetric-address"}
-    player.rows = [{**STATUS, "ports": ports, "types": types}]
+    external = [{"address": "203.0.113.1", "ports": ports}]
+    player.rows = [{**STATUS, "external": external, "types": types}]
     text = shown(player, capsys, "status")
     assert max(map(len, text.splitlines())) <= 80
     assert ports in "".join(text.split())

@@ -9,6 +9,7 @@ import pytest
 from ratsnake.cli.main import main
 from ratsnake.daemon import seed
 from ratsnake.device.pcap import Format, Reader, Writer
+from support import layers, packets
 
 EN10MB, RAW = 1, 101
 SECOND = 1_000_000_000
@@ -83,13 +84,48 @@ def test_link_headers_and_times_stay(
         ["1", "written"],
         ["1", "left out: not IP"],
         ["0", "left out: the capture kept only a part"],
+        ["0", "held until a first fragment came"],
+        ["0", "sent by the NAT itself"],
         ["1", "dropped by the NAT"],
         ["1", "no-mapping"],
     ]
 
 
-def answer_to(packet: bytes) -> bytes:
-    return udp("198.51.100.1", source_of(packet), (53, *struct.unpack("!H", packet[20:22])))
+def test_a_fragment_that_waited_is_written_when_the_first_one_came(
+    tmp_path: Path, target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def piece(payload: bytes, field: int) -> bytes:
+        return bytes(packets.ip("192.0.2.130", "198.51.100.1", 17, payload, fragment=field))
+
+    whole = udp("192.0.2.130", "198.51.100.1")[20:] + bytes(20)
+    whole = whole[:4] + struct.pack("!H", len(whole)) + whole[6:]
+    first, later = piece(whole[:16], 0x2000), piece(whole[16:], 2)
+    source = write(tmp_path / "in.pcap", RAW, (START, later), (START + SECOND, first))
+    assert main(["replay", str(source), str(target), *NAT]) == 0
+    written = read(target)
+    assert [time for time, _ in written] == [START + SECOND] * 2
+    assert [data[20:] for _, data in written] == [written[0][1][20:], whole[16:]]
+    assert {source_of(data) for _, data in written} == {"203.0.113.1"}
+    err = capsys.readouterr().err
+    for line in ("1 written", "1 held until a first", "1 sent by the NAT", "0 dropped by the NAT"):
+        assert f" {line}" in err
+
+
+def test_every_frame_is_of_the_ip_version_its_link_header_says(
+    tmp_path: Path, target: Path
+) -> None:
+    """The answer to an IPv6 SYN is due when an IPv4 packet comes: it needs a header of its own."""
+    sender = layers.HOST6, "2001:db8:ff::1"
+    syn = ETHERNET + b"\x86\xdd" + layers.ipv6(6, layers.tcp(), *sender)
+    frames = [(START, syn), (START + 7 * SECOND, ETHERNET + b"\x08\x00" + OUTBOUND)]
+    source = write(tmp_path / "in.pcap", EN10MB, *frames)
+    inside = ["--external", sender[1], "--internal", "2001:db8:ffff::/64"]
+    argv = ["replay", str(source), str(target), *NAT, *inside]
+    assert main(argv) == 0
+    written = [data for _, data in read(target)]
+    assert len(written) == 2
+    kinds = {(data[12:14], data[14] >> 4) for data in written}
+    assert kinds == {(b"\x08\x00", 4), (b"\x86\xdd", 6)}
 
 
 @pytest.mark.parametrize(("later", "written"), [(29, 2), (31, 1), (-100, 2)])
@@ -101,10 +137,10 @@ def test_the_captures_times_are_the_clock(
     answer = udp("198.51.100.1", "203.0.113.1", (53, 7000))
     source = write(tmp_path / "in.pcap", RAW, (START, OUTBOUND), (START + later * SECOND, answer))
     assert main(["replay", str(source), str(target), *options]) == 0
-    packets = [data for _, data in read(target)]
-    assert len(packets) == written
+    translated = [data for _, data in read(target)]
+    assert len(translated) == written
     if written == 2:
-        assert socket.inet_ntoa(packets[1][16:20]) == "192.0.2.130"
+        assert socket.inet_ntoa(translated[1][16:20]) == "192.0.2.130"
 
 
 def test_the_same_seed_gives_the_same_ports(tmp_path: Path, target: Path) -> None:

@@ -17,7 +17,8 @@ from ratsnake.daemon.status import Facts, resident_memory, row_pages, status, su
 from ratsnake.daemon.wakeup import STOP_SIGNALS, WORKER_ENDED, Wakeup
 from ratsnake.daemon.worker_thread import WorkerThread
 
-FACTS = Facts("0.1", "ratsnake", True, ("csum",), "203.0.113.1", "1024-65535", {"tcp": "full-cone"})
+ADDRESSES = (("203.0.113.1", "1024-65535"), ("2001:db8::1", None))
+FACTS = Facts("0.1", "ratsnake", True, ("csum",), ADDRESSES, {"tcp": "full-cone"})
 
 
 class FakeNat:
@@ -103,6 +104,11 @@ def test_status_object() -> None:
     assert got["uptime"] == 12
     assert got["pid"] == os.getpid()
     assert got["offload"] == ["csum"]
+    assert got["external"] == [
+        {"address": "203.0.113.1", "ports": "1024-65535"},
+        {"address": "2001:db8::1", "ports": None},
+    ]
+    assert got["types"] == {"tcp": "full-cone"}
     assert got["usage"]["sessions"] == 2
     assert got["memory"] > 1000
     line = summary(got)

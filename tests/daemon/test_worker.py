@@ -11,7 +11,7 @@ from ratsnake.device.vnet_header import VnetHeader
 from support import oracle
 from support.bench import EXTERNAL, R1, SEED, settings
 from support.flavours import Engine
-from support.packets import seen, udp
+from support.packets import ip, seen, udp
 from support.rig import HOST, Rig, flood, running, until
 
 
@@ -41,6 +41,21 @@ def test_the_largest_packet_passes_with_and_without_a_vnet_header(engine: Engine
             rig.peer.send(header + largest + b"x")
             rig.barrier(header)
             assert rig.dropped() == {"ip-overlong": 1}
+
+
+@pytest.mark.parametrize("header", [b"", VnetHeader().build()], ids=["plain", "vnet"])
+def test_what_the_nat_sends_by_itself_is_written_too(engine: Engine, header: bytes) -> None:
+    """A fragment that came before the first one leaves behind it, under a header of its own."""
+    with running(engine, bool(header)) as rig:
+        whole = udp(HOST, (R1, 53), bytes(24))
+        rig.peer.send(header + ip(HOST[0], R1, 17, whole[36:], fragment=2))
+        first = rig.exchange(header + ip(HOST[0], R1, 17, whole[20:36], fragment=0x2000))
+        later = rig.peer.recv(70_000)
+        assert later[: len(header)] == header
+        first, later = first[len(header) :], later[len(header) :]
+        assert seen(first).source[0] == EXTERNAL
+        assert later[4:6] == first[4:6] and later[12:20] == first[12:20]
+        assert later[20:] == whole[36:]
 
 
 @pytest.mark.parametrize("vnet_header", [False, True])

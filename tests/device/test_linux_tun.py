@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -216,6 +217,24 @@ def test_bring_up_sets_mtu_queue_and_state():
         for mtu in (67, 65536, -1):
             with pytest.raises(ValueError, match=f"MTU {mtu} is out of range; right is 68 to"):
                 tun.bring_up(mtu)
+
+
+@in_namespace
+def test_the_kernel_sends_nothing_of_its_own_by_it():
+    Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("1")  # joins the routers' groups
+    with LinuxTun("ratsnake", offload=False) as tun:
+        tun.bring_up(1500)
+        (flags,) = struct.unpack_from("=H", interface_ioctl(tun_abi.SIOCGIFFLAGS, "ratsnake"))
+        assert not flags & tun_abi.IFF_MULTICAST
+        addresses = Path("/proc/thread-self/net/if_inet6").read_text()
+        assert "ratsnake" not in addresses
+
+
+@in_namespace
+def test_a_kernel_without_ipv6_is_done_without(monkeypatch):
+    monkeypatch.setattr(tun_abi, "ADDR_GEN_MODE", "/nowhere/{}")
+    with LinuxTun("ratsnake") as tun:
+        tun.bring_up(1500)
 
 
 @in_namespace

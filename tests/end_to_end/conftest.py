@@ -29,6 +29,13 @@ def topology() -> Iterator[Topology]:
 
 
 @pytest.fixture
+def dual() -> Iterator[Topology]:
+    """A network with both versions of IP."""
+    with Topology(hosts=2, ipv6=True) as topology:
+        yield topology
+
+
+@pytest.fixture
 def program() -> Callable[[str], str]:
     """Where a program is; the test is skipped where it is not installed."""
 

@@ -17,6 +17,8 @@ DEADLINE = 20.0  # seconds until what must happen is given up
 
 DEVICE = "ratsnake"
 
+_ANYCAST = 4  # RTN_ANYCAST: the kernel has those routes exactly while it forwards
+
 
 def status(nat: RunningNat) -> dict[str, Any]:
     """The status object of the running NAT."""
@@ -49,11 +51,15 @@ def readable(handle: socket.socket, seconds: float = DEADLINE) -> bool:
 
 @contextmanager
 def udp_pair(
-    topology: Topology, host: int = 0, remote: int = 0, port: int = 0
+    topology: Topology, host: int = 0, remote: int = 0, port: int = 0, version: int = 4
 ) -> Iterator[tuple[socket.socket, socket.socket]]:
     """A LAN socket connected to a remote's, which is bound to `port`; nothing has been sent."""
-    with topology.hosts[host].namespace.socket() as near, topology.internet.socket() as far:
-        far.bind((topology.remotes[remote], port))
+    family = {4: socket.AF_INET, 6: socket.AF_INET6}[version]
+    with (
+        topology.hosts[host].namespace.socket(family) as near,
+        topology.internet.socket(family) as far,
+    ):
+        far.bind((topology.remotes_of(version)[remote], port))
         near.connect(far.getsockname())
         for handle in (near, far):
             handle.settimeout(DEADLINE)
@@ -73,26 +79,34 @@ def greet(near: socket.socket, far: socket.socket) -> tuple[str, int]:
 def router_state(topology: Topology) -> dict[str, object]:
     """What `ratsnake run` may change on a router: to be the same after it."""
     with topology.router.netlink() as netlink:
+        families = (socket.AF_INET, socket.AF_INET6)
+        rules = [rule for family in families for rule in netlink.get_rules(family=family)]
+        addresses = [one for family in families for one in netlink.get_addr(family=family)]
         return {
             "interfaces": sorted(link.get_attr("IFLA_IFNAME") for link in netlink.get_links()),
-            "rules": sorted(str(rule["attrs"]) for rule in netlink.get_rules(family=2)),
+            "rules": sorted(str(rule["attrs"]) for rule in rules),
             "routes": sorted(str(route["attrs"]) for route in netlink.get_routes(family=2)),
-            "addresses": sorted(
-                str(address.get_attr("IFA_ADDRESS")) for address in netlink.get_addr(family=2)
+            "routes of IPv6": sorted(
+                f"{route.get_attr('RTA_DST')} {route.get_attr('RTA_OIF')} {route['type']}"
+                for route in netlink.get_routes(family=socket.AF_INET6)
+                if route["type"] != _ANYCAST
             ),
+            "addresses": sorted(str(address.get_attr("IFA_ADDRESS")) for address in addresses),
             "settings": _settings(topology.router),
         }
 
 
 def _settings(namespace: Namespace) -> dict[str, str]:
-    """Every IPv4 setting of the namespace and its own interfaces."""
+    """Every setting of IP in the namespace and of its own interfaces."""
 
     def read() -> dict[str, str]:
-        folders = [Path("/proc/sys/net/ipv4"), Path("/proc/sys/net/ipv4/conf/all")]
-        folders += [Path("/proc/sys/net/ipv4/conf/lan0"), Path("/proc/sys/net/ipv4/conf/wan0")]
+        folders = [Path("/proc/sys/net/ipv4")]
+        for version in ("ipv4", "ipv6"):
+            conf = Path("/proc/sys/net", version, "conf")
+            folders += [conf / name for name in ("all", "default", "lan0", "wan0")]
         found = {}
         for folder in folders:
-            for path in folder.iterdir():
+            for path in folder.iterdir() if folder.exists() else ():
                 if path.is_file() and path.name not in _UNSTABLE:
                     found[str(path)] = path.read_text()
         return found
@@ -101,4 +115,4 @@ def _settings(namespace: Namespace) -> dict[str, str]:
 
 
 #: Not settings but measures, or not readable.
-_UNSTABLE = {"tcp_mem", "udp_mem", "flush", "tcp_fastopen_key"}
+_UNSTABLE = {"tcp_mem", "udp_mem", "flush", "tcp_fastopen_key", "stable_secret"}

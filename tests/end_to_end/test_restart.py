@@ -24,11 +24,10 @@ from end_to_end.harness import (
     udp_pair,
     until,
 )
-from ratsnake.lab import RunningNat, Topology, nat, traffic
-from ratsnake.lab.topology import ROUTER_LAN, ROUTER_WAN
+from ratsnake.lab import EXTERNAL_2, RunningNat, Topology, nat, traffic
+from ratsnake.lab.topology import ROUTER_LAN
 
 _LEFT_SET = ("ip_forward", "forwarding", "accept_redirects", "icmp_errors_use_inbound_ifaddr")
-_SECOND = "203.0.113.2"
 _LAN = b"\xc0\x00\x02"  # 192.0.2.0/24
 
 
@@ -209,12 +208,10 @@ def test_nothing_passes_untranslated_when_it_ends(topology: Topology, end: str) 
 def test_two_at_a_time_do_not_disturb_each_other(topology: Topology) -> None:
     """The second serves the router's own packets; the first to start is the first to stop."""
     before = router_state(topology)
-    second = ["--external", _SECOND, "--device", "second", "--lan", "lo"]
-    with topology.internet.netlink() as netlink:
-        netlink.route("add", dst=f"{_SECOND}/32", gateway=ROUTER_WAN)
+    second = ["--device", "second", "--lan", "lo"]
     with ExitStack() as later:
         with nat(topology):
-            later.enter_context(nat(topology, arguments=second))
+            later.enter_context(nat(topology, external=[EXTERNAL_2], arguments=second))
         near = later.enter_context(topology.router.socket())
         far = later.enter_context(topology.internet.socket())
         far.bind((topology.remotes[0], 0))
@@ -222,6 +219,6 @@ def test_two_at_a_time_do_not_disturb_each_other(topology: Topology) -> None:
         near.connect(far.getsockname())
         for handle in (near, far):
             handle.settimeout(DEADLINE)
-        assert greet(near, far)[0] == _SECOND
+        assert greet(near, far)[0] == EXTERNAL_2
     # The second found the host's settings made already, and leaves them so.
     assert _without_left(router_state(topology)) == _without_left(before)

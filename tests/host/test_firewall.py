@@ -35,22 +35,31 @@ def _chain(family: str, name: str, hook: str, policy: str) -> None:
 
 
 def test_no_rules_no_warning() -> None:
-    assert forward_warnings("nat0") == ()
+    assert forward_warnings("nat0", (4, 6)) == ()
 
 
-@pytest.mark.parametrize("family", ["ip", "inet"])
-def test_a_dropping_policy_is_named(family: str) -> None:
+@pytest.mark.parametrize(
+    ("family", "versions"), [("ip", (4,)), ("inet", (4,)), ("inet", (6,)), ("ip6", (4, 6))]
+)
+def test_a_dropping_policy_is_named(family: str, versions: tuple[int, ...]) -> None:
     _chain(family, "FORWARD", "forward", "drop")
-    (warning,) = forward_warnings("nat0")
+    (warning,) = forward_warnings("nat0", versions)
     assert warning.startswith(f"nftables: table {family} t, chain FORWARD drops forwarded packets")
     assert "nat0" in warning
 
 
 @pytest.mark.parametrize(
-    ("family", "hook", "policy"),
-    [("ip", "forward", "accept"), ("ip", "input", "drop"), ("ip6", "forward", "drop")],
+    ("family", "hook", "policy", "versions"),
+    [
+        ("ip", "forward", "accept", (4, 6)),
+        ("ip", "input", "drop", (4, 6)),
+        ("ip6", "forward", "drop", (4,)),
+        ("ip", "forward", "drop", (6,)),
+    ],
 )
-def test_what_does_not_concern_forwarded_ipv4(family: str, hook: str, policy: str) -> None:
+def test_what_does_not_concern_forwarded_packets_of_the_nat(
+    family: str, hook: str, policy: str, versions: tuple[int, ...]
+) -> None:
     _chain(family, "c", hook, policy)
     subprocess.run(["nft", f"add chain {family} t plain"], check=True)
-    assert forward_warnings("nat0") == ()
+    assert forward_warnings("nat0", versions) == ()

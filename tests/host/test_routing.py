@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ratsnake.host import routing
 from ratsnake.host.changes import PROTOCOL, Route, Rule, WaylessRoute
+from ratsnake.host.family import IPV4, IPV6
 from ratsnake.host.routing import Request, RoutingError, install
 from ratsnake.host.runs import Kind, priority
 from ratsnake.host.settings import Forwarding, Setting, SharedSetting
@@ -22,7 +22,7 @@ from ratsnake.nat.scope import ROUTER_ADDRESS
 
 EXTERNAL = IPv4Address("203.0.113.1")
 INTERNAL = (IPv4Network("192.0.2.128/25"),)
-REQUEST = Request("nat0", "lan0", EXTERNAL, INTERNAL)
+REQUEST = Request("nat0", "lan0", (EXTERNAL,), INTERNAL)
 
 
 @pytest.fixture
@@ -178,10 +178,13 @@ def test_a_step_that_fails_undoes_those_before_it(machine: Namespace) -> None:
         ({"lan": "nat0"}, "--lan nat0: is the NAT's own device"),
         ({"device": "nat7"}, "--device nat7: no such interface"),
         (
-            {"external": IPv4Address("192.0.2.200")},
+            {"external": (EXTERNAL, IPv4Address("192.0.2.200"))},
             r"192\.0\.2\.200: is inside the internal prefix",
         ),
-        ({"external": IPv4Address("198.51.100.254")}, r"198\.51\.100\.254: is assigned to wan0"),
+        (
+            {"external": (EXTERNAL, IPv4Address("198.51.100.254"))},
+            r"198\.51\.100\.254: is assigned to wan0",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused(
@@ -211,7 +214,7 @@ def test_numbers_in_use_are_left_to_their_users(machine: Namespace) -> None:
 
 def test_two_lans_get_a_table_each(machine: Namespace) -> None:
     install(REQUEST)
-    install(Request("wan0", "nat0", IPv4Address("203.0.113.2"), INTERNAL))
+    install(Request("wan0", "nat0", (IPv4Address("203.0.113.2"),), INTERNAL))
     rules, _ = _ours(machine)
     assert len(_tables(rules)) == 2
 
@@ -227,7 +230,7 @@ def test_what_a_killed_run_left_behind_is_removed(machine: Namespace) -> None:
 
 def test_a_run_that_lives_is_not_taken_for_a_killed_one(machine: Namespace) -> None:
     install(REQUEST)
-    install(Request("wan0", "lan0", IPv4Address("203.0.113.2"), INTERNAL))
+    install(Request("wan0", "lan0", (IPv4Address("203.0.113.2"),), INTERNAL))
     rules, _ = _ours(machine)
     assert len(_tables(rules)) == 2
 
@@ -235,7 +238,7 @@ def test_a_run_that_lives_is_not_taken_for_a_killed_one(machine: Namespace) -> N
 def test_what_a_run_killed_for_another_lan_left_stays(machine: Namespace) -> None:
     """It keeps that LAN's packets from leaving untranslated."""
     _killed(machine)
-    install(Request("nat0", "wan0", IPv4Address("203.0.113.2"), INTERNAL))
+    install(Request("nat0", "wan0", (IPv4Address("203.0.113.2"),), INTERNAL))
     rules, _ = _ours(machine)
     assert len(rules) == 2 * len(Kind)
 
@@ -243,7 +246,7 @@ def test_what_a_run_killed_for_another_lan_left_stays(machine: Namespace) -> Non
 def test_what_a_run_killed_with_this_external_address_left_is_removed(machine: Namespace) -> None:
     """It would take what the new NAT sends for forged."""
     _killed(machine)
-    install(Request("nat0", "wan0", EXTERNAL, INTERNAL))
+    install(Request("nat0", "wan0", (EXTERNAL,), INTERNAL))
     rules, _ = _ours(machine)
     assert len(rules) == len(Kind)
 
@@ -268,7 +271,7 @@ def test_forwarding_of_each_interface_is_put_back(machine: Namespace) -> None:
 def test_the_first_to_stop_leaves_the_hosts_settings_to_the_second(machine: Namespace) -> None:
     machine.sysctl("net.ipv4.ip_forward", 0)
     first = install(REQUEST)
-    second = install(Request("wan0", "nat0", IPv4Address("203.0.113.2"), INTERNAL))
+    second = install(Request("wan0", "nat0", (IPv4Address("203.0.113.2"),), INTERNAL))
     for installed in (first, second):
         assert installed.undo() == ()
         assert _setting("ip_forward") == "1"
@@ -279,7 +282,7 @@ def test_the_first_to_stop_leaves_the_hosts_settings_to_the_second(machine: Name
 def test_the_last_to_stop_puts_the_hosts_settings_back(machine: Namespace) -> None:
     machine.sysctl("net.ipv4.ip_forward", 0)
     first = install(REQUEST)
-    second = install(Request("wan0", "nat0", IPv4Address("203.0.113.2"), INTERNAL))
+    second = install(Request("wan0", "nat0", (IPv4Address("203.0.113.2"),), INTERNAL))
     assert second.undo() == ()
     assert _setting("ip_forward") == "1"
     assert first.undo() == ()
@@ -289,7 +292,7 @@ def test_the_last_to_stop_puts_the_hosts_settings_back(machine: Namespace) -> No
 
 def test_errors_of_the_host_find_the_nat_they_belong_to(machine: Namespace) -> None:
     install(REQUEST)
-    install(Request("wan0", "nat0", IPv4Address("203.0.113.2"), INTERNAL))
+    install(Request("wan0", "nat0", (IPv4Address("203.0.113.2"),), INTERNAL))
     dummy = {"src": "192.0.0.8"}
     assert _way(machine, "203.0.113.1", **dummy) == "nat0"
     assert _way(machine, "203.0.113.2", **dummy) == "wan0"
@@ -299,14 +302,15 @@ def test_errors_of_the_host_find_the_nat_they_belong_to(machine: Namespace) -> N
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        (Rule(7, "lan0", table=1000), "rule 7: iif lan0 lookup 1000"),
-        (Rule(7, source="192.0.2.1", action="blackhole"), "rule 7: from 192.0.2.1 blackhole"),
-        (Rule(7, goto=9, action="goto"), "rule 7: goto 9"),
+        (Rule(7, "lan0", table=1000), "IPv4 rule 7: iif lan0 lookup 1000"),
+        (Rule(7, source="192.0.2.1", action="blackhole"), "IPv4 rule 7: from 192.0.2.1 blackhole"),
+        (Rule(7, goto=9, action="goto"), "IPv4 rule 7: goto 9"),
         (Route("192.0.2.128/25", "nat0", 1000), "route 192.0.2.128/25 dev nat0 table 1000"),
         (WaylessRoute("throw", "192.0.2.0/24", 1), "route throw 192.0.2.0/24 table 1"),
         (Setting("net/x", "1"), "sysctl net/x=1"),
         (SharedSetting("net/x", "1", 0), "sysctl net/x=1"),
         (Forwarding(0), "sysctl net/ipv4/ip_forward=1"),
+        (Forwarding(0, IPV6), "sysctl net/ipv6/conf/all/forwarding=1"),
     ],
 )
 def test_changes_name_themselves(change: object, name: str) -> None:
@@ -337,7 +341,7 @@ def test_the_host_accepts_its_own_errors_back(machine: Namespace) -> None:
 def test_the_hosts_own_packets_with_lan_lo(machine: Namespace) -> None:
     with machine.netlink() as netlink:
         netlink.link("set", index=1, state="up")
-    install(Request("nat0", "lo", EXTERNAL, INTERNAL))
+    install(Request("nat0", "lo", (EXTERNAL,), INTERNAL))
     assert _way(machine, "198.51.100.129") == "nat0"
     with machine.netlink() as netlink:
         (route,) = netlink.route("get", dst="198.51.100.129")
@@ -345,4 +349,4 @@ def test_the_hosts_own_packets_with_lan_lo(machine: Namespace) -> None:
 
 
 def test_the_routers_own_errors_come_from_the_address_the_engine_knows() -> None:
-    assert str(ROUTER_ADDRESS) == routing._DUMMY == ROUTER_NAT
+    assert str(ROUTER_ADDRESS) == IPV4.router == ROUTER_NAT

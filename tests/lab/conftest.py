@@ -32,6 +32,13 @@ def topology() -> Iterator[Topology]:
 
 
 @pytest.fixture
+def dual() -> Iterator[Topology]:
+    """A network with both versions of IP."""
+    with Topology(hosts=2, ipv6=True) as topology:
+        yield topology
+
+
+@pytest.fixture
 def nft() -> None:
     if nft_program() is None:
         pytest.skip("nft is not installed (package nftables)")

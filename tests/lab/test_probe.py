@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ratsnake.lab import (
+    COMBINATIONS,
     EXPECTED,
+    EXTERNAL_6,
     Expectation,
     ProbeError,
     Topology,
@@ -40,6 +42,41 @@ def test_kernel_nat(
         )
         if random is None:
             assert observe_contested(topology, protocol) == expected.contested
+
+
+@pytest.mark.usefixtures("nft")
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(
+    ("random", "expectation"), [(None, MASQUERADE), ("fully-random", MASQUERADE_RANDOM)]
+)
+def test_kernel_nat_of_ipv6(
+    dual: Topology, protocol: str, random: str | None, expectation: Expectation
+) -> None:
+    expected = expectation.as_seen_by(protocol)
+    with masquerade(dual, random=random):
+        seen = observe(dual, protocol, 6)
+        assert (seen.alone, seen.filtering, seen.ports) == (
+            expected.alone,
+            expected.filtering,
+            expected.ports,
+        )
+        assert {address for _, external in seen.seen for address, _ in external} == {EXTERNAL_6}
+        if random is None:
+            assert observe_contested(dual, protocol, 6) == expected.contested
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_no_nat_of_ipv6_is_open_and_changes_nothing(dual: Topology, protocol: str) -> None:
+    with forward(dual):
+        seen = observe(dual, protocol, 6)
+    assert (seen.alone, seen.filtering, seen.ports) == (Mapping.EIM, Filtering.EIF, "preserved")
+    address = dual.hosts[0].of(6)
+    assert all(external == ((address, port),) * 3 for port, external in seen.seen)
+
+
+def test_a_network_without_ipv6(topology: Topology) -> None:
+    with pytest.raises(ValueError, match="ipv6: this network has none"):
+        observe(topology, "udp", 6)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -97,3 +134,9 @@ def test_every_preset_has_an_expectation() -> None:
     for name, preset in PRESETS.items():
         assert EXPECTED[name].contested == preset.behaviour.mapping
         assert EXPECTED[name].filtering == preset.behaviour.filtering
+
+
+def test_every_combination_has_an_expectation() -> None:
+    seen = {(expected.alone, expected.filtering) for expected in COMBINATIONS.values()}
+    assert seen == {(mapping, filtering) for mapping in Mapping for filtering in Filtering}
+    assert COMBINATIONS["apdm/eif"].filtering == Filtering.EIF

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
-from ratsnake.lab import Topology, forward
+from ratsnake.lab import EXTERNAL_2, EXTERNAL_6, Topology, forward
 from ratsnake.lab.ethtool import offloads, without_offloads
 from ratsnake.lab.path import ping
-from ratsnake.lab.topology import LAN_INTERFACE, ROUTER_LAN, WAN_INTERFACE
+from ratsnake.lab.topology import (
+    LAN_INTERFACE,
+    ROUTER_LAN,
+    ROUTER_LAN_6,
+    ROUTER_WAN,
+    ROUTER_WAN_6,
+    WAN_INTERFACE,
+)
 
 
 @pytest.mark.parametrize("hosts", [1, 2, 3])
@@ -22,6 +30,31 @@ def test_every_host_reaches_the_router_with_its_first_packet(hosts: int) -> None
 def test_hosts_reach_each_other(topology: Topology) -> None:
     first, second = topology.hosts
     assert ping(first, second.address) > 0
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_ipv6_works_with_the_first_packet(hosts: int) -> None:
+    with Topology(hosts=hosts, ipv6=True) as topology, forward(topology):
+        for host in topology.hosts:
+            assert host.address_6 is not None
+            assert ping(host, ROUTER_LAN_6) > 0
+            assert ping(host, topology.remotes_6[2]) > 0
+            assert ping(host, topology.remotes[2]) > 0
+
+
+def test_ipv6_is_off_unless_asked_for(topology: Topology) -> None:
+    assert topology.remotes_6 == ()
+    with pytest.raises(ValueError, match=r"ipv6: this network has none, right is Topology\(ipv6"):
+        topology.hosts[0].of(6)
+    assert topology.router.run(lambda: Path("/proc/thread-self/net/if_inet6").read_text()) == ""
+
+
+@pytest.mark.parametrize("external", [EXTERNAL_2, EXTERNAL_6])
+def test_external_addresses_are_routed_to_the_router(external: str) -> None:
+    with Topology(ipv6=True) as topology:
+        with topology.internet.netlink() as netlink:
+            (route,) = netlink.route("get", dst=external)
+        assert route.get_attr("RTA_GATEWAY") in (ROUTER_WAN, ROUTER_WAN_6)
 
 
 def test_remotes_are_as_many_as_asked_for() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from ratsnake.lab import Topology, forward, masquerade, traffic
 from ratsnake.lab.path import Hop, PathError, ping, probe_hop, traceroute
-from ratsnake.lab.topology import EXTERNAL, ROUTER_LAN, ROUTER_WAN
+from ratsnake.lab.topology import EXTERNAL, ROUTER_LAN, ROUTER_LAN_6, ROUTER_WAN
 from ratsnake.lab.traffic import TrafficError
 
 _OCTETS = (5 << 20) + 321
@@ -65,6 +65,28 @@ def test_throughput(topology: Topology) -> None:
 def test_exchange(topology: Topology) -> None:
     with forward(topology):
         assert traffic.exchange(topology, rounds=3, size=1400) == 3
+
+
+def test_everything_over_ipv6(dual: Topology) -> None:
+    with forward(dual):
+        assert traffic.exchange(dual, rounds=3, size=1400, version=6) == 3
+        assert traffic.download(dual, _OCTETS, version=6).octets == _OCTETS
+        assert traffic.upload(dual, _OCTETS, version=6).octets == _OCTETS
+        assert traffic.throughput(dual, 0.05, version=6).octets > 0
+        with traffic.connection(dual, version=6) as (_, far):
+            assert far.getpeername()[0] == dual.hosts[0].address_6
+
+
+def test_ping_and_traceroute_over_ipv6(dual: Topology) -> None:
+    remote = dual.remotes_6[0]
+    with forward(dual):
+        assert 0 < ping(dual.hosts[0], remote, size=1400) < 5
+        assert traceroute(dual.hosts[0], remote) == (
+            Hop(ROUTER_LAN_6, arrived=False),
+            Hop(remote, arrived=True),
+        )
+    with pytest.raises(PathError, match=f"ping {remote}: no reply"):
+        ping(dual.hosts[0], remote, timeout=0.05)
 
 
 def test_no_gateway_no_traffic(topology: Topology, monkeypatch: pytest.MonkeyPatch) -> None:

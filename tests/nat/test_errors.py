@@ -9,17 +9,22 @@ from support import oracle
 from support.bench import EXTERNAL, INSIDE, OTHER, PROTOCOLS, R1, R2, R3, SECOND, Bench
 from support.flavours import Engine
 from support.packets import (
+    DONT_FRAGMENT,
     ECHO_REPLY,
     PARAMETER_PROBLEM,
     TIME_EXCEEDED,
     UNREACHABLE,
     Endpoint,
     answer,
+    checksum,
     echo,
     error,
+    identification,
     ip,
+    marked,
     opening,
     quoted,
+    renumbered,
     seen,
     tcp,
     udp,
@@ -39,23 +44,30 @@ def far(protocol: str) -> Endpoint:
 
 
 class Exchange:
-    """A packet sent from inside and its answer, each as it was on both sides of the NAT."""
+    """A packet sent from inside and its answer, each as it was on both sides of the NAT.
 
-    def __init__(self, engine: Engine, protocol: str) -> None:
+    `sent` is the packet as the host gets it quoted: what may be fragmented leaves with another
+    identification (RFC 7857 section 10), and nobody remembers the old one.
+    """
+
+    def __init__(self, engine: Engine, protocol: str, fragment: int = DONT_FRAGMENT) -> None:
         self.bench = Bench(engine, "full-cone")
-        self.sent = opening(protocol, HOST, far(protocol))
+        self.sent = marked(opening(protocol, HOST, far(protocol)), fragment)
         self.external = self.bench.passes(self.sent).source
         self.sent_outside = bytes(self.bench.packet)
+        if not fragment & DONT_FRAGMENT:
+            self.sent = renumbered(self.sent, self.sent_outside)
         self.answer_outside = answer(protocol, far(protocol), self.external)
         self.bench.passes(self.answer_outside)
         self.answer = bytes(self.bench.packet)
 
 
 @EACH_PROTOCOL
+@pytest.mark.parametrize("fragment", [DONT_FRAGMENT, 0])
 def test_an_inbound_error_quotes_what_the_host_sent_byte_by_byte(
-    engine: Engine, protocol: str
+    engine: Engine, protocol: str, fragment: int
 ) -> None:
-    exchange = Exchange(engine, protocol)
+    exchange = Exchange(engine, protocol, fragment)
     for (kind, code), rest in product(KINDS, (0, 1400)):
         packet = error(R3, EXTERNAL, exchange.sent_outside, kind, code, rest)
         exchange.bench.send(packet)
@@ -70,10 +82,11 @@ def test_an_outbound_error_quotes_what_the_remote_sent_byte_by_byte(
 ) -> None:
     exchange = Exchange(engine, protocol)
     for kind, code in KINDS:
-        packet = error(INSIDE, R1, exchange.answer, kind, code)
+        packet = marked(error(INSIDE, R1, exchange.answer, kind, code), DONT_FRAGMENT)
         exchange.bench.send(packet)
         assert oracle.is_right(exchange.bench.packet)
-        assert exchange.bench.packet == error(EXTERNAL, R1, exchange.answer_outside, kind, code)
+        expected = error(EXTERNAL, R1, exchange.answer_outside, kind, code)
+        assert exchange.bench.packet == marked(expected, DONT_FRAGMENT)
 
 
 @EACH_PROTOCOL
@@ -101,9 +114,10 @@ def test_scapy_finds_the_quoted_checksums_right(engine: Engine, protocol: str) -
 
 def test_a_quoted_udp_checksum_of_0_stays_0(engine: Engine) -> None:
     bench = Bench(engine, "full-cone")
-    bench.passes(udp(HOST, (R1, 80), check=False))
-    bench.send(error(R3, EXTERNAL, bench.packet))
-    assert quoted(bench.packet) == udp(HOST, (R1, 80), check=False)
+    sent = marked(udp(HOST, (R1, 80), check=False), DONT_FRAGMENT)
+    bench.passes(sent)
+    bench.passes(error(R3, EXTERNAL, bench.packet))
+    assert quoted(bench.packet) == sent
     assert oracle.is_right(bench.packet)
 
 
@@ -112,18 +126,18 @@ def test_a_quoted_udp_checksum_is_never_restored_to_0(engine: Engine) -> None:
     bench = Bench(engine, "full-cone")
     blank = udp(HOST, (R1, 80), b"\0\0")
     filler = struct.unpack_from("!H", blank, 26)[0]
-    sent = udp(HOST, (R1, 80), struct.pack("!H", filler))
+    sent = marked(udp(HOST, (R1, 80), struct.pack("!H", filler)), DONT_FRAGMENT)
     assert sent[26:28] == b"\xff\xff"
     bench.passes(sent)
-    bench.send(error(R3, EXTERNAL, bench.packet))
+    bench.passes(error(R3, EXTERNAL, bench.packet))
     assert quoted(bench.packet) == sent
 
 
 def test_quoted_ip_options_stay(engine: Engine) -> None:
     bench = Bench(engine, "full-cone")
-    sent = ip(INSIDE, R1, 17, udp(HOST, (R1, 80))[20:], bytes([1] * 8))
+    sent = ip(INSIDE, R1, 17, udp(HOST, (R1, 80))[20:], bytes([1] * 8), DONT_FRAGMENT)
     bench.passes(sent)
-    bench.send(error(R3, EXTERNAL, bench.packet))
+    bench.passes(error(R3, EXTERNAL, bench.packet))
     assert quoted(bench.packet) == sent
     assert oracle.is_right(bench.packet)
 
@@ -138,13 +152,50 @@ def test_an_extension_behind_the_quotation_is_left_alone(engine: Engine) -> None
     assert exchange.bench.packet == error(R3, INSIDE, restored, TIME_EXCEEDED, 0, 32 << 16)
 
 
-def test_a_wrong_error_checksum_leaves_wrong(engine: Engine) -> None:
+def wrong_checksums(packet: bytearray) -> list[bytearray]:
+    """The error with a wrong checksum of its own, and with one in the IP header it quotes."""
+    own, embedded = bytearray(packet), bytearray(packet)
+    own[22] ^= 0x10
+    embedded[28 + 10] ^= 0x10
+    struct.pack_into("!H", embedded, 22, 0)
+    struct.pack_into("!H", embedded, 22, checksum(embedded[20:]))
+    return [own, embedded]
+
+
+@EACH_PROTOCOL
+def test_an_error_with_a_wrong_checksum_or_about_a_header_with_one_is_dropped(
+    engine: Engine, protocol: str
+) -> None:
+    """RFC 5508 REQ-3, REQ-3a and section 4.2, both ways."""
+    exchange = Exchange(engine, protocol)
+    bench = exchange.bench
+    inbound = error(R3, EXTERNAL, exchange.sent_outside)
+    outbound = error(INSIDE, R1, exchange.answer)
+    for packet in (*wrong_checksums(inbound), *wrong_checksums(outbound)):
+        assert bench.send(packet) == "icmp-checksum"
+        assert bench.packet == packet
+    assert bench.dropped() == {"icmp-checksum": 4}
+    assert bench.send(inbound) == bench.send(outbound) == "translated"
+
+
+@EACH_PROTOCOL
+def test_a_wrong_transport_checksum_in_a_quotation_is_no_reason_to_drop(
+    engine: Engine, protocol: str
+) -> None:
+    """RFC 5508 REQ-3c: most of what it covers is usually cut off."""
+    exchange = Exchange(engine, protocol)
+    at = {"tcp": 36, "udp": 26, "icmp": 22}[protocol]
+    quotation = bytearray(exchange.sent_outside)
+    quotation[at] ^= 0x10
+    exchange.bench.passes(error(R3, EXTERNAL, quotation))
+    assert oracle.is_right(exchange.bench.packet)
+    assert not oracle.is_right(quoted(exchange.bench.packet))
+
+
+def test_a_checksum_that_the_device_is_to_complete_is_not_judged(engine: Engine) -> None:
     exchange = Exchange(engine, "udp")
-    packet = error(R3, EXTERNAL, exchange.sent_outside)
-    packet[22] ^= 0x10
-    exchange.bench.passes(packet)
-    right = oracle.recomputed(exchange.bench.packet)
-    assert exchange.bench.packet[22:24] != right[22:24]
+    for packet in wrong_checksums(error(R3, EXTERNAL, exchange.sent_outside)):
+        assert exchange.bench.nat.translate(packet, 0, True) == 0
 
 
 def test_a_partial_icmp_checksum_of_an_error_stays(engine: Engine) -> None:
@@ -198,8 +249,10 @@ def test_an_error_from_a_router_on_the_lan_leaves_from_the_external_address(
 ) -> None:
     """RFC 5508 REQ-5c: the router's private address must not be seen outside."""
     exchange = Exchange(engine, "udp")
-    exchange.bench.send(error(LAN_ROUTER, R1, exchange.answer, TIME_EXCEEDED, 0))
-    assert exchange.bench.packet == error(EXTERNAL, R1, exchange.answer_outside, TIME_EXCEEDED, 0)
+    about = (exchange.answer, TIME_EXCEEDED, 0)
+    exchange.bench.send(marked(error(LAN_ROUTER, R1, *about), DONT_FRAGMENT))
+    expected = error(EXTERNAL, R1, exchange.answer_outside, TIME_EXCEEDED, 0)
+    assert exchange.bench.packet == marked(expected, DONT_FRAGMENT)
 
 
 def test_outbound_errors_from_or_to_the_wrong_place_are_dropped(engine: Engine) -> None:
@@ -209,7 +262,35 @@ def test_outbound_errors_from_or_to_the_wrong_place_are_dropped(engine: Engine) 
     assert exchange.bench.send(error(INSIDE, "224.0.0.1", exchange.answer)) == "destination"
 
 
-@pytest.mark.parametrize("source", ["127.0.0.1", "224.0.0.1", "0.0.0.0", "255.255.255.255"])
+def test_errors_from_inside_that_may_be_fragmented_get_an_identification_of_the_nats_own(
+    engine: Engine,
+) -> None:
+    """RFC 7857 section 10: else those of two hosts may collide at one remote."""
+    exchange = Exchange(engine, "udp")
+    numbers = set()
+    for _ in range(8):
+        exchange.bench.passes(error(INSIDE, R1, exchange.answer))
+        assert oracle.is_right(exchange.bench.packet)
+        numbers.add(identification(exchange.bench.packet))
+    assert len(numbers) == 8
+    unfragmentable = marked(error(INSIDE, R1, exchange.answer), DONT_FRAGMENT)
+    exchange.bench.passes(unfragmentable)
+    assert identification(exchange.bench.packet) == identification(unfragmentable)
+
+
+@pytest.mark.parametrize("router", ["10.0.0.1", "192.168.1.1", "100.64.0.1", R2])
+def test_an_inbound_error_may_come_from_a_router_with_any_address_a_host_can_have(
+    engine: Engine, router: str
+) -> None:
+    """Routers on the way often have private addresses; what the error quotes decides."""
+    exchange = Exchange(engine, "udp")
+    exchange.bench.passes(error(router, EXTERNAL, exchange.sent_outside, TIME_EXCEEDED, 0))
+    assert exchange.bench.packet == error(router, INSIDE, exchange.sent, TIME_EXCEEDED, 0)
+
+
+@pytest.mark.parametrize(
+    "source", ["127.0.0.1", "224.0.0.1", "0.0.0.0", "255.255.255.255", "169.254.1.1"]
+)
 def test_an_inbound_error_from_what_is_no_host_is_dropped(engine: Engine, source: str) -> None:
     """RFC 1122 section 3.2.1.3; an inbound packet of any other kind is dropped for it too."""
     exchange = Exchange(engine, "udp")
@@ -228,8 +309,8 @@ def test_path_mtu_discovery_gets_its_mtu(engine: Engine) -> None:
 
 def test_a_traceroute_hop_of_a_ping_and_the_reply_both_come_back(engine: Engine) -> None:
     bench = Bench(engine, "symmetric")
-    external = bench.open("icmp", HOST, (R1, 0))
-    request = bytes(bench.packet)
-    bench.passes(error(R2, EXTERNAL, request, TIME_EXCEEDED, 0))
-    assert quoted(bench.packet) == echo(INSIDE, R1, 4000)
+    sent = marked(echo(INSIDE, R1, 4000), DONT_FRAGMENT)
+    external = bench.passes(sent).source
+    bench.passes(error(R2, EXTERNAL, bench.packet, TIME_EXCEEDED, 0))
+    assert quoted(bench.packet) == sent
     assert bench.passes(echo(R1, EXTERNAL, external[1], ECHO_REPLY)).destination == HOST

@@ -109,6 +109,140 @@ def test_the_mapping_limit_leaves_more_sessions_of_one_mapping(engine: Engine) -
     assert bench.try_open("udp", (INSIDE, 4001), (R2, 80)) == "mapping-limit"
 
 
+HOST_LIMITS = {"mappings": {"host_mappings": 10}, "sessions": {"host_sessions": 10}}
+
+
+@pytest.mark.parametrize("of", HOST_LIMITS)
+def test_at_its_own_limit_a_host_is_refused_and_others_are_not(engine: Engine, of: str) -> None:
+    """RFC 6888 REQ-4."""
+    bench = Bench(engine, "full-cone", limits=HOST_LIMITS[of])
+    for port in range(1, 11):
+        bench.open("udp", (INSIDE, port), REMOTE)
+    assert bench.try_open("udp", (INSIDE, 11), REMOTE) == "host-limit"
+    assert bench.try_open("tcp", (INSIDE, 11), REMOTE) == "host-limit"
+    again = bench.try_open("udp", (INSIDE, 1), (R2, 80))
+    assert again == ("translated" if of == "mappings" else "host-limit")
+    assert bench.try_open("udp", (INSIDE, 1), REMOTE) == "translated"
+    assert bench.try_open("udp", (OTHER, 11), REMOTE) == "translated"
+
+
+@pytest.mark.parametrize("of", HOST_LIMITS)
+@pytest.mark.parametrize("late", [-1, 0])
+def test_what_expired_does_not_count_against_a_host_although_nothing_swept(
+    engine: Engine, of: str, late: int
+) -> None:
+    bench = Bench(engine, "full-cone", limits=HOST_LIMITS[of])
+    for port in range(1, 11):
+        bench.open("udp", (INSIDE, port), REMOTE)
+    bench.now = 300 * SECOND + late
+    expected = "host-limit" if late else "translated"
+    assert bench.try_open("udp", (INSIDE, 11), REMOTE) == expected
+
+
+def test_sessions_from_outside_do_not_count_against_the_host(engine: Engine) -> None:
+    """Else strangers could keep a host from opening any."""
+    bench = Bench(engine, "full-cone", limits={"host_sessions": 3})
+    external = bench.open("udp", (INSIDE, 4000), REMOTE)
+    for port in range(1, 10):
+        assert bench.knock("udp", (R2, port), external) == "translated"
+    assert bench.try_open("udp", (INSIDE, 4001), REMOTE) == "translated"
+    assert bench.try_open("udp", (INSIDE, 4002), REMOTE) == "translated"
+    assert bench.try_open("udp", (INSIDE, 4003), REMOTE) == "host-limit"
+
+
+def test_a_host_opens_as_many_sessions_a_second_as_it_may(engine: Engine) -> None:
+    bench = Bench(engine, "full-cone", limits={"host_rate": 2})
+    verdicts: list[str] = []
+    for bench.now in (0, 0, 0, 499, 500, 500, 2000, 2000, 2000):
+        verdicts.append(bench.try_open("udp", (INSIDE, 1 + len(verdicts)), REMOTE))
+    assert verdicts == [
+        *("translated", "translated", "host-rate", "host-rate"),
+        *("translated", "host-rate", "translated", "translated", "host-rate"),
+    ]
+    assert bench.try_open("udp", (INSIDE, 1), REMOTE) == "translated"  # opens nothing
+    assert bench.try_open("udp", (OTHER, 1), REMOTE) == "translated"
+
+
+def preserving(engine: Engine, filtering: str) -> Any:
+    """Endpoint-independent mapping that keeps the internal port where it can."""
+    module = engine.modules["nat.behaviour"]
+    kind = (module.Mapping.EIM, module.Filtering[filtering])
+    return engine.Behaviour(*kind, selection=module.Selection.PRESERVE)
+
+
+@pytest.mark.parametrize("protocol", ["udp", "icmp"])
+@pytest.mark.parametrize(("rest", "late"), [(120, -1), (120, 0), (7, -1), (7, 0)])
+def test_a_port_open_to_everybody_rests_after_its_last_mapping(
+    engine: Engine, protocol: str, rest: int, late: int
+) -> None:
+    """RFC 6888 REQ-8: so that packets for its last user do not reach the next one."""
+    timeouts = {"udp": 10, "icmp": 10, "rest": rest}
+    bench = Bench(engine, timeouts=timeouts, **{protocol: preserving(engine, "EIF")})
+    remote = (R1, 0 if protocol == "icmp" else 80)
+    assert bench.open(protocol, (INSIDE, 10_007), remote) == (EXTERNAL, 10_007)
+    bench.now = 12 * SECOND
+    bench.expire()
+    assert bench.is_empty()
+    assert bench.knock(protocol, remote, (EXTERNAL, 10_007)) == "no-mapping"
+    bench.now = (10 + rest) * SECOND + late  # from when it expired, not from the sweep
+    external = bench.open(protocol, (OTHER, 10_007), remote)
+    assert (external == (EXTERNAL, 10_007)) == (late == 0)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "filtering", "rest"),
+    [("tcp", "EIF", 120), ("udp", "ADF", 120), ("udp", "APDF", 120), ("udp", "EIF", 0)],
+)
+def test_a_port_rests_no_longer_than_it_needs_to(
+    engine: Engine, protocol: str, filtering: str, rest: int
+) -> None:
+    """RFC 6888 REQ-8 A and C: connections are tracked, and a filter keeps late packets out."""
+    timeouts = {"udp": 10, "tcp_opening": 10, "rest": rest}
+    bench = Bench(engine, timeouts=timeouts, **{protocol: preserving(engine, filtering)})
+    assert bench.open(protocol, (INSIDE, 10_007), REMOTE) == (EXTERNAL, 10_007)
+    bench.now = 12 * SECOND
+    bench.expire()
+    assert bench.open(protocol, (OTHER, 10_007), REMOTE) == (EXTERNAL, 10_007)
+
+
+def test_ports_that_rest_are_used_when_no_other_is_left_the_longest_rested_first(
+    engine: Engine,
+) -> None:
+    bench = Bench(engine, "full-cone", ports="5000-5019", timeouts={"udp": 1})
+    ports = []
+    for turn in range(40):
+        ports.append(bench.open("udp", (INSIDE, 1 + turn), REMOTE)[1])
+        bench.now += 2 * SECOND
+        bench.expire()
+    assert sorted(ports[:20]) == list(range(5000, 5020))
+    assert ports[20:] == ports[:20]
+
+
+def test_a_host_without_room_in_its_block_ends_no_rest_of_another_hosts_ports(
+    engine: Engine,
+) -> None:
+    """What rests there is of no use to it, and still a danger to the next user."""
+    bench = Bench(
+        engine,
+        "full-cone",
+        ports="5000-5127",
+        timeouts={"udp": 10},
+        port_block=64,
+        blocks_per_host=1,
+    )
+    used = {bench.open("udp", (OTHER, port), REMOTE)[1] for port in range(1, 63)}
+    bench.now = 5 * SECOND
+    kept = bench.open("udp", (OTHER, 1), REMOTE)[1]
+    bench.now = 12 * SECOND
+    bench.expire()
+    for port in range(1, 65):
+        bench.open("udp", (INSIDE, port), REMOTE)
+    assert bench.try_open("udp", (INSIDE, 65), REMOTE) == "no-port"
+    assert bench.open("udp", (OTHER, 1), REMOTE)[1] == kept
+    unused = {bench.open("udp", (OTHER, port), REMOTE)[1] for port in (100, 101)}
+    assert not unused & used
+
+
 def test_outsiders_open_at_most_the_inbound_limit(engine: Engine) -> None:
     bench = Bench(engine, "full-cone", limits={"inbound_sessions": 5})
     external = bench.open("udp", (INSIDE, 4000), REMOTE)
@@ -169,7 +303,7 @@ def test_a_refused_flow_costs_no_search_through_all_ports(preset: str) -> None:
     for n in range(200):
         remote = (f"198.51.100.{n}", 80) if preset.startswith("symmetric") else REMOTE
         bench.open("udp", (INSIDE, 4000 if preset.startswith("symmetric") else n), remote)
-    selector = bench.nat.flows.selector
+    selector = bench.nat.translator.flows.allocator.selector
     acceptable, asked = selector.acceptable, []
     selector.acceptable = lambda *key: asked.append(key) or acceptable(*key)
     remote = ("203.0.113.9", 443) if preset.startswith("symmetric") else REMOTE

@@ -1,11 +1,14 @@
 """The compiled engine and its source are one program: all they do is equal, bit by bit."""
 
 import random
+import struct
+from dataclasses import replace
 
 import pytest
 
 from support.bench import SECOND, SEED, settings
 from support.flavours import Engine, load
+from support.packets import checksum
 from support.traffic import Traffic
 
 PRESETS = tuple(load("interpreted").PRESETS)
@@ -14,27 +17,51 @@ PACKETS = 5000
 SMALL = {"mappings": 60, "sessions": 100, "inbound_sessions": 10}
 
 
+def fragmented(packet: bytearray, chance: random.Random) -> list[bytearray]:
+    """The packet in two fragments of any order, the second perhaps twice."""
+    header = (packet[0] & 15) * 4 if packet else 0
+    if packet[:1] == b"" or packet[0] >> 4 != 4 or len(packet) < header + 16 or header < 20:
+        return [packet]
+    cut = header + 8 * chance.randint(1, (len(packet) - header - 1) // 8)
+    first, second = packet[:cut], packet[:header] + packet[cut:]
+    number = chance.randrange(65536)
+    for piece, field in ((first, 0x2000), (second, (cut - header) // 8)):
+        struct.pack_into("!HHH", piece, 2, len(piece), number, field)
+        struct.pack_into("!H", piece, 10, 0)
+        struct.pack_into("!H", piece, 10, checksum(piece[:header]))
+    pieces = [first, second, second][: chance.choice((2, 2, 2, 3))]
+    chance.shuffle(pieces)
+    return pieces
+
+
 def run_both(engines: tuple[Engine, Engine], preset: str, seed: int, ports: str) -> None:
     nats = [e.Nat(settings(e, preset, ports, {"udp": 20}, SMALL), SEED) for e in engines]
     traffic, chance, now = Traffic(seed), random.Random(seed), 0
+    sent = 0
     for turn in range(PACKETS):
         now = max(0, now + chance.choice((0, 0, 1, 40, 999, -5, 3 * SECOND)))
         packet = traffic.packet()
         partial = chance.random() < 0.1
-        results = []
-        for nat in nats:
-            buffer = bytearray(packet)
-            results.append((nat.translate(buffer, now, partial), bytes(buffer)))
-        assert results[0] == results[1]
-        code, changed = results[0]
-        if code == 0:
-            traffic.learn(changed)
+        for piece in fragmented(packet, chance) if chance.random() < 0.1 else [packet]:
+            results = []
+            for nat in nats:
+                buffer = bytearray(piece)
+                results.append((nat.translate(buffer, now, partial), bytes(buffer)))
+            assert results[0] == results[1]
+            code, changed = results[0]
+            if code == 0 and piece is packet:
+                traffic.learn(changed)
         if turn % 50 == 0:
             assert nats[0].expire(now, 7) == nats[1].expire(now, 7)
+        own = [list(iter(nat.outgoing, None)) for nat in nats]
+        assert own[0] == own[1]
+        sent += len(own[0])
         if turn % 200 == 0:
             assert_same_tables(nats, now)
     assert_same_tables(nats, now)
     counters = nats[0].counters()
+    assert sent >= counters["icmp_errors_sent"]
+    assert counters["fragments_held"] > 20 < sent
     assert counters["outbound"]["packets"] > 20 < counters["inbound"]["packets"]
     assert sum(1 for count in counters["dropped"].values() if count) > 12
 
@@ -80,20 +107,10 @@ def test_the_whole_of_mapping_by_filtering_is_equal(engines: tuple[Engine, Engin
             engine.Behaviour(*(kind(n) for kind, n in zip(kinds, row, strict=True)))
             for row in combined
         ]
-        base = settings(engine, limits=SMALL)
+        base = settings(engine, ports="80,443,5000-5009", limits=SMALL)
         names = ("tcp", "udp", "icmp")
-        nats.append(
-            engine.Nat(
-                engine.Settings(
-                    base.external,
-                    base.internal,
-                    engine.PortSet.parse("80,443,5000-5009"),
-                    **dict(zip(names, behaviours, strict=True)),
-                    limits=base.limits,
-                ),
-                SEED,
-            )
-        )
+        chosen = replace(base, **dict(zip(names, behaviours, strict=True)))
+        nats.append(engine.Nat(chosen, SEED))
     traffic = Traffic(5)
     for turn in range(PACKETS):
         packet = traffic.packet()

@@ -5,7 +5,18 @@ import pytest
 from support import oracle
 from support.bench import EXTERNAL, INSIDE, OTHER, PROTOCOLS, R1, Bench
 from support.flavours import Engine
-from support.packets import Endpoint, echo, error, quoted, seen, tcp, udp
+from support.packets import (
+    DONT_FRAGMENT,
+    Endpoint,
+    echo,
+    error,
+    identification,
+    marked,
+    quoted,
+    seen,
+    tcp,
+    udp,
+)
 
 CALLER, CALLED = (INSIDE, 4000), (OTHER, 5000)
 EACH_PROTOCOL = pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -112,7 +123,7 @@ def test_an_error_about_a_hairpinned_packet_reaches_its_sender(engine: Engine) -
     """RFC 5508 REQ-7a: the outer destination becomes the source of the restored quotation."""
     bench = Bench(engine, "full-cone")
     called = bench.open("udp", CALLED, (R1, 80))
-    sent = udp(CALLER, called)
+    sent = marked(udp(CALLER, called), DONT_FRAGMENT)
     bench.passes(sent)
     received = bytes(bench.packet)
     assert bench.send(error(OTHER, EXTERNAL, received)) == "translated"
@@ -120,6 +131,33 @@ def test_an_error_about_a_hairpinned_packet_reaches_its_sender(engine: Engine) -
     assert seen(bench.packet)[1][0] == INSIDE
     assert quoted(bench.packet) == sent
     assert oracle.is_right(bench.packet)
+
+
+def test_a_hairpinned_packet_that_may_be_fragmented_gets_another_identification(
+    engine: Engine,
+) -> None:
+    """RFC 7857 section 10: the called sees one address for all callers."""
+    bench = Bench(engine, "full-cone")
+    called = bench.open("udp", CALLED, (R1, 80))
+    sent = udp(CALLER, called)
+    numbers = set()
+    for _ in range(8):
+        bench.passes(sent)
+        assert oracle.is_right(bench.packet)
+        numbers.add(identification(bench.packet))
+    assert len(numbers) == 8
+
+
+def test_an_error_about_a_hairpinned_packet_with_a_wrong_checksum_is_dropped(
+    engine: Engine,
+) -> None:
+    bench = Bench(engine, "full-cone")
+    called = bench.open("udp", CALLED, (R1, 80))
+    bench.passes(udp(CALLER, called))
+    wrong = error(OTHER, EXTERNAL, bench.packet)
+    wrong[22] ^= 0x10
+    assert bench.send(wrong) == "icmp-checksum"
+    assert bench.packet == wrong
 
 
 def test_hairpinned_packets_count_as_inbound(engine: Engine) -> None:

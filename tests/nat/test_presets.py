@@ -6,7 +6,10 @@ import pytest
 
 from support.bench import EXTERNAL, INSIDE, OTHER, PROTOCOLS, R1, R2, R3, Bench
 from support.flavours import Engine, load
-from support.packets import Endpoint, echo
+from support.layers import dccp, sctp, udplite
+from support.packets import Endpoint, echo, ip
+
+OTHERS = {"udplite": (136, udplite()), "dccp": (33, dccp()), "sctp": (132, sctp())}
 
 
 class Expected(NamedTuple):
@@ -226,7 +229,11 @@ def test_exclusive_ports_belong_to_one_internal_endpoint(engine: Engine, preset:
 def test_protocols_do_not_share_ports(engine: Engine, preset: str) -> None:
     bench = Bench(engine, preset, ports="5000")
     assert {bench.open(p, HOST, remote(p, R1, 80)) for p in PROTOCOLS} == {(EXTERNAL, 5000)}
-    assert bench.nat.usage()["ports"] == {p: {"used": 1, "total": 1} for p in PROTOCOLS}
+    for number, payload in OTHERS.values():
+        bench.passes(ip(INSIDE, R1, number, payload))
+        assert bench.seen().source == (EXTERNAL, 5000)
+    names = (*PROTOCOLS, *OTHERS)
+    assert bench.nat.usage()["ports"] == {p: {"used": 1, "total": 1} for p in names}
 
 
 @EVERY
@@ -238,6 +245,23 @@ def test_an_answer_reaches_only_who_asked(engine: Engine, preset: str) -> None:
         assert bench.reply("udp", far, external) == "translated"
         assert bench.seen().destination == inside
         assert bench.seen().source == far
+
+
+@EVERY
+@EACH_PROTOCOL
+def test_a_port_keeps_its_class_as_long_as_there_are_any(
+    engine: Engine, preset: str, protocol: str
+) -> None:
+    """RFC 4787 REQ-3a: a port below 1024 says that a privileged program speaks."""
+    bench = Bench(engine, preset, ports="1020-1027")
+    far = remote(protocol, R1, 80)
+    low = [bench.open(protocol, (f"192.168.1.{n}", 500), far)[1] for n in range(1, 4)]
+    high = [bench.open(protocol, (f"192.168.1.{n}", 4000), far)[1] for n in range(1, 5)]
+    assert max(low) < 1024 <= min(high)
+    assert (
+        bench.open(protocol, ("192.168.1.5", 4000), far)[1] == ({*range(1020, 1024)} - {*low}).pop()
+    )
+    assert bench.try_open(protocol, ("192.168.1.6", 500), far) == "no-port"
 
 
 def test_each_protocol_has_a_preset_of_its_own(engine: Engine) -> None:

@@ -8,7 +8,20 @@ import pytest
 from support import oracle
 from support.bench import INSIDE, PROTOCOLS, R1, Bench
 from support.flavours import Engine
-from support.packets import answer, checksum, echo, ip, opening, pseudo_header, seen, tcp, udp
+from support.packets import (
+    DONT_FRAGMENT,
+    answer,
+    checksum,
+    echo,
+    identification,
+    ip,
+    marked,
+    opening,
+    pseudo_header,
+    seen,
+    tcp,
+    udp,
+)
 
 CHECK_AT = {"tcp": 36, "udp": 26, "icmp": 22}
 
@@ -50,17 +63,55 @@ def test_options_of_the_ip_header_stay_and_are_summed(engine: Engine) -> None:
     assert bench.packet[20:60] == options
 
 
+def differences(before: bytes | bytearray, after: bytes | bytearray) -> set[int]:
+    """Where two packets of one size differ."""
+    return {at for at, (a, b) in enumerate(zip(before, after, strict=True)) if a != b}
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_nothing_but_address_port_and_checksums_changes(engine: Engine, protocol: str) -> None:
     bench = Bench(engine, "full-cone")
-    sent = opening(protocol, (INSIDE, 4000), (R1, 53))
-    bench.passes(sent)
+    sent = marked(opening(protocol, (INSIDE, 4000), (R1, 53)), DONT_FRAGMENT)
+    external = bench.passes(sent).source
     port_at = 24 if protocol == "icmp" else 20
     free = {10, 11, 12, 13, 14, 15, port_at, port_at + 1}
     free |= {CHECK_AT[protocol], CHECK_AT[protocol] + 1}
-    assert all(
-        a == b or at in free for at, (a, b) in enumerate(zip(sent, bench.packet, strict=True))
-    )
+    assert differences(sent, bench.packet) <= free
+    # Inbound the identification is the sender's, who has one address: it stays in every packet.
+    reply = answer(protocol, (R1, 53), external)
+    bench.passes(reply)
+    port_at = 24 if protocol == "icmp" else 22
+    free = {10, 11, 16, 17, 18, 19, port_at, port_at + 1}
+    free |= {CHECK_AT[protocol], CHECK_AT[protocol] + 1}
+    assert differences(reply, bench.packet) <= free
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_what_may_be_fragmented_leaves_with_an_identification_of_the_nats_own(
+    engine: Engine, protocol: str
+) -> None:
+    """RFC 7857 section 10, RFC 6864 section 5.3.1: hosts that choose alike must not collide, and a
+    number comes again as late as can be."""
+    bench = Bench(engine, "full-cone")
+    numbers = []
+    for n in range(300):
+        sent = opening(protocol, (f"192.168.1.{1 + n % 100}", 4000), (R1, 53))
+        bench.passes(sent)
+        assert identification(sent) == 7
+        assert oracle.is_right(bench.packet)
+        numbers.append(identification(bench.packet))
+    assert len(set(numbers)) == 300
+    steps = {(after - before) % 65536 for before, after in zip(numbers, numbers[1:], strict=False)}
+    assert len(steps) > 200  # nobody can count a NAT's packets by them
+
+
+def test_an_identification_that_means_nothing_stays(engine: Engine) -> None:
+    """RFC 6864 section 4.1: what is never fragmented has none, so it takes none of the NAT's."""
+    bench = Bench(engine, "full-cone")
+    for _ in range(3):
+        bench.passes(marked(udp((INSIDE, 4000), (R1, 53)), DONT_FRAGMENT))
+        assert identification(bench.packet) == 7
+        assert oracle.is_right(bench.packet)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -116,7 +116,7 @@ def test_endpoint_memory_forgets_the_longest_unused_and_never_one_in_use(
     modules = engine.modules
     memory = modules["nat.endpoints"].EndpointMemory(5, modules["nat.secret"].Secret(WORDS))
     used: Counter[int] = Counter()
-    last: OrderedDict[int, int] = OrderedDict()
+    last: OrderedDict[int, tuple[int, int]] = OrderedDict()
     rows: dict[int, int] = {}
     for turn, (step, who) in enumerate(steps):
         if step == "d" and used[who]:
@@ -127,14 +127,16 @@ def test_endpoint_memory_forgets_the_longest_unused_and_never_one_in_use(
         elif step != "d" and (step == "e" or used.total() < 5):
             if who not in last and len(last) == 6:
                 del last[next(known for known in last if not used[known])]
-            last.setdefault(who, NONE32)
+            last.setdefault(who, (NONE32, NONE32))
             rows[who] = memory.enter(1, 0, 100, who)
             if step == "h":
-                memory.hold(rows[who], turn)
+                memory.hold(rows[who], turn % 3, turn)
                 used[who] += 1
-                last[who] = turn
-        for known, port in last.items():
-            assert memory.last_port(memory.enter(1, 0, 100, known)) == port
+                last[who] = turn % 3, turn
+        for known, endpoint in last.items():
+            row = memory.enter(1, 0, 100, known)
+            assert (memory.last_external(row), memory.last_port(row)) == endpoint
+            assert memory.mappings_of(row) == used[known]
     assert len({rows[who] for who in last}) == len(last) <= 6
 
 

@@ -4,15 +4,16 @@ import pytest
 
 from support.bench import EXTERNAL, INSIDE, OTHER, PROTOCOLS, R1, R2, R3, SECOND, Bench
 from support.flavours import Engine
-from support.packets import Endpoint, error, tcp, udp
+from support.packets import Endpoint, error, ip, tcp, udp
 
 HOST = (INSIDE, 4000)
+GRE = 47
 # Idle seconds of a session that one packet opened, by protocol.
 FIRST = {"tcp": 240, "udp": 300, "icmp": 60}
 EACH_PROTOCOL = pytest.mark.parametrize("protocol", PROTOCOLS)
 # What becomes of an answer nobody asked for.
 STRANGER = {"tcp": "not-syn", "udp": "no-mapping", "icmp": "no-session"}
-CUSTOM = {"tcp_established": 500, "tcp_transitory": 7, "udp": 3, "icmp": 2}
+CUSTOM = {"tcp_established": 500, "tcp_opening": 7, "tcp_closing": 5, "udp": 3, "icmp": 2}
 
 
 def far(protocol: str, address: str = R1) -> Endpoint:
@@ -84,6 +85,24 @@ def test_every_timeout_can_be_set(engine: Engine, late: int) -> None:
     bench.now = 500 * SECOND + late
     verdict = bench.send(tcp((R1, 80), external, "A"))
     assert verdict == ("translated" if late else "not-syn")
+    for ending in ("FA", "R"):
+        bench = Bench(engine, "full-cone", timeouts=CUSTOM)
+        external = bench.connect(HOST, (R1, 80))
+        bench.passes(tcp(HOST, (R1, 80), "FA"))
+        bench.passes(tcp((R1, 80), external, ending))
+        bench.now = 5 * SECOND + late
+        verdict = bench.send(tcp((R1, 80), external, "A"))
+        assert verdict == ("translated" if late else "not-syn")
+
+
+@pytest.mark.parametrize("late", [-1, 0])
+def test_protocols_without_ports_have_a_timeout_of_their_own(engine: Engine, late: int) -> None:
+    for timeouts, seconds in (({}, 600), ({"other": 4}, 4)):
+        bench = Bench(engine, "full-cone", timeouts=timeouts)
+        assert bench.send(ip(INSIDE, R1, GRE, bytes(20))) == "translated"
+        bench.now = seconds * SECOND + late
+        verdict = bench.send(ip(R1, EXTERNAL, GRE, bytes(20)))
+        assert verdict == ("translated" if late else "no-mapping")
 
 
 def test_both_directions_refresh_once_the_inside_has_sent(engine: Engine) -> None:
@@ -95,6 +114,32 @@ def test_both_directions_refresh_once_the_inside_has_sent(engine: Engine) -> Non
     for _ in range(5):
         bench.now += 299 * SECOND
         assert bench.open("udp", HOST, (R1, 80)) == external
+
+
+@pytest.mark.parametrize(("protocol", "seconds"), [("udp", 300), ("icmp", 60)])
+def test_inbound_refresh_may_be_turned_off(engine: Engine, protocol: str, seconds: int) -> None:
+    """RFC 4787 REQ-6b: then only what the inside sends keeps sessions without connections alive."""
+    for refresh in (True, False):
+        bench = Bench(engine, "full-cone", inbound_refresh=refresh)
+        external = bench.open(protocol, HOST, far(protocol))
+        bench.now = (seconds - 1) * SECOND
+        assert bench.reply(protocol, far(protocol), external) == "translated"
+        bench.now = seconds * SECOND
+        verdict = bench.reply(protocol, far(protocol), external)
+        assert verdict == ("translated" if refresh else STRANGER[protocol])
+    bench.open(protocol, HOST, far(protocol))
+    bench.now += (seconds - 1) * SECOND
+    external = bench.open(protocol, HOST, far(protocol))
+    bench.now += (seconds - 1) * SECOND
+    assert bench.reply(protocol, far(protocol), external) == "translated"
+
+
+def test_a_connection_is_refreshed_from_both_sides_always(engine: Engine) -> None:
+    bench = Bench(engine, "full-cone", inbound_refresh=False)
+    external = bench.connect(HOST, (R1, 80))
+    for _ in range(3):
+        bench.now += 7439 * SECOND
+        assert bench.send(tcp((R1, 80), external, "A")) == "translated"
 
 
 def test_an_outsider_cannot_refresh_a_session_the_inside_never_used(engine: Engine) -> None:

@@ -2,7 +2,11 @@
 
 from support.bench import EXTERNAL, INSIDE, R1, R2, SECOND, Bench
 from support.flavours import Engine
-from support.packets import udp
+from support.layers import dccp, sctp, udplite
+from support.packets import ip, udp
+
+MORE_FRAGMENTS = 0x2000
+OTHERS = {"udplite": (136, udplite()), "dccp": (33, dccp()), "sctp": (132, sctp())}
 
 
 def test_mapping_rows_show_as_much_of_the_remote_as_the_mapping_depends_on(
@@ -63,11 +67,55 @@ def test_no_expired_row_is_shown_although_nothing_swept(engine: Engine) -> None:
 def test_counters_tell_directions_bytes_and_every_reason(engine: Engine) -> None:
     bench = Bench(engine, "full-cone")
     counters = bench.nat.counters()
-    assert list(counters["dropped"]) == [reason.name for reason in engine.REASONS[1:]]
+    reasons = [reason.name for reason in engine.REASONS[1:]]
+    # A fragment that is held is not dropped, and has a counter of its own.
+    assert list(counters["dropped"]) == [name for name in reasons if name != "fragment-held"]
     assert not any(counters["dropped"].values())
+    assert (counters["icmp_errors_sent"], counters["fragments_held"]) == (0, 0)
     external = bench.open("udp", (INSIDE, 1), (R1, 53))
     bench.knock("udp", (R1, 53), external)
     bench.knock("udp", (R1, 53), (EXTERNAL, 1))
     counters = bench.nat.counters()
     assert counters["outbound"] == counters["inbound"] == {"packets": 1, "bytes": 32}
     assert bench.dropped() == {"no-mapping": 1}
+
+
+def test_a_held_fragment_and_an_error_sent_are_counted(engine: Engine) -> None:
+    bench = Bench(engine, "full-cone", ports="5000")
+    whole = udp((INSIDE, 1), (R1, 53), bytes(24))
+    first = ip(INSIDE, R1, 17, whole[20:36], fragment=MORE_FRAGMENTS)
+    later = ip(INSIDE, R1, 17, whole[36:], fragment=2)
+    assert bench.send(later) == "fragment-held"
+    assert (bench.nat.counters()["fragments_held"], bench.dropped()) == (1, {})
+    assert bench.send(first) == "translated"
+    assert len(bench.outgoing()) == 1
+    assert bench.nat.counters()["outbound"] == {"packets": 2, "bytes": len(first) + len(later)}
+    assert bench.try_open("udp", (INSIDE, 2), (R1, 53)) == "no-port"
+    assert bench.nat.counters()["icmp_errors_sent"] == len(bench.outgoing()) == 1
+
+
+def test_no_mapping_of_a_packet_is_called_static(engine: Engine) -> None:
+    bench = Bench(engine, "full-cone")
+    bench.open("udp", (INSIDE, 4000), (R1, 53))
+    assert [row.static for row in bench.mappings()] == [False]
+
+
+def test_the_protocols_of_rows_have_names(engine: Engine) -> None:
+    bench = Bench(engine, "full-cone")
+    for number, payload in OTHERS.values():
+        bench.passes(ip(INSIDE, R1, number, payload))
+    bench.passes(ip(INSIDE, R1, 47, bytes(20)))
+    names = [*OTHERS, "other"]
+    assert [row.protocol for row in bench.mappings()] == names
+    assert [row.protocol for row in bench.sessions()] == names
+    assert list(bench.nat.usage()["ports"]) == ["tcp", "udp", "icmp", *OTHERS]
+
+
+def test_usage_counts_hosts(engine: Engine) -> None:
+    bench = Bench(engine, "full-cone")
+    for host in ("192.168.1.1", "192.168.1.2", "192.168.1.1"):
+        bench.open("udp", (host, 4000), (R1, 53))
+    assert bench.nat.usage()["hosts"] == 2
+    bench.now = 300 * SECOND
+    bench.expire()
+    assert bench.nat.usage()["hosts"] == 0

@@ -17,6 +17,7 @@ R1, R2, R3 = "198.51.100.1", "198.51.100.2", "198.51.100.3"
 SEED = bytes(range(80))
 SECOND = 1000  # the clock counts milliseconds
 PROTOCOLS = ("tcp", "udp", "icmp")
+TYPED = (*PROTOCOLS, "udplite", "dccp", "sctp")  # protocols that get the preset
 
 
 def settings(
@@ -25,20 +26,26 @@ def settings(
     ports: str = "10000-19999",
     timeouts: dict[str, int] | None = None,
     limits: dict[str, int] | None = None,
-    **presets: str,
+    **keywords: Any,
 ) -> Any:
-    """Settings with one preset for all protocols but those named, and tables that are small."""
-    behaviours = {p: engine.PRESETS[presets.get(p, preset)].behaviour for p in PROTOCOLS}
-    return engine.Settings(
-        external=IPv4Address(EXTERNAL),
-        internal=(IPv4Network(INTERNAL),),
-        ports=engine.PortSet.parse(ports),
-        **behaviours,
-        timeouts=engine.Timeouts(**(timeouts or {})),
-        limits=engine.Limits(
-            **{"mappings": 4096, "sessions": 4096, "inbound_sessions": 1024, **(limits or {})}
-        ),
-    )
+    """Settings with one preset for all protocols but those named, and tables that are small.
+
+    `tcp="symmetric"` gives a protocol a preset of its own, or a behaviour; other keywords are those
+    of Settings.
+    """
+    types = {p: keywords.pop(p, preset) for p in TYPED}
+    behaviours = {
+        p: engine.PRESETS[given].behaviour if isinstance(given, str) else given
+        for p, given in types.items()
+    }
+    small = {"mappings": 4096, "sessions": 4096, "inbound_sessions": 1024}
+    chosen = {
+        "externals": (engine.External(IPv4Address(EXTERNAL), engine.PortSet.parse(ports)),),
+        "internal": (IPv4Network(INTERNAL),),
+        "timeouts": engine.Timeouts(**(timeouts or {})),
+        "limits": engine.Limits(**{**small, **(limits or {})}),
+    }
+    return engine.Settings(**{**chosen, **behaviours, **keywords})
 
 
 class Bench:
@@ -113,9 +120,13 @@ class Bench:
         while self.nat.expire(self.now):
             pass
 
+    def outgoing(self) -> list[bytes]:
+        """The packets the NAT sends by itself, which it then has no more."""
+        return list(iter(self.nat.outgoing, None))
+
     def is_empty(self) -> bool:
         """Whether everything was given back."""
         usage = self.nat.usage()
         ports = usage["ports"].values()
-        rows = (usage["mappings"], usage["sessions"], usage["inbound_sessions"])
-        return rows == (0, 0, 0) and all(port["used"] == 0 for port in ports)
+        rows = [usage[table] for table in ("mappings", "sessions", "inbound_sessions", "hosts")]
+        return not any(rows) and all(port["used"] == 0 for port in ports)

@@ -15,33 +15,66 @@ import ratsnake
 SOURCE = Path(ratsnake.__file__).parents[1]
 MODULES = (
     "wire.checksum",
+    "wire.crc32c",
+    "wire.dccp",
+    "wire.extensions",
     "wire.faults",
     "wire.icmp",
+    "wire.icmpv6",
+    "wire.inspection",
+    "wire.ip",
     "wire.ipv4",
+    "wire.ipv6",
     "wire.octets",
     "wire.packet",
+    "wire.protocols",
+    "wire.quotation",
+    "wire.sctp",
     "wire.tcp",
+    "wire.tcp_options",
+    "wire.transport",
     "wire.types",
     "wire.udp",
+    "wire.udplite",
     "portset",
+    "nat.admission",
+    "nat.allocation",
     "nat.behaviour",
+    "nat.blocks",
+    "nat.bucket",
+    "nat.connection",
+    "nat.coverage",
+    "nat.deterministic",
     "nat.endpoints",
+    "nat.forward_text",
+    "nat.forwarding",
+    "nat.forwards",
+    "nat.fragments",
     "nat.generator",
     "nat.hashing",
+    "nat.hosts",
+    "nat.identifications",
     "nat.index",
     "nat.nat",
+    "nat.nptv6",
+    "nat.outbox",
+    "nat.parcels",
     "nat.policies",
     "nat.ports",
     "nat.reasons",
     "nat.records",
+    "nat.replies",
     "nat.rewrite",
     "nat.scope",
     "nat.secret",
+    "nat.segment_size",
+    "nat.selection",
     "nat.sessions",
     "nat.settings",
     "nat.tally",
-    "nat.tcp",
     "nat.timers",
+    "nat.unsolicited",
+    "nat.window",
     "device.offload",
     "device.vnet_header",
     "daemon.worker",
@@ -66,14 +99,15 @@ class SourceOnly:
 class Engine:
     """One flavour: `engine.nat.nat` is its module ratsnake.nat.nat, and so on.
 
-    The names tests need most are attributes: Nat, Settings, Timeouts, Limits, Behaviour, PRESETS,
-    REASONS, PortSet, Worker.
+    The names tests need most are attributes: Nat, Settings, External, Timeouts, Limits, Behaviour,
+    PRESETS, REASONS, PortSet, Worker.
     """
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:
         self.modules = modules
         self.Nat = modules["nat.nat"].Nat
         self.Settings = modules["nat.settings"].Settings
+        self.External = modules["nat.settings"].External
         self.Timeouts = modules["nat.settings"].Timeouts
         self.Limits = modules["nat.settings"].Limits
         self.Behaviour = modules["nat.behaviour"].Behaviour
@@ -86,19 +120,29 @@ class Engine:
 @functools.cache
 def load(flavour: str) -> Engine:
     """The engine, "interpreted" or "compiled"; skips where there are no extensions."""
-    ours = {name: module for name, module in sys.modules.items() if name.startswith("ratsnake")}
-    for name in ours:
-        del sys.modules[name]
-    finders = [SourceOnly] if flavour == "interpreted" else []
-    sys.meta_path[:0] = finders
-    try:
-        modules = {name: importlib.import_module(f"ratsnake.{name}") for name in MODULES}
-    finally:
-        del sys.meta_path[: len(finders)]
-        for name in [name for name in sys.modules if name.startswith("ratsnake")]:
-            del sys.modules[name]
-        sys.modules.update(ours)
+    modules = from_source() if flavour == "interpreted" else installed()
     compiled = not (modules["nat.nat"].__file__ or "").endswith(".py")
     if compiled != (flavour == "compiled"):
         pytest.skip("the extensions are not built")
     return Engine(modules)
+
+
+def installed() -> dict[str, ModuleType]:
+    """The modules everybody imports.  Not a second copy: extensions cannot be loaded twice, and
+    would go on with the first copy's enumerations while tests had the second's."""
+    return {name: importlib.import_module(f"ratsnake.{name}") for name in MODULES}
+
+
+def from_source() -> dict[str, ModuleType]:
+    """A copy of the modules beside the installed ones."""
+    ours = {name: module for name, module in sys.modules.items() if name.startswith("ratsnake")}
+    for name in ours:
+        del sys.modules[name]
+    sys.meta_path.insert(0, SourceOnly)
+    try:
+        return installed()
+    finally:
+        sys.meta_path.remove(SourceOnly)
+        for name in [name for name in sys.modules if name.startswith("ratsnake")]:
+            del sys.modules[name]
+        sys.modules.update(ours)

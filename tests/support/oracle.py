@@ -7,6 +7,7 @@ logging.getLogger("scapy").setLevel(logging.ERROR)
 from scapy.layers.inet import ICMP, IP, TCP, UDP  # noqa: E402
 
 Buffer = bytes | bytearray
+ERRORS = (3, 11, 12)  # ICMP types, whose payload scapy would parse and compute anew
 
 
 def recomputed(packet: Buffer) -> bytes:
@@ -19,7 +20,7 @@ def recomputed(packet: Buffer) -> bytes:
     transport = parsed.payload
     if not (isinstance(transport, UDP) and transport.chksum == 0):
         del transport.chksum
-    if isinstance(transport, ICMP):
+    if isinstance(transport, ICMP) and transport.type in ERRORS:
         rest = bytes(transport)[8:]
         transport.remove_payload()
         transport.add_payload(rest)

@@ -8,6 +8,8 @@ PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17}
 FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32, "E": 64, "C": 128}
 ECHO_REPLY, UNREACHABLE, ECHO_REQUEST, TIME_EXCEEDED, PARAMETER_PROBLEM = 0, 3, 8, 11, 12
 
+DONT_FRAGMENT = 0x4000  # in the flags-and-offset field
+
 Endpoint = tuple[str, int]
 Buffer = bytes | bytearray
 
@@ -69,12 +71,24 @@ def udp(
 
 
 def tcp(
-    source: Endpoint, destination: Endpoint, flags: str = "S", payload: Buffer = b""
+    source: Endpoint,
+    destination: Endpoint,
+    flags: str = "S",
+    payload: Buffer = b"",
+    options: bytes = b"",
+    sequence: int = 1,
+    acknowledgment: int = 1,
+    window: int = 1024,
 ) -> bytearray:
-    """`flags` are letters of FLAGS, as scapy and tcpdump write them."""
+    """`flags` are letters of FLAGS, as scapy and tcpdump write them; `options` fill whole words.
+
+    Unless told otherwise both sides are at 1: each segment begins where the other side expects it.
+    """
     bits = sum(FLAGS[letter] for letter in flags)
-    fixed = struct.pack("!HHIIBBHHH", source[1], destination[1], 1, 2, 0x50, bits, 1024, 0, 0)
-    segment = bytearray(fixed + payload)
+    offset = 0x50 + (len(options) // 4 << 4)
+    places = (source[1], destination[1], sequence, acknowledgment)
+    fixed = struct.pack("!HHIIBBHHH", *places, offset, bits, window, 0, 0)
+    segment = bytearray(fixed + options + payload)
     whole = pseudo_header(source[0], destination[0], 6, len(segment)) + segment
     struct.pack_into("!H", segment, 16, checksum(whole))
     return ip(source[0], destination[0], 6, segment)
@@ -148,3 +162,26 @@ def seen(packet: Buffer) -> Seen:
 def quoted(packet: Buffer) -> bytearray:
     """The packet inside an ICMP error."""
     return bytearray(packet[(packet[0] & 15) * 4 + 8 :])
+
+
+def marked(packet: Buffer, fragment: int) -> bytearray:
+    """A copy of an IPv4 packet with other flags and fragment offset, and its checksum right."""
+    return _changed(packet, 6, fragment)
+
+
+def renumbered(packet: Buffer, like: Buffer) -> bytearray:
+    """A copy of an IPv4 packet with the identification of another, and its checksum right."""
+    return _changed(packet, 4, identification(like))
+
+
+def identification(packet: Buffer) -> int:
+    return int(struct.unpack_from("!H", packet, 4)[0])
+
+
+def _changed(packet: Buffer, at: int, value: int) -> bytearray:
+    copy = bytearray(packet)
+    size = (copy[0] & 15) * 4
+    struct.pack_into("!H", copy, at, value)
+    struct.pack_into("!H", copy, 10, 0)
+    struct.pack_into("!H", copy, 10, checksum(copy[:size]))
+    return copy

@@ -78,6 +78,9 @@ def test_fields_are_big_endian_and_keep_to_themselves(engine: Engine) -> None:
     field = bytearray(range(8))
     assert octets.be16(field, 1) == 0x0102
     assert octets.be32(field, 2) == 0x02030405
+    assert octets.be64(field, 0) == 0x0001020304050607
     octets.put16(field, 1, 0xFFFE)
     octets.put32(field, 3, 0x89ABCDEF)
     assert field == bytes.fromhex("00fffe89abcdef07")
+    octets.put64(field, 0, 0xF0E1D2C3B4A59687)
+    assert field == bytes.fromhex("f0e1d2c3b4a59687")

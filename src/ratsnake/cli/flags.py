@@ -1,21 +1,34 @@
 """Command-line arguments made from the tables of daemon/options.py."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from ..daemon.options import Flag, Texts
+from ..daemon.flag import Flag
+from ..daemon.options import Texts
 
 
-def add_flags(parser: argparse.ArgumentParser, flags: Iterable[Flag]) -> None:
+def add_flags(parser: argparse._ActionsContainer, flags: Iterable[Flag]) -> None:
     """One argument per flag, taken as text: daemon/options.py reads it."""
     for flag in flags:
+        explanation = flag.help.replace("%", "%%")
+        if flag.switch:
+            parser.add_argument(
+                flag.name, dest=flag.key, help=explanation, action="store_const", const="yes"
+            )
+            continue
         parser.add_argument(
             flag.name,
             dest=flag.key,
             metavar=flag.metavar,
-            help=flag.help.replace("%", "%%"),
+            help=explanation,
             action="append" if flag.repeat else "store",
         )
+
+
+def add_groups(parser: argparse.ArgumentParser, groups: Mapping[str, Iterable[Flag]]) -> None:
+    """Flags under headings, so that a long help can be read."""
+    for title, flags in groups.items():
+        add_flags(parser.add_argument_group(title), flags)
 
 
 def texts(arguments: argparse.Namespace) -> Texts:

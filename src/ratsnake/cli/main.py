@@ -21,6 +21,9 @@ COMMANDS = {
     "mappings": "list the running NAT's mappings",
     "sessions": "list the running NAT's sessions",
     "types": "explain the NAT types",
+    "ports": "show which ports of a shared address a PSID has",
+    "map-e": "show what a MAP-E line gives, from its IPv6 prefix",
+    "who": "tell whose an outside port is where ports are deterministic",
     "demo": "show each NAT type at work, in network namespaces",
     "replay": "translate a capture file offline",
 }
@@ -83,7 +86,7 @@ def _run(argv: Sequence[str]) -> int:
         command = commands.add_parser(name, help=summary, description=_sentence(summary))
         command.allow_abbrev = False
         if name in argv:
-            modules[name] = import_module(f".{name}", __package__)
+            modules[name] = import_module(f".{name.replace('-', '_')}", __package__)
             modules[name].add_arguments(command)
     try:
         arguments = parser.parse_args(argv)

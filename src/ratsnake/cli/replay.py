@@ -4,15 +4,15 @@ import argparse
 import sys
 
 from ..daemon.errors import UsageError
-from ..daemon.options import NAT_FLAGS, nat_options
-from .flags import add_flags, texts
+from ..daemon.options import NAT_GROUPS, nat_options
+from .flags import add_groups, texts
 from .progress import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="IN.pcap", help="the capture to translate")
     parser.add_argument("target", metavar="OUT.pcap", help="where the translated packets go")
-    add_flags(parser, NAT_FLAGS)
+    add_groups(parser, NAT_GROUPS)
     parser.add_argument(
         "--seed",
         metavar="N",
@@ -35,6 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
         (counts.written, "written"),
         (counts.not_ip, "left out: not IP"),
         (counts.cut, "left out: the capture kept only a part"),
+        (counts.held, "held until a first fragment came"),
+        (counts.own, "sent by the NAT itself"),
         (sum(counts.dropped.values()), "dropped by the NAT"),
     ):
         print(f"{amount:>10} {what}", file=sys.stderr)

@@ -3,12 +3,12 @@
 import argparse
 import contextlib
 
-from ..daemon.options import RUN_FLAGS, run_options
-from .flags import add_flags, texts
+from ..daemon.options import RUN_GROUPS, run_options
+from .flags import add_groups, texts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_flags(parser, RUN_FLAGS)
+    add_groups(parser, RUN_GROUPS)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from .text import amount, duration
 WIDTH = 80
 
 # The keys of `usage` that have a limit, and what they are called here.
+USUAL = ("tcp", "udp", "icmp")  # shown always; other protocols where they are in use
 TABLES = {"mappings": "mappings", "sessions": "sessions", "inbound_sessions": "from outside"}
 
 
@@ -38,19 +39,25 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
         f"ratsnake {status['version']} on {status['device']}, process {status['pid']},"
         f" up {duration(status['uptime'])}, {engine} engine"
     )
-    yield from _wrapped("external", f"{status['external']} ports {status['ports']}")
+    for external in status["external"]:
+        ports = f"ports {external['ports']}" if external["ports"] else "forwards only"
+        yield from _wrapped("external", f"{external['address']} {ports}")
     yield from _wrapped("NAT type", _types(status["types"]))
     yield _line("offload", ", ".join(status["offload"]) or "none")
     yield _line("memory", f"{status['memory'] / 1000:.1f} MB")
     yield ""
     for name, title in TABLES.items():
         yield _line(title, _of(usage[name], usage["limits"][name]))
+    yield _line("hosts", f"{usage['hosts']:>10}")
     for protocol, use in usage["ports"].items():
-        yield _line(f"{protocol} ports", _of(use["used"], use["total"]))
+        if protocol in USUAL or use["used"]:
+            yield _line(f"{protocol} ports", _of(use["used"], use["total"]))
     yield ""
     for name in ("outbound", "inbound"):
         packets, octets = counters[name]["packets"], counters[name]["bytes"]
         yield _line(name, f"{packets:>10} packets {amount(octets):>6} bytes")
+    if counters["icmp_errors_sent"]:
+        yield _line("own errors", f"{counters['icmp_errors_sent']:>10} packets")
     dropped = counters["dropped"]
     yield _line("dropped", f"{sum(dropped.values()):>10} packets")
     for reason, count in dropped.items():

@@ -14,7 +14,11 @@ Mapping: how much of the remote endpoint decides which outside port is used; EIM
 Filtering: who may send to that port; EIF anybody, ADF the addresses already
   sent to, APDF the endpoints already sent to (RFC 4787 sections 4 and 5).
 Ports: exclusive, one mapping each; overload, several mappings whose remotes
-  differ; distinct, never one port for two remotes; sticky, the port had last.\
+  differ; distinct, never one port for two remotes; sticky, the port had last;
+  preserve, the inside one; random; sequential; parity, even stays even.
+Any other combination is written out: MAPPING/FILTERING[+WORD...], such as
+  eim/adf or apdm/apdf+overload+preserve+parity. Words not given: exclusive,
+  random.\
 """
 
 
@@ -47,9 +51,4 @@ def lines() -> Iterator[str]:
 
 
 def _ports(behaviour: Behaviour) -> str:
-    words = [
-        "sticky" if behaviour.sticky else "",
-        behaviour.sharing.name.lower(),
-        behaviour.selection.name.lower(),
-    ]
-    return ", ".join(word for word in words if word)
+    return ", ".join(behaviour.words())

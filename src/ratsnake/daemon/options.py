@@ -4,138 +4,237 @@ The tables are the only place that knows a flag's meaning; the command line take
 from them and hands back text. Every complaint is a UsageError that names flag and value.
 """
 
-import ipaddress
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..device.linux_tun import check_name
-from ..nat.behaviour import PRESETS, Behaviour
-from ..nat.settings import DEFAULT_PRESET, PRIVATE_PREFIXES, Settings, Timeouts
-from ..portset import PortSet
+from ..nat.behaviour import Behaviour, parse_behaviour
+from ..nat.deterministic import Deterministic
+from ..nat.forward_text import parse_forward, parse_one_to_one
+from ..nat.nptv6 import parse_prefix_pair
+from ..nat.settings import (
+    DEFAULT_PRESET,
+    PRIVATE_PREFIXES,
+    External,
+    Limits,
+    NoResources,
+    Pooling,
+    Settings,
+    Timeouts,
+    UnsolicitedSyn,
+    deterministic_table,
+)
+from ..portset import read_ports
 from .errors import UsageError
+from .flag import Flag
 from .protocol import default_path
-
-
-def _external(text: str) -> ipaddress.IPv4Address:
-    try:
-        return ipaddress.IPv4Address(text)
-    except ValueError:
-        raise ValueError("must be an IPv4 address, such as 203.0.113.1") from None
-
-
-def _internal(text: str) -> ipaddress.IPv4Network:
-    try:
-        return ipaddress.IPv4Network(text)
-    except ValueError:
-        try:
-            meant = ipaddress.IPv4Interface(text).network
-        except ValueError:
-            raise ValueError("must be an IPv4 prefix, such as 192.168.1.0/24") from None
-        raise ValueError(f"has bits set beyond the prefix length; did you mean {meant}?") from None
-
-
-def _behaviour(text: str) -> Behaviour:
-    if text in PRESETS:
-        return PRESETS[text].behaviour
-    raise ValueError(f"no such NAT type; {_near(text, PRESETS, 'see `ratsnake types`')}")
-
-
-def _timeout(text: str) -> tuple[str, int]:
-    name, equals, seconds = text.partition("=")
-    if not equals or not (seconds.isascii() and seconds.isdigit()):
-        raise ValueError("must be CLASS=SECONDS in whole seconds, such as udp=300")
-    classes = [field.name.replace("_", "-") for field in fields(Timeouts)]
-    if name not in classes:
-        known = f"the classes are {', '.join(classes)}"
-        raise ValueError(f"no such timeout class; {_near(name, classes, known)}")
-    # int() raises on more than 4,300 digits; twelve are beyond the range too, and say so better.
-    return name.replace("-", "_"), int(seconds.lstrip("0")[:12] or "0")
-
-
-def _device(text: str) -> str:
-    check_name(text)
-    return text
-
-
-def _near(text: str, known: Iterable[str], otherwise: str) -> str:
-    near = get_close_matches(text, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else otherwise
-
-
-@dataclass(frozen=True)
-class Flag:
-    """One flag: its key (`--KEY`), what it accepts, and what it is when not given.
-
-    `parse` raises ValueError saying what would be right. `default` is text a user could have
-    written (a tuple of texts when the flag repeats); None where there is none.
-    """
-
-    key: str
-    metavar: str
-    parse: Callable[[str], Any]
-    help: str
-    default: str | tuple[str, ...] | None = None
-    required: bool = False
-    repeat: bool = False
-
-    @property
-    def name(self) -> str:
-        return f"--{self.key}"
-
-    def read(self, text: str) -> Any:
-        """The value of `text`; raises UsageError."""
-        try:
-            return self.parse(text)
-        except ValueError as error:
-            raise UsageError(f"{self.name} {text}: {error}") from None
-
+from .values import (
+    device_name,
+    external,
+    limit,
+    names_of,
+    one_of,
+    prefix,
+    switch,
+    timeout,
+    whole_number,
+)
 
 # Endpoint-independent mapping is RFC 4787 REQ-1's MUST; APDF is the strictest filter to go with
 # it. REQ-8 recommends EIF or ADF where openness matters more: full-cone, restricted-cone.
 DEFAULT_TYPE = DEFAULT_PRESET
 
-NAT_FLAGS = (
-    Flag("external", "ADDR", _external, "the outside IPv4 address", required=True),
+# The protocols that may have a NAT type of their own, and what to call them.
+PROTOCOLS = {
+    "tcp": "TCP",
+    "udp": "UDP",
+    "icmp": "ICMP Echo",
+    "udplite": "UDP-Lite",
+    "dccp": "DCCP",
+    "sctp": "SCTP",
+}
+
+ADDRESS_FLAGS = (
+    Flag(
+        "external",
+        "ADDR[=PORTS]",
+        external,
+        "an outside address, IPv4 or IPv6, with ports of its own if need be; may repeat",
+        required=True,
+        repeat=True,
+    ),
     Flag(
         "internal",
         "PREFIX",
-        _internal,
+        prefix,
         "an inside prefix; may repeat (default: the RFC 1918 and RFC 6598 prefixes)",
         default=tuple(map(str, PRIVATE_PREFIXES)),
         repeat=True,
     ),
     Flag(
-        "nat",
-        "TYPE",
-        _behaviour,
-        f"the NAT type, one of `ratsnake types` (default: {DEFAULT_TYPE})",
-        default=DEFAULT_TYPE,
-    ),
-    Flag("tcp", "TYPE", _behaviour, "the NAT type for TCP (default: that of --nat)"),
-    Flag("udp", "TYPE", _behaviour, "the NAT type for UDP (default: that of --nat)"),
-    Flag("icmp", "TYPE", _behaviour, "the NAT type for ICMP Echo (default: that of --nat)"),
-    Flag(
         "ports",
         "SPEC",
-        PortSet.parse,
-        "the outside ports to use, such as 5000-5999,7000 (default: 1024-65535)",
+        read_ports,
+        "the outside ports to use: 5000-5999,7000, or v6plus:PSID, ocn:PSID, map-e:IPV6-PREFIX"
+        " (default: 1024-65535)",
         default="1024-65535",
+    ),
+    Flag(
+        "port-block",
+        "SIZE",
+        whole_number,
+        "give each inside host ports in blocks of SIZE (default: single ports)",
+        default="0",
+    ),
+)
+TYPE_FLAGS = (
+    Flag(
+        "nat",
+        "TYPE",
+        parse_behaviour,
+        f"the NAT type, one of `ratsnake types` or such as eim/adf (default: {DEFAULT_TYPE})",
+        default=DEFAULT_TYPE,
+    ),
+    *(
+        Flag(key, "TYPE", parse_behaviour, f"the NAT type for {name} (default: that of --nat)")
+        for key, name in PROTOCOLS.items()
+    ),
+    Flag(
+        "other",
+        "TYPE",
+        parse_behaviour,
+        "the NAT type for protocols without ports, such as GRE and ESP (default: one inside host"
+        " per remote)",
+    ),
+)
+SHARING_FLAGS = (
+    Flag(
+        "pooling",
+        "HOW",
+        one_of(Pooling),
+        "with several outside addresses: paired, one for each inside host, or arbitrary"
+        " (default: paired)",
+        default=Pooling.PAIRED.value,
+    ),
+    Flag(
+        "blocks-per-host",
+        "N",
+        whole_number,
+        "how many blocks of --port-block a host may have (default: 4)",
+        default="4",
+    ),
+    Flag(
+        "deterministic",
+        "",
+        switch,
+        "compute each inside address's ports, so that `ratsnake who` needs no log (RFC 7422)",
+        default="no",
+        switch=True,
+    ),
+)
+RULE_FLAGS = (
+    Flag(
+        "forward",
+        "RULE",
+        parse_forward,
+        "forward outside ports, such as tcp:8080=192.168.1.10:80; may repeat",
+        default=(),
+        repeat=True,
+    ),
+    Flag(
+        "one-to-one",
+        "EXT=INT",
+        parse_one_to_one,
+        "give an inside host a whole outside address, such as 203.0.113.5=192.168.1.5; may repeat",
+        default=(),
+        repeat=True,
+    ),
+    Flag(
+        "no-nat",
+        "PREFIX",
+        prefix,
+        "a remote prefix whose packets are not translated; may repeat",
+        default=(),
+        repeat=True,
+    ),
+    Flag(
+        "nptv6",
+        "INT=EXT",
+        parse_prefix_pair,
+        "exchange IPv6 prefixes without state, such as fd01:203:405::/48=2001:db8:1::/48"
+        " (RFC 6296)",
+    ),
+)
+PACKET_FLAGS = (
+    Flag(
+        "unsolicited-syn",
+        "HOW",
+        one_of(UnsolicitedSyn),
+        "answer a TCP SYN nobody waits for after 6 s: icmp or drop (default: icmp)",
+        default=UnsolicitedSyn.ICMP.value,
+    ),
+    Flag(
+        "no-resources",
+        "HOW",
+        one_of(NoResources),
+        "tell the inside when a flow finds no room: ICMP prohibited (3/13), unreachable (3/1), or"
+        " drop (default: prohibited)",
+        default=NoResources.PROHIBITED.value,
+    ),
+    Flag(
+        "mtu",
+        "BYTES",
+        whole_number,
+        "the smallest MTU on the way out: lower the MSS of TCP to it (default: leave it)",
+        default="0",
+    ),
+    Flag(
+        "decrement-ttl",
+        "",
+        switch,
+        "count the NAT as a hop of its own, beside the kernel's",
+        default="no",
+        switch=True,
+    ),
+)
+BOUND_FLAGS = (
+    Flag(
+        "inbound-refresh",
+        "YES|NO",
+        switch,
+        "whether packets from outside keep UDP and ICMP sessions alive too (default: yes)",
+        default="yes",
     ),
     Flag(
         "timeout",
         "CLASS=SECONDS",
-        _timeout,
-        "how long an idle session lives; may repeat. Classes: "
-        + ", ".join(f"{f.name.replace('_', '-')} ({f.default})" for f in fields(Timeouts)),
+        timeout,
+        f"how long something lives unused; may repeat. Classes: {names_of(Timeouts)}",
+        default=(),
+        repeat=True,
+    ),
+    Flag(
+        "limit",
+        "NAME=NUMBER",
+        limit,
+        f"the most there may be; may repeat. Names: {names_of(Limits)}",
         default=(),
         repeat=True,
     ),
 )
+NAT_GROUPS = {
+    "addresses and ports": (*ADDRESS_FLAGS, *SHARING_FLAGS),
+    "NAT types": TYPE_FLAGS,
+    "rules for some traffic": RULE_FLAGS,
+    "packets": PACKET_FLAGS,
+    "timeouts and limits": BOUND_FLAGS,
+}
+NAT_FLAGS = tuple(flag for group in NAT_GROUPS.values() for flag in group)
+# What `ratsnake who` needs to know of a NAT with deterministic ports.
+WHO_FLAGS = ADDRESS_FLAGS
 
 DEVICE_FLAG = Flag(
-    "device", "NAME", _device, "the TUN device's name (default: ratsnake)", default="ratsnake"
+    "device", "NAME", device_name, "the TUN device's name (default: ratsnake)", default="ratsnake"
 )
 CONTROL_FLAG = Flag(
     "control",
@@ -147,11 +246,12 @@ CONTROL_FLAG = Flag(
 LAN_FLAG = Flag(
     "lan",
     "IFACE",
-    _device,
+    device_name,
     "route what comes in by this interface through the NAT, until exit",
 )
 SOCKET_FLAGS = (DEVICE_FLAG, CONTROL_FLAG)
-RUN_FLAGS = (*NAT_FLAGS, DEVICE_FLAG, LAN_FLAG, CONTROL_FLAG)
+RUN_GROUPS = {**NAT_GROUPS, "this host": (DEVICE_FLAG, LAN_FLAG, CONTROL_FLAG)}
+RUN_FLAGS = tuple(flag for group in RUN_GROUPS.values() for flag in group)
 
 Texts = Mapping[str, str | list[str] | None]
 
@@ -191,28 +291,74 @@ def read_flags(flags: Iterable[Flag], texts: Texts) -> dict[str, Any]:
     return values
 
 
+def externals(values: Mapping[str, Any], one_to_one: Iterable[Any] = ()) -> tuple[External, ...]:
+    """The outside addresses with their ports, those of one-to-one addresses last."""
+    shared = [
+        replace(one, ports=values["ports"] if one.ports is None else one.ports)
+        for one in values["external"]
+    ]
+    given = {one.address for one in shared}
+    own = [External(rule.external, None) for rule in one_to_one if rule.external not in given]
+    return (*shared, *own)
+
+
 def nat_options(texts: Texts) -> NatOptions:
     """What NAT_FLAGS say; raises UsageError."""
     values = read_flags(NAT_FLAGS, texts)
     general = texts.get("nat") or DEFAULT_TYPE
-    types = {protocol: str(texts.get(protocol) or general) for protocol in ("tcp", "udp", "icmp")}
+    types = {protocol: str(texts.get(protocol) or general) for protocol in PROTOCOLS}
+    behaviours: dict[str, Behaviour] = {
+        protocol: values[protocol] or values["nat"] for protocol in PROTOCOLS
+    }
+    if values["other"] is not None:
+        behaviours["other"] = values["other"]
     try:
         timeouts = Timeouts(**dict(values["timeout"]))
     except ValueError as error:
         raise UsageError(f"--timeout {error}") from None
     try:
+        limits = Limits(**dict(values["limit"]))
+    except ValueError as error:
+        raise UsageError(f"--limit {error}") from None
+    try:
         settings = Settings(
-            external=values["external"],
+            externals=externals(values, values["one-to-one"]),
             internal=values["internal"],
-            ports=values["ports"],
+            pooling=values["pooling"],
+            port_block=values["port-block"],
+            blocks_per_host=values["blocks-per-host"],
+            deterministic=values["deterministic"],
+            forwards=(*values["forward"], *values["one-to-one"]),
+            no_nat=values["no-nat"],
+            nptv6=values["nptv6"],
+            unsolicited_syn=values["unsolicited-syn"],
+            no_resources=values["no-resources"],
+            mtu=values["mtu"],
+            decrement_ttl=values["decrement-ttl"],
+            inbound_refresh=values["inbound-refresh"],
             timeouts=timeouts,
-            tcp=PRESETS[types["tcp"]].behaviour,
-            udp=PRESETS[types["udp"]].behaviour,
-            icmp=PRESETS[types["icmp"]].behaviour,
+            limits=limits,
+            **behaviours,
         )
     except ValueError as error:  # "key: message", the keys being the flags'
         raise UsageError(f"--{error}") from None
     return NatOptions(settings, types)
+
+
+def deterministic(texts: Texts) -> Deterministic:
+    """Who has which ports, as WHO_FLAGS say; raises UsageError."""
+    values = read_flags(WHO_FLAGS, texts)
+    try:
+        return deterministic_table(
+            Settings(
+                externals=externals(values),
+                internal=values["internal"],
+                port_block=values["port-block"],
+                deterministic=True,
+            )
+        )
+    except ValueError as error:  # "key: message", the keys being the flags'
+        raise UsageError(f"--{error}") from None
 
 
 def socket_path(texts: Texts) -> str:

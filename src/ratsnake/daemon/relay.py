@@ -9,13 +9,16 @@ from ratsnake.nat.reasons import TRANSLATED
 
 
 def relay(nat: Nat, device: Device, now: int) -> int:
-    """Translate every packet that waits in the device and write it back; return how many passed.
+    """Translate every packet that waits in the device and write it back, and what the NAT sends by
+    itself; return how many were written.
 
     `now` is in milliseconds, as for `Nat.translate`.  Raises DeviceError where the device does.
     """
-    passed = 0
+    written = 0
     while (packet := device.read()) is not None:
         translated = bytearray(packet)
         if nat.translate(translated, now) == TRANSLATED:
-            passed += device.write(translated)
-    return passed
+            written += device.write(translated)
+        while own := nat.outgoing():
+            written += device.write(own)
+    return written

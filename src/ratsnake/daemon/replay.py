@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..device.pcap import Reader, Record, TruncatedRecord, Writer
 from ..nat.nat import Nat
-from ..nat.reasons import REASONS
+from ..nat.reasons import FRAGMENT_HELD, REASONS
 from .errors import RunError, UsageError
 from .options import NatOptions
 
@@ -19,12 +19,15 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass
 class Counts:
-    """What became of the records: every one read is written or counted as left out or dropped."""
+    """What became of the records: every one read is written, or counted as left out, held or
+    dropped."""
 
     read: int = 0
     written: int = 0
     not_ip: int = 0  # frames without an IP packet: left out
     cut: int = 0  # records that hold only part of their packet: left out
+    held: int = 0  # fragments kept until the first comes: sent then, by the NAT itself
+    own: int = 0  # packets the NAT sent by itself: such fragments, and ICMP errors
     dropped: dict[str, int] = field(default_factory=dict)  # by the NAT, per reason
 
 
@@ -59,6 +62,7 @@ class _Translator:
         self._counts = counts
         self._origin: int | None = None
         self._now = 0  # ms since the first record
+        self._links: dict[int, bytes] = {}  # the last link header, by IP version
 
     def take(self, record: Record) -> None:
         counts = self._counts
@@ -74,12 +78,19 @@ class _Translator:
             return
         translated = bytearray(packet)
         reason = self._nat.translate(translated, self._now)
-        if reason:
+        if not reason:
+            self._writer.write(record.time, link + translated)
+            counts.written += 1
+        elif reason == FRAGMENT_HELD:
+            counts.held += 1
+        else:
             name = REASONS[reason].name
             counts.dropped[name] = counts.dropped.get(name, 0) + 1
-            return
-        self._writer.write(record.time, link + translated)
-        counts.written += 1
+        self._links[packet[0] >> 4] = link
+        while own := self._nat.outgoing():
+            # Always of a version that was seen: it answers a packet, or waited for one.
+            self._writer.write(record.time, self._links[own[0] >> 4] + own)
+            counts.own += 1
 
     def _advance(self, time: int) -> None:
         """Set the clock, which never goes back: captures of several interfaces are not in order."""

@@ -36,6 +36,7 @@ MTU = 65535
 
 TICK_SECONDS = 1.0  # how often housekeeping is due; a status request is answered no oftener
 STATUS_REQUEST = "status-request"
+USUAL = ("tcp", "udp", "icmp")  # the protocols whose NAT types are always told
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,9 @@ def _install_routing(options: RunOptions, lan: str, undo: ExitStack) -> None:
 
     settings = options.nat.settings
     try:
-        installed = install(Request(options.device, lan, settings.external, settings.internal))
+        installed = install(
+            Request(options.device, lan, settings.external_side, settings.internal_side)
+        )
     except RoutingError as error:
         raise RunError(str(error)) from None
     except ChildError as error:
@@ -97,16 +100,25 @@ def _facts(options: RunOptions, device: LinuxTun) -> Facts:
         device=device.name,
         compiled=COMPILED,
         offload=tuple(device.features),
-        external=str(options.nat.settings.external),
-        ports=str(options.nat.settings.ports),
+        external=tuple(
+            (str(external.address), str(external.ports) if external.ports else None)
+            for external in options.nat.settings.externals
+        ),
         types=options.nat.types,
     )
 
 
 def _ready(facts: Facts) -> str:
-    types = " ".join(f"{protocol}={name}" for protocol, name in facts.types.items())
+    types = " ".join(
+        f"{protocol}={name}"
+        for protocol, name in facts.types.items()
+        if protocol in USUAL or name != facts.types[USUAL[0]]
+    )
+    external = ",".join(address for address, _ in facts.external)
+    ports = {ports for _, ports in facts.external if ports}
+    shown = ports.pop() if len(ports) == 1 else "several"
     return (
-        f"ready: {facts.device} external={facts.external} ports={facts.ports} {types}"
+        f"ready: {facts.device} external={external} ports={shown} {types}"
         f" offload={','.join(facts.offload) or 'none'}"
         f" engine={'compiled' if facts.compiled else 'interpreted'}"
     )

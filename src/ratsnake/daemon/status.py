@@ -8,12 +8,14 @@ The status object, as `ratsnake status --json` prints it:
     uptime       int     seconds since ready
     compiled     bool    whether the engine runs compiled
     offload      [str]   the offload features in use
-    external     str     the external address
-    ports        str     the external ports, as --ports takes them
-    types        {tcp, udp, icmp: str}                       NAT type of each protocol
-    counters     {outbound, inbound: {packets, bytes: int}, dropped: {reason: int}}
-    usage        {mappings, sessions, inbound_sessions: int, limits: {the same: int},
-                  ports: {tcp, udp, icmp: {used, total: int}}}
+    external     [{address: str, ports: str or null}]        the external addresses; their ports as
+                                                             --ports takes them, null for none
+    types        {protocol: str}                             NAT type of each protocol
+    counters     {outbound, inbound: {packets, bytes: int}, icmp_errors_sent, fragments_held: int,
+                  dropped: {reason: int}}
+    usage        {mappings, sessions, inbound_sessions, hosts: int,
+                  limits: {mappings, sessions, inbound_sessions: int},
+                  ports: {protocol: {used, total: int}}}
     memory       int     resident memory in kB
 """
 
@@ -51,8 +53,7 @@ class Facts:
     device: str
     compiled: bool
     offload: tuple[str, ...]
-    external: str
-    ports: str
+    external: tuple[tuple[str, str | None], ...]
     types: dict[str, str]
 
 
@@ -74,8 +75,7 @@ def status(facts: Facts, nat: Tables, locked: Lock, uptime: float) -> dict[str, 
         "uptime": int(uptime),
         "compiled": facts.compiled,
         "offload": list(facts.offload),
-        "external": facts.external,
-        "ports": facts.ports,
+        "external": [{"address": address, "ports": ports} for address, ports in facts.external],
         "types": facts.types,
         "counters": counters,
         "usage": usage,
@@ -87,11 +87,13 @@ def summary(status: dict[str, Any]) -> str:
     """The status in one line, for the log."""
     counters, usage = status["counters"], status["usage"]
     ports = ", ".join(
-        f"{protocol} {use['used']}/{use['total']}" for protocol, use in usage["ports"].items()
+        f"{protocol} {use['used']}/{use['total']}"
+        for protocol, use in usage["ports"].items()
+        if use["used"]
     )
     return (
         f"status: up {status['uptime']} s; {usage['mappings']} mappings,"
-        f" {usage['sessions']} sessions; ports {ports};"
+        f" {usage['sessions']} sessions; ports {ports or 'none'};"
         f" out {counters['outbound']['packets']} packets,"
         f" in {counters['inbound']['packets']} packets,"
         f" dropped {sum(counters['dropped'].values())}; memory {status['memory']} kB"

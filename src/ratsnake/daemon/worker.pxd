@@ -1,5 +1,6 @@
 cimport cython
 from libc.stdlib cimport free as release_buffer, malloc
+from libc.string cimport memset
 from ratsnake.device.offload cimport LIE, PARTIAL, check_offload
 from ratsnake.device.system cimport (
     EAGAIN, EBADFD, EINTR, ENODEV, hung_up, milliseconds, sys_read, sys_write, wait,
@@ -24,6 +25,9 @@ cdef inline Bytes new_buffer(size_t n) except NULL:
         raise MemoryError
     return <Bytes>p
 
+cdef inline void clear(Bytes buffer, u32 size) noexcept nogil:
+    memset(buffer, 0, size)
+
 cdef inline Bytes behind(Bytes buffer, u32 header) noexcept nogil:
     return buffer + header
 
@@ -37,4 +41,6 @@ cdef class Worker:
     cdef bint stopping
     cdef i64 loop(self) noexcept nogil
     cdef i64 batch(self, u64 now) noexcept nogil
+    cdef i64 send(self, u32 size) noexcept nogil
+    cdef i64 send_outgoing(self, i64 moved) noexcept nogil
     cdef i64 one(self, u32 size, u64 now) noexcept nogil

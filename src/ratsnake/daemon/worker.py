@@ -41,6 +41,10 @@ if not cython.compiled:
         """The buffer without its first bytes, not a copy."""
         return cast(Bytes, memoryview(buffer)[header:])
 
+    def clear(buffer: Bytes, size: u32) -> None:
+        """Zero the first bytes: a vnet header that asks for nothing."""
+        buffer[:size] = bytes(size)
+
     def release_buffer(buffer: Bytes) -> None:
         """Give the buffer back; the garbage collector does it here."""
 
@@ -112,7 +116,9 @@ class Worker:
             now = milliseconds()
             take(self.lock)
             moved = self.batch(now)
-            ended = self.nat.flows.expire(now, SWEEP)
+            ended = self.nat.sweep(now, SWEEP)
+            if moved >= 0:
+                moved = self.send_outgoing(moved)
             give(self.lock)
             if moved < 0:
                 return -moved
@@ -156,9 +162,25 @@ class Worker:
             != TRANSLATED
         ):
             return 0
+        return self.send(size)
+
+    def send(self, size: u32) -> i64:
+        """Write the packet in the buffer; a negative errno if the device is dead."""
         written: i64 = sys_write(self.fd, self.buffer, self.header + size)
         if written == -EBADFD or written == -ENODEV:
             return written
         if written < 0:
             self.nat.refuse(DEVICE_REFUSED)
         return 0
+
+    def send_outgoing(self, moved: i64) -> i64:
+        """Send what the NAT itself has to send: `moved`, or a negative errno."""
+        size: u32 = self.nat.next_outgoing(behind(self.buffer, self.header))
+        result: i64
+        while size:
+            clear(self.buffer, self.header)
+            result = self.send(size)
+            if result < 0:
+                return result
+            size = self.nat.next_outgoing(behind(self.buffer, self.header))
+        return moved

@@ -6,6 +6,7 @@ import socket
 import struct
 from contextlib import suppress
 from fcntl import ioctl
+from pathlib import Path
 from types import TracebackType
 
 from . import tun_abi as abi
@@ -160,12 +161,17 @@ class LinuxTun:
     def bring_up(self, mtu: int) -> None:
         """Set the MTU (68 to 65535 bytes) and the queue length, and bring the interface up.
 
+        The kernel sends nothing of its own by it: without an IPv6 link-local address it solicits
+        no router, and without multicast it reports no groups.
+
         To be called in the network namespace it was made in.  Raises ValueError for an MTU out
         of range, DeviceError when the kernel refuses.
         """
         if not abi.MTU_MIN <= mtu <= abi.MTU_MAX:
             raise ValueError(f"MTU {mtu} is out of range; right is {abi.MTU_MIN} to {abi.MTU_MAX}")
         name = self.name.encode()
+        with suppress(OSError):  # no IPv6, or its settings are not for us to change
+            Path(abi.ADDR_GEN_MODE.format(self.name)).write_text(abi.IN6_ADDR_GEN_MODE_NONE)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
             try:
                 ioctl(control, abi.SIOCSIFMTU, struct.pack(abi.IFREQ_INT, name, mtu))
@@ -176,7 +182,8 @@ class LinuxTun:
                     ioctl(control, abi.SIOCSIFTXQLEN, queue)
                 request = struct.pack(abi.IFREQ_FLAGS, name, 0)
                 _, flags = struct.unpack(abi.IFREQ_FLAGS, ioctl(control, abi.SIOCGIFFLAGS, request))
-                request = struct.pack(abi.IFREQ_FLAGS, name, flags | abi.IFF_UP)
+                flags = flags & ~abi.IFF_MULTICAST | abi.IFF_UP
+                request = struct.pack(abi.IFREQ_FLAGS, name, flags)
                 ioctl(control, abi.SIOCSIFFLAGS, request)
             except OSError as e:
                 raise DeviceError(f"device {self.name} cannot be brought up: {e.strerror}") from e

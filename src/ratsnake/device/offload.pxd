@@ -1,9 +1,14 @@
-from ratsnake.wire.ipv4 cimport HEADER as IP_HEADER, PROTOCOL_FIELD as IP_PROTOCOL
-from ratsnake.wire.packet cimport IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP
-from ratsnake.wire.types cimport Bytes, u32
+from ratsnake.wire.extensions cimport follow_extensions
+from ratsnake.wire.icmp cimport CHECKSUM as ICMP_CHECKSUM
+from ratsnake.wire.ipv4 cimport HEADER as IPV4_HEADER, PROTOCOL_FIELD
+from ratsnake.wire.ipv6 cimport HEADER as IPV6_HEADER, NEXT_HEADER
+from ratsnake.wire.packet cimport IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP
+from ratsnake.wire.tcp cimport CHECKSUM as TCP_CHECKSUM
+from ratsnake.wire.types cimport Bytes, M8, u32, u64
+from ratsnake.wire.udp cimport CHECKSUM as UDP_CHECKSUM
 from .vnet_header cimport (
     VNET_AT_CSUM_OFFSET, VNET_AT_CSUM_START, VNET_AT_FLAGS, VNET_AT_GSO_SIZE, VNET_AT_GSO_TYPE,
-    VNET_AT_HDR_LEN, VNET_F_NEEDS_CSUM, VNET_GSO_ECN, VNET_GSO_NONE, VNET_GSO_TCPV4,
+    VNET_AT_HDR_LEN, VNET_F_NEEDS_CSUM, VNET_GSO_ECN, VNET_GSO_NONE, VNET_GSO_TCPV4, VNET_GSO_TCPV6,
     VNET_GSO_UDP_L4, VNET_SIZE,
 )
 
@@ -24,3 +29,4 @@ cdef extern from *:
     u32 native16 "ratsnake_native16"(Bytes b, size_t o) noexcept nogil
 
 cdef u32 check_offload(Bytes b, u32 size) noexcept nogil
+cdef u32 check_transport(Bytes b, u32 size, u32 start, u32 protocol, u32 tcp_segments) noexcept nogil

@@ -35,6 +35,10 @@ SIOCSIFFLAGS = 0x8914
 SIOCSIFMTU = 0x8922
 SIOCSIFTXQLEN = 0x8943
 IFF_UP = 0x1
+IFF_MULTICAST = 0x1000
+
+ADDR_GEN_MODE = "/proc/sys/net/ipv6/conf/{}/addr_gen_mode"
+IN6_ADDR_GEN_MODE_NONE = "1"
 
 IFNAMSIZ = 16  # with the terminating zero
 MTU_MIN = 68  # RFC 791: every IPv4 link carries 68 bytes unfragmented; the driver's floor too

@@ -11,6 +11,8 @@ import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from .family import IPV4, Family, family_of
+
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
 
@@ -22,6 +24,7 @@ MAIN_TABLE = 254
 
 _ALREADY_GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL)
 _SCOPE_LINK = 253
+_SCOPE_UNIVERSE = 0
 
 
 class Change(Protocol):
@@ -39,6 +42,7 @@ class Rule:
     """`ip rule add [from SOURCE] [to DESTINATION] [iif INTERFACE] ACTION priority PRIORITY`.
 
     The action is to look into `table`, to go on at the rule of priority `goto`, or the one named.
+    Each family has rules of its own.
     """
 
     priority: int
@@ -48,12 +52,14 @@ class Rule:
     table: int | None = None
     goto: int | None = None
     action: Literal["to_tbl", "goto", "blackhole", "nop"] = "to_tbl"
+    family: Family = IPV4
 
     def __str__(self) -> str:
         operand = {"to_tbl": f"lookup {self.table}", "goto": f"goto {self.goto}"}
         words = {"from": self.source, "to": self.destination, "iif": self.interface}
         selector = "".join(f" {word} {value}" for word, value in words.items() if value)
-        return f"rule {self.priority}:{selector} {operand.get(self.action, self.action)}"
+        action = operand.get(self.action, self.action)
+        return f"IPv{self.family.version} rule {self.priority}:{selector} {action}"
 
     def apply(self, netlink: IPRoute) -> None:
         netlink.rule("add", **self._arguments())
@@ -70,7 +76,12 @@ class Rule:
             "goto": self.goto,
         }
         given = {key: value for key, value in wanted.items() if value is not None}
-        return given | {"action": self.action, "priority": self.priority, "protocol": PROTOCOL}
+        return given | {
+            "family": self.family.number,
+            "action": self.action,
+            "priority": self.priority,
+            "protocol": PROTOCOL,
+        }
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,7 @@ class Route:
             return None
         source = {"prefsrc": self.source} if self.source else {}
         return source | {
+            "family": family_of(self.destination).number,
             "dst": self.destination,
             "table": self.table,
             "proto": PROTOCOL,
@@ -133,6 +145,7 @@ class WaylessRoute:
 
     def _arguments(self) -> dict[str, Any]:
         return {
+            "family": family_of(self.destination).number,
             "dst": self.destination,
             "table": self.table,
             "proto": PROTOCOL,
@@ -143,7 +156,10 @@ class WaylessRoute:
 
 @dataclass(frozen=True)
 class Address:
-    """`ip address add ADDRESS/32 dev DEVICE scope link`: for what has to do with DEVICE only."""
+    """`ip address add ADDRESS dev DEVICE scope link`: for what has to do with DEVICE only.
+
+    The scope of an IPv6 address is not for us to say.
+    """
 
     address: str
     device: str
@@ -166,7 +182,14 @@ class Address:
         index = link_index(netlink, self.device)
         if index is None:
             return None
-        return {"index": index, "address": self.address, "prefixlen": 32, "scope": _SCOPE_LINK}
+        family = family_of(self.address)
+        return {
+            "family": family.number,
+            "index": index,
+            "address": self.address,
+            "prefixlen": family.bits,
+            "scope": _SCOPE_LINK if family is IPV4 else _SCOPE_UNIVERSE,
+        }
 
 
 def link_index(netlink: IPRoute, name: str) -> int | None:

@@ -9,16 +9,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from socket import AF_INET6
 from typing import TYPE_CHECKING
 
+from .family import IPV4, Family
 from .runs import others_live
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
 
 _PROC_SYS = Path("/proc/sys")
-_CONF = "net/ipv4/conf"
-_IP_FORWARD = "net/ipv4/ip_forward"
+_RTPROT_RA = 9
+#: What makes the host forward, and what else the kernel overwrites then, by the version of IP.
+_SWITCHES = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
+_OVERWRITTEN = {4: ("net/ipv4/conf/all/accept_redirects",), 6: ()}
 
 
 @dataclass(frozen=True)
@@ -72,38 +76,66 @@ class SharedSetting:
 
 @dataclass(frozen=True)
 class Forwarding:
-    """`ip_forward` = 1, and all that the kernel overwrites when ip_forward is written.
+    """`ip_forward` = 1, or for IPv6 `conf.all.forwarding`, and all the kernel overwrites with it.
 
-    That is `forwarding` of every interface, and `conf.all.accept_redirects`.
+    That is `forwarding` of every interface, and of IPv4 `conf.all.accept_redirects`.
     """
 
     number: int
+    family: Family = IPV4
 
     def __str__(self) -> str:
-        return f"sysctl {_IP_FORWARD}=1"
+        return f"sysctl {self._switch()}=1"
 
     def apply(self, netlink: IPRoute) -> str | None:
-        if _read(_IP_FORWARD) == "1":
+        if _read(self._switch()) == "1":
             return None
-        paths = [f"{_CONF}/all/accept_redirects"]
-        paths += [f"{_CONF}/{name}/forwarding" for name in _interfaces()]
+        paths = [*_OVERWRITTEN[self.family.version], *self._interfaces()]
         before = {path: _read(path) for path in paths}
-        _write(_IP_FORWARD, "1")
+        _write(self._switch(), "1")
         return json.dumps(before)
 
     def undo(self, netlink: IPRoute, before: str | None) -> None:
         """As `Setting.undo`; interfaces that have gone are passed over."""
-        if before is None or _read(_IP_FORWARD) != "1" or others_live(netlink, self.number):
+        if before is None or _read(self._switch()) != "1" or others_live(netlink, self.number):
             return
-        _write(_IP_FORWARD, "0")
+        _write(self._switch(), "0")
         for path, value in json.loads(before).items():
             if (_PROC_SYS / path).exists() and _read(path) != value:
                 _write(path, value)
 
+    def _switch(self) -> str:
+        return _SWITCHES[self.family.version]
 
-def _interfaces() -> list[str]:
-    """All that have settings, and `default`; `all` is ip_forward itself."""
-    return [folder.name for folder in (_PROC_SYS / _CONF).iterdir() if folder.name != "all"]
+    def _interfaces(self) -> list[str]:
+        """`forwarding` of all that have settings, and of `default`; `all` is the switch itself."""
+        folder = f"{self.family.settings}/conf"
+        names = [entry.name for entry in (_PROC_SYS / folder).iterdir() if entry.name != "all"]
+        return [f"{folder}/{name}/forwarding" for name in names]
+
+
+def router_advertisement_warnings(netlink: IPRoute) -> tuple[str, ...]:
+    """A warning for each interface that will lose the IPv6 routes routers advertise to it.
+
+    A kernel that begins to forward IPv6 drops its advertised default routes and heeds no more
+    advertisements, unless the interface's `accept_ra` is 2.
+    """
+    if _read(_SWITCHES[6]) == "1":
+        return ()
+    indices = {
+        route.get_attr("RTA_OIF")
+        for route in netlink.get_routes(family=AF_INET6)
+        if route["proto"] == _RTPROT_RA
+    }
+    names = sorted(
+        link.get_attr("IFLA_IFNAME") for link in netlink.get_links() if link["index"] in indices
+    )
+    return tuple(
+        f"interface {name} has IPv6 routes from router advertisements, which the kernel heeds no "
+        f"more while it forwards: set net.ipv6.conf.{name}.accept_ra=2 before"
+        for name in names
+        if _read(f"net/ipv6/conf/{name}/accept_ra") == "1"
+    )
 
 
 def _read(path: str) -> str:

@@ -11,19 +11,23 @@ the process that made it, however that ends.
 """
 
 from .contest import CONTESTED_PORTS, observe_contested
-from .expected import EXPECTED, Expectation
+from .expected import COMBINATIONS, EXPECTED, Expectation
 from .gateway import GatewayError, RunningNat, forward, masquerade, nat
 from .namespace import Namespace
 from .privilege import PrivilegeError, enter_privileged
 from .probe import Observation, observe
-from .topology import EXTERNAL, LAN_PREFIX, Host, Topology
+from .topology import EXTERNAL, EXTERNAL_2, EXTERNAL_6, LAN_PREFIX, LAN_PREFIX_6, Host, Topology
 from .transport import ProbeError
 
 __all__ = [
+    "COMBINATIONS",
     "CONTESTED_PORTS",
     "EXPECTED",
     "EXTERNAL",
+    "EXTERNAL_2",
+    "EXTERNAL_6",
     "LAN_PREFIX",
+    "LAN_PREFIX_6",
     "Expectation",
     "GatewayError",
     "Host",

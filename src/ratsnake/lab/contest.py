@@ -31,7 +31,7 @@ _MAX_COMPETITORS = 8
 _OBSERVED, _COMPETITOR = 0, 1  # places in Topology.hosts
 
 
-def observe_contested(topology: Topology, protocol: str = "udp") -> Mapping:
+def observe_contested(topology: Topology, protocol: str = "udp", version: int = 4) -> Mapping:
     """The mapping behaviour seen under competition; needs two LAN hosts.
 
     A NAT that draws ports at random without being sticky may give anything here: of such a one the
@@ -41,7 +41,7 @@ def observe_contested(topology: Topology, protocol: str = "udp") -> Mapping:
     if len(topology.hosts) <= _COMPETITOR:
         raise ValueError("hosts: a contest needs 2 LAN hosts, there is 1")
     with (
-        open_transport(topology, protocol) as transport,
+        open_transport(topology, protocol, version) as transport,
         closing(transport.endpoint(_OBSERVED)) as observed,
         ExitStack() as stack,
     ):

@@ -61,6 +61,14 @@ EXPECTED: dict[str, Expectation] = {
     )
 }
 
+#: Every mapping with every filtering, by the name `--nat` knows it by.  Ports are exclusive and
+#: random, so that a mapping shows itself without competition.
+COMBINATIONS: dict[str, Expectation] = {
+    f"{mapping.name}/{filtering.name}".lower(): Expectation(mapping, mapping, filtering, "random")
+    for mapping in Mapping
+    for filtering in Filtering
+}
+
 #: Kernel NAT: netfilter keeps the source port unless the whole 5-tuple is taken.
 MASQUERADE = Expectation(Mapping.EIM, Mapping.APDM, Filtering.APDF, "preserved")
 MASQUERADE_RANDOM = Expectation(Mapping.APDM, Mapping.APDM, Filtering.APDF, "random")

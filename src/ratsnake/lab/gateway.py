@@ -15,16 +15,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from .topology import (
     EXTERNAL,
+    EXTERNAL_6,
     LAN_INTERFACE,
     LAN_PREFIX,
+    LAN_PREFIX_6,
     ROUTER_WAN,
+    ROUTER_WAN_6,
     WAN_INTERFACE,
     Topology,
 )
@@ -34,17 +37,20 @@ _STOP_DEADLINE = 15.0
 
 _PROGRAM = ("-m", "ratsnake")
 
-#: Arguments `nat()` always gives; a caller may repeat them to say otherwise.
-_COMMON = ("--external", EXTERNAL, "--internal", LAN_PREFIX, "--lan", LAN_INTERFACE)
-
-_NFT_RULES = """\
-table ip ratsnake_lab {{
+_NFT_TABLE = """\
+table {family} ratsnake_lab {{
   chain postrouting {{
     type nat hook postrouting priority srcnat;
-    oifname "{wan}" ip saddr {lan} snat to {external} {flags}
+    oifname "{wan}" {family} saddr {lan} snat to {external} {flags}
   }}
 }}
 """
+#: The kernel's NAT and forwarding, by the version of IP: nft's family, the LAN's prefix, the
+#: external address, the way to the LAN, and the switch.
+_KERNEL = {
+    4: ("ip", LAN_PREFIX, EXTERNAL, ROUTER_WAN, "net.ipv4.ip_forward"),
+    6: ("ip6", LAN_PREFIX_6, EXTERNAL_6, ROUTER_WAN_6, "net.ipv6.conf.all.forwarding"),
+}
 
 
 class GatewayError(RuntimeError):
@@ -71,19 +77,24 @@ def nat(
     nat_type: str | None = None,
     *,
     ports: str | None = None,
+    external: Sequence[str] = (EXTERNAL,),
+    internal: Sequence[str] = (LAN_PREFIX,),
     arguments: Sequence[str] = (),
 ) -> Iterator[RunningNat]:
     """Run `ratsnake run` in the router; `arguments` are added to its command line as they are.
 
+    It serves `lan0`; `--device`, `--lan` and `--control` among the arguments say otherwise.
     The process may end by itself inside the `with` (a test of failure): its exit status is checked
     only if it had to be stopped.  Raises `GatewayError` with its standard error when it does not
     get ready, does not stop at SIGTERM, or then exits with another status than 0.
     """
     options = ["--nat", nat_type] if nat_type else []
     options += ["--ports", ports] if ports else []
+    options += [word for address in external for word in ("--external", address)]
+    options += [word for prefix in internal for word in ("--internal", prefix)]
     with tempfile.TemporaryDirectory(prefix="ratsnake-lab-") as folder:
         control, log_file = Path(folder, "control.sock"), Path(folder, "log")
-        command = [sys.executable, *_PROGRAM, "run", *_COMMON, *options]
+        command = [sys.executable, *_PROGRAM, "run", "--lan", LAN_INTERFACE, *options]
         command += ["--control", str(control), *arguments]
         with open(log_file, "wb") as log:
             process = topology.router.popen(
@@ -105,31 +116,37 @@ def masquerade(topology: Topology, *, random: str | None = None) -> Iterator[Non
     """The kernel's NAT, for comparison; `random` is None, "random" or "fully-random".
 
     It is written as source NAT to the external address, which differs from the masquerade statement
-    only in where the address comes from.  Raises `GatewayError` when nft is missing or refuses.
+    only in where the address comes from.  In a network with IPv6 that is translated as well.
+    Raises `GatewayError` when nft is missing or refuses.
     """
-    rules = _NFT_RULES.format(
-        wan=WAN_INTERFACE, lan=LAN_PREFIX, external=EXTERNAL, flags=random or ""
-    )
-    with _forwarding(topology):
-        _nft(topology, rules)
-        try:
-            yield
-        finally:
-            _nft(topology, "delete table ip ratsnake_lab")
+    families = [_KERNEL[version][:3] for version in _versions(topology)]
+    with _forwarding(topology), ExitStack() as undo:
+        for family, lan, external in families:
+            table = _NFT_TABLE.format(
+                family=family, wan=WAN_INTERFACE, lan=lan, external=external, flags=random or ""
+            )
+            _nft(topology, table)
+            undo.callback(_nft, topology, f"delete table {family} ratsnake_lab")
+        yield
 
 
 @contextmanager
 def forward(topology: Topology) -> Iterator[None]:
     """No NAT: the router forwards, and the internet knows the way to the LAN."""
-    route = {"dst": LAN_PREFIX, "gateway": ROUTER_WAN}
+    routes = [
+        {"dst": lan, "gateway": router}
+        for _, lan, _, router, _ in (_KERNEL[version] for version in _versions(topology))
+    ]
     with _forwarding(topology):
         with topology.internet.netlink() as netlink:
-            netlink.route("add", **route)
+            for route in routes:
+                netlink.route("add", **route)
         try:
             yield
         finally:
             with topology.internet.netlink() as netlink:
-                netlink.route("del", **route)
+                for route in routes:
+                    netlink.route("del", **route)
 
 
 def nft_program() -> str | None:
@@ -138,13 +155,17 @@ def nft_program() -> str | None:
     return shutil.which("nft", path=path)
 
 
+def _versions(topology: Topology) -> tuple[int, ...]:
+    return (4, 6) if topology.ipv6 else (4,)
+
+
 @contextmanager
 def _forwarding(topology: Topology) -> Iterator[None]:
-    before = topology.router.sysctl("net.ipv4.ip_forward", 1)
-    try:
+    with ExitStack() as undo:
+        for version in _versions(topology):
+            switch = _KERNEL[version][4]
+            undo.callback(topology.router.sysctl, switch, topology.router.sysctl(switch, 1))
         yield
-    finally:
-        topology.router.sysctl("net.ipv4.ip_forward", before)
 
 
 def _nft(topology: Topology, script: str) -> None:

@@ -9,16 +9,33 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from .echo import ECHO_REPLY, ECHO_REQUEST, Echo, unpack
 from .topology import Host
+from .transport import SOCKET_FAMILIES
 
-_IP_RECVERR = 11  # linux/in.h
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")  # struct sock_extended_err (linux/errqueue.h)
-_ORIGIN_ICMP = 2
-_TIME_EXCEEDED = 11
-_SOCKADDR_IN = struct.Struct("=H2x4s8x")
 _TRACEROUTE_PORT = 33434  # where nobody listens, as traceroute(8) has it
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """How a socket gives ICMP errors, by the version of IP (linux/in.h, in6.h, errqueue.h)."""
+
+    level: int
+    receive: int  # IP_RECVERR
+    hops: int  # IP_TTL
+    origin: int  # SO_EE_ORIGIN_ICMP
+    time_exceeded: int
+    offender: struct.Struct  # the address in struct sockaddr_in
+
+
+_ERRORS = {
+    4: _Errors(socket.IPPROTO_IP, 11, socket.IP_TTL, 2, 11, struct.Struct("=H2x4s8x")),
+    6: _Errors(socket.IPPROTO_IPV6, 25, socket.IPV6_UNICAST_HOPS, 3, 3, struct.Struct("=H6x16s4x")),
+}
+_ICMP = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
 
 
 class PathError(RuntimeError):
@@ -36,17 +53,19 @@ class Hop:
 def ping(host: Host, address: str, size: int = 56, timeout: float = 5.0) -> float:
     """One Echo with `size` octets of data; returns the round-trip time in seconds.
 
+    `address` is an IPv4 or IPv6 address, as in all of this module.
     Raises `PathError` when no right answer came in `timeout` seconds.
     """
     request = Echo(ECHO_REQUEST, random.randrange(1024, 65536), 1, random.randbytes(size))
-    with host.namespace.socket(kind=socket.SOCK_RAW, protocol=socket.IPPROTO_ICMP) as handle:
+    version = ip_address(address).version
+    with host.namespace.socket(SOCKET_FAMILIES[version], socket.SOCK_RAW, _ICMP[version]) as handle:
         handle.connect((address, 0))
         start = time.monotonic()
-        handle.send(request.pack())
+        handle.send(request.pack(version))
         answer = Echo(ECHO_REPLY, request.identifier, request.sequence, request.payload)
         deadline = start + timeout
         while select.select([handle], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            if unpack(handle.recv(65536)) == answer:
+            if unpack(handle.recv(65536), version) == answer:
                 return time.monotonic() - start
     raise PathError(f"ping {address}: no reply in {timeout:.0f} s")
 
@@ -67,20 +86,23 @@ def traceroute(
 
 def probe_hop(host: Host, address: str, ttl: int, timeout: float = 2.0) -> Hop | None:
     """Who answers a UDP datagram of that TTL, or None when nobody does in `timeout` seconds."""
-    with host.namespace.socket() as handle:
-        handle.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
-        handle.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+    version = ip_address(address).version
+    errors = _ERRORS[version]
+    with host.namespace.socket(SOCKET_FAMILIES[version]) as handle:
+        handle.setsockopt(errors.level, errors.receive, 1)
+        handle.setsockopt(errors.level, errors.hops, ttl)
         handle.connect((address, _TRACEROUTE_PORT + ttl))
         handle.send(b"ratsnake-traceroute")
         if not _wait_for_error(handle, timeout):
             return None
         ancillary = handle.recvmsg(1024, 1024, socket.MSG_ERRQUEUE)[1]
     for level, kind, data in ancillary:
-        if (level, kind) == (socket.IPPROTO_IP, _IP_RECVERR):
+        if (level, kind) == (errors.level, errors.receive):
             _, origin, icmp_type, *_ = _EXTENDED_ERROR.unpack_from(data)
-            if origin == _ORIGIN_ICMP:
-                offender = _SOCKADDR_IN.unpack_from(data, _EXTENDED_ERROR.size)[1]
-                return Hop(socket.inet_ntoa(offender), icmp_type != _TIME_EXCEEDED)
+            if origin == errors.origin:
+                offender = errors.offender.unpack_from(data, _EXTENDED_ERROR.size)[1]
+                answered = socket.inet_ntop(SOCKET_FAMILIES[version], offender)
+                return Hop(answered, icmp_type != errors.time_exceeded)
     raise OSError(errno.EPROTO, "the socket's error is not an ICMP error")
 
 

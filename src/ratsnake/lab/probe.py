@@ -43,13 +43,15 @@ class Observation:
     seen: tuple[tuple[int, tuple[External, ...]], ...]
 
 
-def observe(topology: Topology, protocol: str = "udp") -> Observation:
+def observe(topology: Topology, protocol: str = "udp", version: int = 4) -> Observation:
     """Observe the NAT with "udp", "tcp" or "icmp" packets, in about a tenth of a second.
+
+    `version` is that of IP: 4, or 6 in a network that has it.
 
     ICMP Echo has an identifier for a port and none at the remote, so there is nothing between ADM
     and APDM, or ADF and APDF: the former of each is reported.
     """
-    with open_transport(topology, protocol) as transport:
+    with open_transport(topology, protocol, version) as transport:
         seen = tuple(_contacts(transport) for _ in range(_ENDPOINTS))
         return Observation(
             alone=max(classify(external) for _, external in seen),

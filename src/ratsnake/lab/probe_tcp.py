@@ -13,7 +13,16 @@ import struct
 from contextlib import ExitStack
 
 from .topology import Host, Topology
-from .transport import A1, ADDRESSES, DEADLINE, Endpoint, External, ProbeError, Remote
+from .transport import (
+    A1,
+    ADDRESSES,
+    DEADLINE,
+    SOCKET_FAMILIES,
+    Endpoint,
+    External,
+    ProbeError,
+    Remote,
+)
 
 _PORTS = (3478, 3479)
 _FENCES = 2
@@ -23,11 +32,12 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger
 class TcpTransport:
     """A listener at each of the four remote endpoints, and internal endpoints on request."""
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, version: int) -> None:
         self._topology = topology
+        self.version = version
         self._listeners: dict[Remote, socket.socket] = {}
         with ExitStack() as stack:
-            for a, address in enumerate(topology.remotes[:ADDRESSES]):
+            for a, address in enumerate(topology.remotes_of(version)[:ADDRESSES]):
                 for p, port in enumerate(_PORTS):
                     listener = stack.enter_context(self.outside((address, port)))
                     listener.listen()
@@ -48,7 +58,8 @@ class TcpTransport:
 
     def outside(self, address: tuple[str, int]) -> socket.socket:
         """A socket of the internet, bound to an address that may be in use by others of ours."""
-        return _bound(self._topology.internet.socket(kind=socket.SOCK_STREAM), address)
+        family = SOCKET_FAMILIES[self.version]
+        return _bound(self._topology.internet.socket(family, socket.SOCK_STREAM), address)
 
 
 class TcpEndpoint:
@@ -56,7 +67,8 @@ class TcpEndpoint:
 
     def __init__(self, transport: TcpTransport, host: Host, port: int) -> None:
         self._transport = transport
-        self._host = host
+        self._namespace = host.namespace
+        self._address = host.of(transport.version)
         self._stack = ExitStack()
         with self._stack:
             self._listener = self._inside(port)
@@ -72,7 +84,7 @@ class TcpEndpoint:
         """Connect once per remote; the connection stays and says the endpoint ever after."""
         if remote not in self._connections:
             self._connections[remote] = self._connect(remote)
-        address, port = self._connections[remote][1].getpeername()
+        address, port, *_ = self._connections[remote][1].getpeername()
         return address, port
 
     def reach(self, remote: Remote, beside: Endpoint) -> External | None:
@@ -109,7 +121,7 @@ class TcpEndpoint:
             return near, self._accept(listener)
         except OSError as error:
             raise ProbeError(
-                f"TCP from {self._host.address}:{self.port} to {remote} failed: {error}"
+                f"TCP from {self._address}:{self.port} to {remote} failed: {error}"
             ) from None
 
     def _accept(self, listener: socket.socket) -> socket.socket:
@@ -117,8 +129,9 @@ class TcpEndpoint:
         return self._stack.enter_context(_resetting(listener.accept()[0]))
 
     def _inside(self, port: int) -> socket.socket:
-        handle = self._host.namespace.socket(kind=socket.SOCK_STREAM)
-        return self._stack.enter_context(_bound(handle, (self._host.address, port)))
+        family = SOCKET_FAMILIES[self._transport.version]
+        handle = self._namespace.socket(family, socket.SOCK_STREAM)
+        return self._stack.enter_context(_bound(handle, (self._address, port)))
 
 
 def _bound(handle: socket.socket, address: tuple[str, int]) -> socket.socket:

@@ -7,7 +7,7 @@ import socket
 from contextlib import ExitStack
 
 from .topology import Host, Topology
-from .transport import A1, ADDRESSES, Endpoint, External, Inbox, Remote
+from .transport import A1, ADDRESSES, SOCKET_FAMILIES, Endpoint, External, Inbox, Remote
 
 _PORTS = (3478, 3479)  # the first is STUN's (RFC 8489); any two would do
 _FENCES = 2
@@ -16,14 +16,15 @@ _FENCES = 2
 class UdpTransport:
     """A socket for every remote endpoint, and internal endpoints on request."""
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, version: int) -> None:
+        self.version = version
         self._hosts = topology.hosts
         self._messages = (b"ratsnake-probe-%d" % number for number in itertools.count())
         self._remotes: dict[Remote, tuple[socket.socket, Inbox]] = {}
         with ExitStack() as stack:
-            for a, address in enumerate(topology.remotes[:ADDRESSES]):
+            for a, address in enumerate(topology.remotes_of(version)[:ADDRESSES]):
                 for p, port in enumerate(_PORTS):
-                    remote = stack.enter_context(topology.internet.socket())
+                    remote = stack.enter_context(topology.internet.socket(SOCKET_FAMILIES[version]))
                     remote.bind((address, port))
                     self._remotes[a, p] = remote, Inbox(remote, _decode)
             self._stack = stack.pop_all()
@@ -50,9 +51,9 @@ class UdpEndpoint:
 
     def __init__(self, transport: UdpTransport, host: Host, port: int) -> None:
         self._transport = transport
-        self._address = host.address
-        self._socket = host.namespace.socket()
-        self._socket.bind((host.address, port))
+        self._address = host.of(transport.version)
+        self._socket = host.namespace.socket(SOCKET_FAMILIES[transport.version])
+        self._socket.bind((self._address, port))
         self._inbox = Inbox(self._socket, _decode)
         self.port: int = self._socket.getsockname()[1]
 

@@ -10,8 +10,11 @@
     │ 192.0.2.131 ├────┘.129 │                  │.254             │                     │
     └─────────────┘          └──────────────────┘                 └─────────────────────┘
        192.0.2.128/25                       198.51.100.0/24
-                              external address 203.0.113.1, which the internet
-                              routes to the router, and the router to nobody yet
+                              external addresses 203.0.113.1, .2, …, which the
+                              internet routes to the router, and the router to nobody yet
+
+With `ipv6=True` every box has IPv6 addresses too: the LAN 2001:db8:1::/64 (router ::129, hosts
+::130, ::131), the WAN 2001:db8:2::/64 (remotes ::1, ::2, …, router ::254), external 2001:db8:3::1.
 
 Every box is a network namespace, every line a veth pair.  With one host lan0 is the router's end
 of the pair itself, with more it is a bridge.  192.0.2.2 stays outside the LAN: it is the NAT's own
@@ -29,14 +32,18 @@ from typing import Any
 from .ethtool import without_offloads
 from .namespace import Namespace
 
-LAN_PREFIX = "192.0.2.128/25"
 LAN_INTERFACE = "lan0"
-ROUTER_LAN = "192.0.2.129"
-ROUTER_WAN = "198.51.100.254"
-ROUTER_NAT = "192.0.0.8"  # while ratsnake runs, in the router's own errors (host/routing.py)
 WAN_INTERFACE = "wan0"
-EXTERNAL = "203.0.113.1"
+LAN_PREFIX, LAN_PREFIX_6 = "192.0.2.128/25", "2001:db8:1::/64"
+ROUTER_LAN, ROUTER_LAN_6 = "192.0.2.129", "2001:db8:1::129"
+ROUTER_WAN, ROUTER_WAN_6 = "198.51.100.254", "2001:db8:2::254"
+# While ratsnake runs, in the router's own errors (host/family.py).
+ROUTER_NAT, ROUTER_NAT_6 = "192.0.0.8", "100::8"
+EXTERNAL, EXTERNAL_6 = "203.0.113.1", "2001:db8:3::1"
+EXTERNAL_2 = "203.0.113.2"
 
+#: What the internet routes to the router.
+_EXTERNAL_PREFIXES = ("203.0.113.0/24", "2001:db8:3::/64")
 _FIRST_HOST = 130
 _MAX_HOSTS = 254 - _FIRST_HOST + 1
 _MAX_REMOTES = 253
@@ -50,14 +57,30 @@ _SYSCTLS = (
     ("net.ipv6.conf.all.disable_ipv6", 1, "the same"),
     ("net.ipv4.icmp_ratelimit", 0, "a second traceroute within a second is answered too"),
 )
+#: Those with IPv6, after them.  What a NAT adds to the router still starts without IPv6.
+_SYSCTLS_6 = (
+    ("net.ipv6.conf.all.disable_ipv6", 0, ""),
+    ("net.ipv6.conf.default.disable_ipv6", 1, "no packets but those of the links below"),
+    ("net.ipv6.conf.default.accept_dad", 0, "addresses work at once"),
+    ("net.ipv6.conf.default.accept_ra", 0, "no router solicitations"),
+    ("net.ipv6.icmp.ratelimit", 0, "as with IPv4"),
+)
 
 
 @dataclass(frozen=True)
 class Host:
-    """A host of the LAN."""
+    """A host of the LAN; `address_6` is None in a network without IPv6."""
 
     namespace: Namespace
     address: str
+    address_6: str | None = None
+
+    def of(self, version: int) -> str:
+        """Its IPv4 or IPv6 address; raises ValueError where it has none."""
+        address = self.address if version == 4 else self.address_6
+        if address is None:
+            raise ValueError("ipv6: this network has none, right is Topology(ipv6=True)")
+        return address
 
 
 class Topology:
@@ -65,7 +88,8 @@ class Topology:
 
     `hosts` (1-125) and `remotes` (1-253) say how many there are, `mtu` is in octets for every link,
     `wan_mtu` for the router's end of the WAN if that differs (the way out is then narrower),
-    `offloads=False` makes every link carry real frames only.  Raises OSError.
+    `offloads=False` makes every link carry real frames only, `ipv6=True` adds IPv6 to it all.
+    Raises OSError.
     """
 
     def __init__(
@@ -75,6 +99,7 @@ class Topology:
         mtu: int = 1500,
         wan_mtu: int | None = None,
         offloads: bool = True,
+        ipv6: bool = False,
     ) -> None:
         if not 1 <= hosts <= _MAX_HOSTS:
             raise ValueError(f"hosts: {hosts} is not between 1 and {_MAX_HOSTS}")
@@ -82,21 +107,22 @@ class Topology:
             raise ValueError(f"remotes: {remotes} is not between 1 and {_MAX_REMOTES}")
         self._mtu = mtu
         self._wan_mtu = wan_mtu or mtu
+        self.ipv6 = ipv6
         self._interfaces: list[tuple[Namespace, str]] = []
         self._stack = ExitStack()
         with self._stack:
             self.router = self._namespace("router")
             self.internet = self._namespace("internet")
             self.remotes = tuple(f"198.51.100.{n}" for n in range(1, remotes + 1))
-            self.hosts = tuple(
-                Host(self._namespace(f"host {n}"), f"192.0.2.{_FIRST_HOST + n}")
-                for n in range(hosts)
-            )
+            self.remotes_6 = tuple(f"2001:db8:2::{n}" for n in range(1, remotes + 1) if ipv6)
+            self.hosts = tuple(self._host(n) for n in range(hosts))
             self._build_wan()
             self._build_lan()
             self._wait_for_links()
             # A bridge opened after its ports are up works at once, else when linkwatch looks.
             _configure(self.router, LAN_INTERFACE, (f"{ROUTER_LAN}/25",))
+            if ipv6:
+                self._add_ipv6()
             if not offloads:
                 self._stack.enter_context(without_offloads(*self._interfaces))
             self._stack = self._stack.pop_all()  # nothing failed: keep it all until close()
@@ -115,9 +141,18 @@ class Topology:
         """Every veth end, as `ethtool.without_offloads` takes them."""
         return tuple(self._interfaces)
 
+    def remotes_of(self, version: int) -> tuple[str, ...]:
+        """The IPv4 or IPv6 remote addresses."""
+        return self.remotes if version == 4 else self.remotes_6
+
+    def _host(self, number: int) -> Host:
+        last = _FIRST_HOST + number
+        address_6 = f"2001:db8:1::{last}" if self.ipv6 else None
+        return Host(self._namespace(f"host {number}"), f"192.0.2.{last}", address_6)
+
     def _namespace(self, label: str) -> Namespace:
         namespace = self._stack.enter_context(Namespace(label))
-        for name, value, _ in _SYSCTLS:
+        for name, value, _ in (*_SYSCTLS, *(_SYSCTLS_6 if self.ipv6 else ())):
             try:
                 namespace.sysctl(name, value)
             except FileNotFoundError:  # a kernel without IPv6
@@ -136,7 +171,7 @@ class Topology:
             self.internet, _HOST_INTERFACE, tuple(f"{address}/24" for address in self.remotes)
         )
         with self.internet.netlink() as netlink:
-            netlink.route("add", dst=f"{EXTERNAL}/32", gateway=ROUTER_WAN)
+            netlink.route("add", dst=_EXTERNAL_PREFIXES[0], gateway=ROUTER_WAN)
 
     def _build_lan(self) -> None:
         bridged = len(self.hosts) > 1
@@ -155,6 +190,18 @@ class Topology:
             _configure(host.namespace, _HOST_INTERFACE, (f"{host.address}/25",))
             with host.namespace.netlink() as netlink:
                 netlink.route("add", dst="default", gateway=ROUTER_LAN)
+
+    def _add_ipv6(self) -> None:
+        """Once links are up: only then has IPv6 routes by them."""
+        _configure_6(self.router, WAN_INTERFACE, (ROUTER_WAN_6,))
+        _configure_6(self.internet, _HOST_INTERFACE, self.remotes_6)
+        with self.internet.netlink() as netlink:
+            netlink.route("add", dst=_EXTERNAL_PREFIXES[1], gateway=ROUTER_WAN_6)
+        _configure_6(self.router, LAN_INTERFACE, (ROUTER_LAN_6,))
+        for host in self.hosts:
+            _configure_6(host.namespace, _HOST_INTERFACE, (host.of(6),))
+            with host.namespace.netlink() as netlink:
+                netlink.route("add", dst="::/0", gateway=ROUTER_LAN_6)
 
     def _pair(self, near: tuple[Namespace, str], far: tuple[Namespace, str]) -> None:
         """A veth pair.  Its ends get different indices: for a veth whose index is its peer's the
@@ -187,6 +234,14 @@ def _configure(namespace: Namespace, interface: str, addresses: tuple[str, ...])
             host, length = address.split("/")
             netlink.addr("add", index=index, address=host, prefixlen=int(length))
         netlink.link("set", index=index, state="up")
+
+
+def _configure_6(namespace: Namespace, interface: str, addresses: tuple[str, ...]) -> None:
+    namespace.sysctl(f"net/ipv6/conf/{interface}/disable_ipv6", 0)
+    with namespace.netlink() as netlink:
+        (index,) = netlink.link_lookup(ifname=interface)
+        for address in addresses:
+            netlink.addr("add", index=index, address=address, prefixlen=64)
 
 
 def _is_up(netlink: Any, interface: str) -> bool:

@@ -1,6 +1,7 @@
 """Traffic between a LAN host and the internet: checked TCP transfers, UDP exchanges, throughput.
 
-Threads do it, one at each end; their system calls and hashing run without the GIL.
+Threads do it, one at each end; their system calls and hashing run without the GIL.  `version` is
+that of IP: 4, or 6 in a network that has it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 
 from .namespace import Namespace
 from .topology import Topology
+from .transport import SOCKET_FAMILIES
 
 _BLOCK = 1 << 20
 _CALL = 128 << 10
@@ -45,14 +47,18 @@ class Transfer:
 
 
 def download(
-    topology: Topology, octets: int, host: int = 0, progress: Callable[[int], None] | None = None
+    topology: Topology,
+    octets: int,
+    host: int = 0,
+    progress: Callable[[int], None] | None = None,
+    version: int = 4,
 ) -> Transfer:
     """A LAN host fetches `octets` by TCP from the internet, and both ends hash them (SHA-256).
 
     `progress` is called with the octets received so far, some times a second.  Raises
     `TrafficError` when the connection stalls or breaks, or the hashes differ.
     """
-    with _transfer(topology, host) as (near, far, pool):
+    with _transfer(topology, host, version) as (near, far, pool):
         sent = pool.submit(_send_hashed, far, octets)
         start = time.monotonic()
         received = _receive_hashed(near, octets, progress)
@@ -60,9 +66,9 @@ def download(
         return Transfer(octets, time.monotonic() - start)
 
 
-def upload(topology: Topology, octets: int, host: int = 0) -> Transfer:
+def upload(topology: Topology, octets: int, host: int = 0, version: int = 4) -> Transfer:
     """The same in the other direction."""
-    with _transfer(topology, host) as (near, far, pool):
+    with _transfer(topology, host, version) as (near, far, pool):
         sent = pool.submit(_send_hashed, near, octets)
         start = time.monotonic()
         received = _receive_hashed(far, octets, None)
@@ -70,12 +76,14 @@ def upload(topology: Topology, octets: int, host: int = 0) -> Transfer:
         return Transfer(octets, time.monotonic() - start)
 
 
-def throughput(topology: Topology, seconds: float = 1.5, host: int = 0) -> Transfer:
+def throughput(
+    topology: Topology, seconds: float = 1.5, host: int = 0, version: int = 4
+) -> Transfer:
     """One TCP stream to a LAN host for `seconds`, unchecked: how fast the path is.
 
     Both sides move 128 KiB a call, as iperf3 does.
     """
-    with _transfer(topology, host) as (near, far, pool):
+    with _transfer(topology, host, version) as (near, far, pool):
         sending = pool.submit(_send_until_closed, far)
         buffer = bytearray(_CALL)
         received, start = 0, time.monotonic()
@@ -86,16 +94,18 @@ def throughput(topology: Topology, seconds: float = 1.5, host: int = 0) -> Trans
         return Transfer(received, elapsed)
 
 
-def exchange(topology: Topology, rounds: int = 10, size: int = 1000, host: int = 0) -> int:
+def exchange(
+    topology: Topology, rounds: int = 10, size: int = 1000, host: int = 0, version: int = 4
+) -> int:
     """UDP datagrams of `size` octets, each answered by a remote; returns the rounds made.
 
     Raises `TrafficError` when one is lost or altered.
     """
     with (
-        topology.hosts[host].namespace.socket() as near,
-        topology.internet.socket() as far,
+        topology.hosts[host].namespace.socket(SOCKET_FAMILIES[version]) as near,
+        topology.internet.socket(SOCKET_FAMILIES[version]) as far,
     ):
-        far.bind((topology.remotes[0], 0))
+        far.bind((topology.remotes_of(version)[0], 0))
         near.connect(far.getsockname())
         near.settimeout(_STALL)
         far.settimeout(_STALL)
@@ -115,18 +125,21 @@ def exchange(topology: Topology, rounds: int = 10, size: int = 1000, host: int =
 
 @contextmanager
 def connection(
-    topology: Topology, host: int = 0, remote: int = 0
+    topology: Topology, host: int = 0, remote: int = 0, version: int = 4
 ) -> Iterator[tuple[socket.socket, socket.socket]]:
     """A TCP connection of a LAN host to a remote: the near and the far socket, with timeouts."""
     inside = topology.hosts[host]
-    with _stream(topology.internet) as listener, _stream(inside.namespace) as near:
-        listener.bind((topology.remotes[remote], 0))
+    with (
+        _stream(topology.internet, version) as listener,
+        _stream(inside.namespace, version) as near,
+    ):
+        listener.bind((topology.remotes_of(version)[remote], 0))
         listener.listen()
         try:
             near.connect(listener.getsockname())
             far = listener.accept()[0]
         except OSError as error:
-            raise TrafficError(f"TCP connection from {inside.address}: {error}") from None
+            raise TrafficError(f"TCP connection from {inside.of(version)}: {error}") from None
         with far:
             far.settimeout(_STALL)
             yield near, far
@@ -134,10 +147,10 @@ def connection(
 
 @contextmanager
 def _transfer(
-    topology: Topology, host: int
+    topology: Topology, host: int, version: int
 ) -> Iterator[tuple[socket.socket, socket.socket, ThreadPoolExecutor]]:
     """A connection and a thread to serve one of its ends; a failure at one end stops the other."""
-    with connection(topology, host) as (near, far), ThreadPoolExecutor(1) as pool:
+    with connection(topology, host, version=version) as (near, far), ThreadPoolExecutor(1) as pool:
         try:
             yield near, far, pool
         except BaseException:
@@ -147,8 +160,8 @@ def _transfer(
             raise
 
 
-def _stream(namespace: Namespace) -> socket.socket:
-    handle = namespace.socket(kind=socket.SOCK_STREAM)
+def _stream(namespace: Namespace, version: int) -> socket.socket:
+    handle = namespace.socket(SOCKET_FAMILIES[version], socket.SOCK_STREAM)
     handle.settimeout(_STALL)
     return handle
 

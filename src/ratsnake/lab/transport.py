@@ -16,6 +16,9 @@ ADDRESSES, PORTS = 3, 2
 #: An external endpoint: address and port.
 External = tuple[str, int]
 
+#: The socket's family of each version of IP.
+SOCKET_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+
 #: Seconds after which a packet that must arrive is given up.
 DEADLINE = 5.0
 
@@ -81,6 +84,7 @@ class Inbox:
     def look(self, message: bytes) -> External | None:
         """The source of `message`, or None if it is not there yet."""
         while select.select([self._socket], [], [], 0)[0]:
-            if received := self._decode(*self._socket.recvfrom(2048)):
+            datagram, source = self._socket.recvfrom(2048)
+            if received := self._decode(datagram, source[:2]):
                 self._received[received[0]] = received[1]
         return self._received.pop(message, None)

@@ -1,19 +1,22 @@
 """Whether a packet of no session may open one: the whole policy of the slow path.
 
-Both ways return the row of the new session, or 0 with the reason in `flows.refusal`.
+Both ways return the row of the new session, or 0 with the reason in `flows.refusal`.  The limits
+come before the look at the mapping, because making room may end it.
 """
 
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.icmp import ECHO_REQUEST
-    from ratsnake.wire.packet import ICMP, TCP, Packet
+    from ratsnake.wire.packet import ICMP, Packet
     from ratsnake.wire.types import u32, u64
 
     from .policies import APDF, EIF
     from .reasons import (
+        CONFLICT,
         DESTINATION,
         FILTERED,
+        HOST_LIMIT,
+        HOST_RATE,
         INBOUND_LIMIT,
         NO_MAPPING,
         NO_SESSION,
@@ -21,29 +24,30 @@ if not cython.compiled:
         SESSION_LIMIT,
         SOURCE,
         STATUS_REQUEST,
-        TRANSLATED,
     )
     from .records import Mappings
-    from .sessions import OPENED_OUTSIDE
-    from .tcp import FLAG_ACK, FLAG_SYN
+    from .sessions import COUNTED, OPENED_OUTSIDE
     from .timers import SWEEP
 
 from .flows import Flows
 
 
-def opens(p: Packet) -> u32:
-    """TRANSLATED where a packet of this form may open a session, else the reason it may not.
+def not_opening(protocol: u32) -> u32:
+    """The reason to drop a packet of no session whose form cannot open one.
 
-    A TCP session begins with a SYN, an ICMP query session with a request.
+    A connection begins with its first packet, an ICMP query session with a request.
     """
-    if p.protocol == TCP and p.tcp_flags & (FLAG_SYN | FLAG_ACK) != FLAG_SYN:
-        return NOT_SYN
-    if p.protocol == ICMP and p.icmp_type != ECHO_REQUEST:
-        return NO_SESSION
-    return TRANSLATED
+    return NO_SESSION if protocol == ICMP else NOT_SYN
 
 
-def admit_outbound(flows: Flows, p: Packet, now: u64) -> u32:
+def has_session_room(flows: Flows, now: u64) -> bool:
+    if flows.sessions.count < flows.sessions.capacity or flows.expire(now, SWEEP):
+        return True
+    flows.refusal = SESSION_LIMIT
+    return False
+
+
+def admit_outbound(flows: Flows, p: Packet, opens: bool, now: u64) -> u32:
     if not flows.scope.is_internal(p.source_high, p.source_low):
         flows.refusal = SOURCE
         return 0
@@ -53,27 +57,58 @@ def admit_outbound(flows: Flows, p: Packet, now: u64) -> u32:
     if not flows.scope.is_remote(p.destination_high, p.destination_low):
         flows.refusal = DESTINATION
         return 0
-    flows.refusal = opens(p)
-    if flows.refusal != TRANSLATED:
+    if not opens:
+        flows.refusal = not_opening(p.protocol)
         return 0
-    if flows.sessions.count >= flows.sessions.capacity and flows.expire(now, SWEEP) == 0:
-        flows.refusal = SESSION_LIMIT
+    if not has_session_room(flows, now):
         return 0
-    remote_port: u32 = 0 if p.protocol == ICMP else p.destination_port
-    m: u32 = flows.mappings.find_internal(
+    m: u32 = outbound_mapping(flows, p, now)
+    if m == 0:
+        # Whoever asked in vain leaves no trace.
+        flows.hosts.settle(flows.hosts.enter(p.source_high, p.source_low))
+        return 0
+    return flows.open_session(m, p.destination_high, p.destination_low, p.destination_port, 0, now)
+
+
+def outbound_mapping(flows: Flows, p: Packet, now: u64) -> u32:
+    """The mapping for an outbound flow: of a static forward, one that is there, or a new one."""
+    m: u32 = 0
+    forward: u32 = flows.forwards.outbound(
         p.protocol,
         p.source_high,
         p.source_low,
         p.source_port,
         p.destination_high,
         p.destination_low,
-        remote_port,
     )
-    if m == 0 or not flows.alive(m, now):
-        m = flows.make_mapping(p, remote_port, now)
-    if m == 0:
+    if forward == 0:
+        m = flows.mappings.find_internal(
+            p.protocol,
+            p.source_high,
+            p.source_low,
+            p.source_port,
+            p.destination_high,
+            p.destination_low,
+            p.destination_port,
+        )
+        if m and not flows.alive(m, now):
+            m = 0
+    host: u32 = flows.hosts.enter(p.source_high, p.source_low)
+    while flows.hosts.sessions_of(host) >= flows.host_sessions:
+        if flows.expire(now, SWEEP) == 0:
+            flows.refusal = HOST_LIMIT
+            return 0
+        host = flows.hosts.enter(p.source_high, p.source_low)
+        if m and not flows.mappings.rows[m].live:
+            m = 0
+    if not flows.hosts.take_token(host, now, flows.host_rate, flows.host_rate):
+        flows.refusal = HOST_RATE
         return 0
-    return flows.open_session(m, p.destination_high, p.destination_low, remote_port, 0, now)
+    if forward:
+        return flows.make_static(
+            p.protocol, forward, flows.forwards.external_port(forward, p.source_port), now
+        )
+    return m if m else flows.make_mapping(p, host, now)
 
 
 def passes_filter(flows: Flows, mapping: u32, remote_high: u64, remote_low: u64, now: u64) -> bool:
@@ -82,44 +117,82 @@ def passes_filter(flows: Flows, mapping: u32, remote_high: u64, remote_low: u64,
     So under APDF, which admits just the endpoints that were sent to, the answer is always no.
     """
     m: Mappings = flows.mappings.rows
-    protocol: u32 = m[mapping].protocol
-    filtering: u32 = flows.policies.rows[protocol].filtering
+    policy: u32 = m[mapping].policy
+    filtering: u32 = flows.policies.rows[policy].filtering
     if filtering == EIF:
         return True
     if filtering == APDF:
         return False
-    if flows.permits_by_address(protocol):
+    if flows.policies.rows[policy].permits:
         return flows.permits(mapping, remote_high, remote_low, now)
     return m[mapping].remote_low == remote_low and m[mapping].remote_high == remote_high
 
 
-def admit_inbound(flows: Flows, p: Packet, external: u32, now: u64) -> u32:
-    """The limits come before the look at the mapping, because making room may end it."""
-    if not flows.scope.is_remote(p.source_high, p.source_low):
+def admit_inbound(flows: Flows, p: Packet, external: u32, opens: bool, now: u64) -> u32:
+    hairpin: bool = flows.scope.is_external(p.source_high, p.source_low)
+    if not hairpin and not flows.scope.is_remote(p.source_high, p.source_low):
         flows.refusal = SOURCE
         return 0
-    flows.refusal = opens(p)
-    if flows.refusal != TRANSLATED:
+    if not opens:
+        flows.refusal = not_opening(p.protocol)
         return 0
-    while flows.inbound_sessions >= flows.inbound_limit:
+    # Sessions that the inside opens with itself are bounded by what each host may open.
+    opener: u32 = OPENED_OUTSIDE if hairpin else OPENED_OUTSIDE | COUNTED
+    while opener & COUNTED and flows.inbound_sessions >= flows.inbound_limit:
         if flows.expire(now, SWEEP) == 0:
             flows.refusal = INBOUND_LIMIT
             return 0
-    if flows.sessions.count >= flows.sessions.capacity and flows.expire(now, SWEEP) == 0:
-        flows.refusal = SESSION_LIMIT
+    if not has_session_room(flows, now):
         return 0
-    remote_port: u32 = 0 if p.protocol == ICMP else p.source_port
+    m: u32 = inbound_mapping(flows, p, external, now)
+    r: Mappings = flows.mappings.rows
+    while m and r[m].sessions - r[m].confirmed >= flows.unanswered_limit:
+        if flows.expire(now, SWEEP) == 0:
+            flows.refusal = INBOUND_LIMIT
+            return 0
+        m = inbound_mapping(flows, p, external, now)
+    if m == 0:
+        return 0
+    other: u32 = flows.sessions.find_outbound(
+        p.protocol,
+        r[m].internal_high,
+        r[m].internal_low,
+        r[m].internal_port,
+        p.source_high,
+        p.source_low,
+        p.source_port,
+    )
+    if other and flows.sessions.rows[other].expires <= now:
+        flows.end_session(other, now)
+        other = 0
+    if other:
+        # The answers would leave by the port of that session, where the remote expects none.
+        flows.refusal = CONFLICT
+        return 0
+    return flows.open_session(m, p.source_high, p.source_low, p.source_port, opener, now)
+
+
+def inbound_mapping(flows: Flows, p: Packet, external: u32, now: u64) -> u32:
+    """The mapping an inbound flow is let in by: of a static forward, or one with this filter."""
+    forward: u32 = flows.forwards.inbound(
+        p.protocol, external, p.destination_port, p.source_high, p.source_low
+    )
+    if forward:
+        return flows.make_static(p.protocol, forward, p.destination_port, now)
     m: u32 = flows.mappings.find_external(
-        p.protocol, external, p.destination_port, p.source_high, p.source_low, remote_port
+        p.protocol,
+        external,
+        p.destination_port,
+        p.source_high,
+        p.source_low,
+        p.source_port,
     )
     if m == 0 or not flows.alive(m, now):
         flows.refusal = NO_MAPPING
+        if flows.forwards.claims(p.protocol, external, p.destination_port):
+            flows.refusal = FILTERED
         return 0
     if not passes_filter(flows, m, p.source_high, p.source_low, now):
         flows.refusal = FILTERED
         return 0
-    r: Mappings = flows.mappings.rows
-    if r[m].sessions - r[m].confirmed >= flows.unanswered_limit:
-        flows.refusal = INBOUND_LIMIT
-        return 0
-    return flows.open_session(m, p.source_high, p.source_low, remote_port, OPENED_OUTSIDE, now)
+    return m

@@ -1,9 +1,12 @@
 """What a NAT type is: mapping × filtering (RFC 4787 sections 4 and 5) and how ports are chosen.
 
-`PRESETS` are the names users know for points of this space.
+`PRESETS` are the names users know for points of this space; any other point is written out:
+`parse_behaviour`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -51,8 +54,10 @@ class Behaviour:
 
     `sticky`: first try the port this internal endpoint had last, which makes an address-dependent
     mapping look endpoint-independent as long as nobody else has that port toward the same remote.
+    `parity`: an even internal port gets an even external one, an odd one an odd (RFC 4787 REQ-4),
+    as long as there are any.
 
-    Raises ValueError where ports are shared although nothing tells the sharers apart.
+    Raises ValueError for combinations that cannot work.
     """
 
     mapping: Mapping
@@ -60,6 +65,7 @@ class Behaviour:
     sharing: Sharing = Sharing.EXCLUSIVE
     selection: Selection = Selection.RANDOM
     sticky: bool = False
+    parity: bool = False
 
     def __post_init__(self) -> None:
         if self.sharing is not Sharing.EXCLUSIVE and self.share == 0:
@@ -68,6 +74,11 @@ class Behaviour:
                 f"exclusive ports: an inbound packet from a new remote could not tell the "
                 f"mappings of a shared port apart"
             )
+        if self.sharing is Sharing.DISTINCT and self.sticky:
+            raise ValueError(
+                "sticky contradicts distinct: one asks for the port the internal endpoint had "
+                "last, the other forbids to use it again"
+            )
 
     @property
     def share(self) -> int:
@@ -75,6 +86,15 @@ class Behaviour:
         if self.sharing is Sharing.EXCLUSIVE:
             return 0
         return min(self.mapping, self.filtering)
+
+    def words(self) -> tuple[str, ...]:
+        """How ports are chosen, in the words of `parse_behaviour`."""
+        said = (self.sharing.name.lower(), self.selection.name.lower())
+        return (*said, *(["sticky"] if self.sticky else []), *(["parity"] if self.parity else []))
+
+    def __str__(self) -> str:
+        """The notation `parse_behaviour` reads."""
+        return "+".join((f"{self.mapping.name}/{self.filtering.name}".lower(), *self.words()))
 
 
 class Preset(NamedTuple):
@@ -132,3 +152,58 @@ _TABLE: tuple[tuple[str, Behaviour, str], ...] = (
 )
 
 PRESETS: dict[str, Preset] = {row[0]: Preset(*row) for row in _TABLE}
+
+# Where nothing but the address tells flows apart (GRE, ESP, ...): one internal host per remote.
+BY_ADDRESS_ONLY = Behaviour(_ADM, _ADF, Sharing.OVERLOAD, Selection.PRESERVE)
+
+_HOW = "MAPPING/FILTERING[+WORD...], such as eim/adf or apdm/apdf+overload+sticky"
+_SHARING = {word.name.lower(): word for word in Sharing}
+_SELECTION = {word.name.lower(): word for word in Selection}
+_WORDS = (*_SHARING, *_SELECTION, "sticky", "parity")
+
+
+def _one_of(table: type[IntEnum], text: str, what: str) -> IntEnum:
+    names = [member.name.lower() for member in table]
+    if text not in names:
+        raise ValueError(f"{text!r} is no {what}; it is one of {', '.join(names)}")
+    return table[text.upper()]
+
+
+def _near(text: str, known: Iterator[str]) -> str:
+    near = get_close_matches(text, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else f"right is a type of `ratsnake types` or {_HOW}"
+
+
+def parse_behaviour(text: str) -> Behaviour:
+    """Read a preset's name, or MAPPING/FILTERING with the words for its ports.
+
+    `eim/adf` leaves ports exclusive and random; `+overload`, `+distinct`, `+preserve`,
+    `+sequential`, `+sticky` and `+parity` change that.  Raises ValueError saying what is right.
+    """
+    if text in PRESETS:
+        return PRESETS[text].behaviour
+    kind, *words = text.lower().split("+")
+    mapping, slash, filtering = kind.partition("/")
+    if not slash:
+        raise ValueError(f"no such NAT type; {_near(text, iter(PRESETS))}")
+    sharing = [_SHARING[word] for word in words if word in _SHARING]
+    selection = [_SELECTION[word] for word in words if word in _SELECTION]
+    for word in words:
+        if word not in _WORDS:
+            raise ValueError(
+                f"{word!r} says nothing about ports; the words are {', '.join(_WORDS)}"
+            )
+        if words.count(word) > 1:
+            raise ValueError(f"{word!r} stands twice")
+    for chosen, what in ((sharing, "share"), (selection, "choose")):
+        if len(chosen) > 1:
+            both = " and ".join(member.name.lower() for member in chosen)
+            raise ValueError(f"{both} are two ways to {what} ports; right is one of them")
+    return Behaviour(
+        Mapping(_one_of(Mapping, mapping, "mapping")),
+        Filtering(_one_of(Filtering, filtering, "filtering")),
+        Sharing((sharing or [Sharing.EXCLUSIVE])[0]),
+        Selection((selection or [Selection.RANDOM])[0]),
+        "sticky" in words,
+        "parity" in words,
+    )

@@ -20,5 +20,6 @@ cdef class EndpointMemory:
     cpdef u32 enter(self, u32 protocol, u64 high, u64 low, u32 port) noexcept nogil
     cpdef u32 mappings_of(self, u32 row) noexcept nogil
     cpdef u32 last_port(self, u32 row) noexcept nogil
-    cpdef void hold(self, u32 row, u32 external_port) noexcept nogil
+    cpdef u32 last_external(self, u32 row) noexcept nogil
+    cpdef void hold(self, u32 row, u32 external, u32 external_port) noexcept nogil
     cpdef void drop(self, u32 row) noexcept nogil

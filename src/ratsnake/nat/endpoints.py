@@ -1,4 +1,4 @@
-"""The external port each internal endpoint was given last: what makes a port sticky.
+"""The external endpoint each internal one was given last: what makes a port sticky.
 
 A row stays while its endpoint has mappings and afterwards until it is the longest unused and the
 room is needed.  There is a row more than there can be mappings, so room is always found without
@@ -99,6 +99,7 @@ class EndpointMemory:
         self.rows[row].internal_port = port
         self.rows[row].protocol = protocol
         self.rows[row].mappings = 0
+        self.rows[row].last_external = NONE32
         self.rows[row].last_port = NONE32
         self.index.insert(tag, row)
         self.append(row)
@@ -112,11 +113,16 @@ class EndpointMemory:
         """The external port given last, or NONE32."""
         return self.rows[row].last_port
 
-    def hold(self, row: u32, external_port: u32) -> None:
-        """The endpoint got a mapping on this port."""
+    def last_external(self, row: u32) -> u32:
+        """The row of the external address given last, or NONE32."""
+        return self.rows[row].last_external
+
+    def hold(self, row: u32, external: u32, external_port: u32) -> None:
+        """The endpoint got a mapping on this external endpoint."""
         if self.rows[row].mappings == 0:
             self.unlink(row)
         self.rows[row].mappings += 1
+        self.rows[row].last_external = external
         self.rows[row].last_port = external_port
 
     def drop(self, row: u32) -> None:

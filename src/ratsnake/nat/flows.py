@@ -1,7 +1,7 @@
 """How mappings and sessions come and go, with everything that hangs on them.
 
-A mapping ends with the last session in which the inside has sent.  What was taken is given back in
-one place: `detach` and `end_mapping`.
+A mapping ends with the last session in which the inside has sent; that of a static forward with its
+last session.  What was taken is given back in one place: `detach` and `end_mapping`.
 """
 
 import struct
@@ -9,38 +9,30 @@ import struct
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.checksum import difference16, difference32
-    from ratsnake.wire.packet import TCP, Packet
-    from ratsnake.wire.types import M32, u32, u64
+    from ratsnake.wire.checksum import difference16, difference128
+    from ratsnake.wire.packet import Packet
+    from ratsnake.wire.types import u32, u64
 
-    from .policies import ADF, DISTINCT, EIM, EXCLUSIVE, SEQUENTIAL
-    from .reasons import MAPPING_LIMIT, NO_PORT, TRANSLATED
-    from .records import (
-        NONE32,
-        Mappings,
-        Sessions,
-        Words,
-        new_words,
-        release,
-    )
-    from .sessions import INSIDE_SENT, LIVE, OPENED_OUTSIDE
-    from .tally import PERMITTED_ADDRESS, PORT_OF_ENDPOINT, PORTS_TOWARD_REMOTE
-    from .tcp import INIT, OPEN
+    from .policies import STATIC
+    from .reasons import HOST_LIMIT, MAPPING_LIMIT, NO_PORT, TRANSLATED
+    from .records import Mappings, Sessions, Words, new_words, release
+    from .sessions import COUNTED, INSIDE_SENT, LIVE, OPENED_OUTSIDE
+    from .tally import PERMITTED_ADDRESS
     from .timers import SWEEP, TIMERS
 
-
-from .endpoints import EndpointMemory
+from .allocation import Allocator
+from .connection import FIRST_STATES, TIMER_OF_PROTOCOL
+from .forwarding import resolve
+from .forwards import Forwards
 from .generator import Generator
+from .hosts import HostTable
 from .mappings import MappingTable
 from .policy_table import PolicyTable
-from .ports import PortPools
 from .scope import Scope
 from .secret import Secret
-from .selection import PortSelector
 from .sessions import SessionTable
 from .settings import Settings
 from .tally import Tally
-from .tcp import TIMER_OF_PROTOCOL
 
 
 class Flows:
@@ -49,130 +41,142 @@ class Flows:
     def __init__(self, settings: Settings, seed: bytes) -> None:
         words = struct.unpack("<10Q", seed)
         self.secret = Secret(words[:8])
-        self.policies = PolicyTable((settings.tcp, settings.udp, settings.icmp))
+        self.generator = Generator(words[8], words[9])
+        self.policies = PolicyTable(settings.behaviours)
         timeouts = settings.timeouts
         self.timeouts = new_words(TIMERS + 1)
         for k, seconds in enumerate(
-            (timeouts.tcp_established, timeouts.tcp_transitory, timeouts.udp, timeouts.icmp)
+            (
+                timeouts.tcp_established,
+                timeouts.tcp_opening,
+                timeouts.tcp_closing,
+                timeouts.udp,
+                timeouts.icmp,
+                timeouts.other,
+            )
         ):
             self.timeouts[k + 1] = seconds * 1000
+        self.rest = timeouts.rest * 1000
         self.timer_of_protocol = TIMER_OF_PROTOCOL
+        self.first_state = FIRST_STATES
         limits = settings.limits
-        self.scope = Scope((settings.external,), settings.internal)
-        self.generator = Generator(words[8], words[9])
-        self.pools = PortPools(3 * self.scope.externals, tuple(settings.ports), self.generator)
+        self.scope = Scope(settings.addresses, settings.internal, settings.no_nat)
+        self.forwards = Forwards(
+            [resolve(forward, settings.addresses) for forward in settings.forwards],
+            settings.addresses,
+        )
         self.mappings = MappingTable(limits.mappings, self.policies, self.secret)
         self.sessions = SessionTable(limits.sessions, self.secret)
-        self.endpoints = EndpointMemory(limits.mappings, self.secret)
+        self.hosts = HostTable(limits.mappings + 1, self.secret)
         self.tally = Tally(limits.sessions + 2 * limits.mappings, self.secret)
-        self.selector = PortSelector(
-            self.policies, self.pools, self.mappings, self.endpoints, self.tally
+        self.allocator = Allocator(
+            settings,
+            self.forwards,
+            self.policies,
+            self.mappings,
+            self.tally,
+            self.generator,
+            self.secret,
         )
         self.inbound_sessions = 0
         self.inbound_limit = limits.inbound_sessions
         self.unanswered_limit = limits.unanswered_sessions
+        # Without a limit of its own a host meets that of the table, and is told so.
+        self.host_mappings = limits.host_mappings or limits.mappings + 1
+        self.host_sessions = limits.host_sessions or limits.sessions + 1
+        self.host_rate = limits.host_rate
         self.refusal = TRANSLATED
 
     def __dealloc__(self) -> None:
         release(self.timeouts)
 
-    def remembers(self, protocol: u32) -> bool:
-        """Whether the policy looks at the port an internal endpoint had last."""
-        return (
-            self.policies.rows[protocol].sticky != 0
-            or self.policies.rows[protocol].selection == SEQUENTIAL
-            or self.policies.rows[protocol].sharing == DISTINCT
-        )
-
-    def permits_by_address(self, protocol: u32) -> bool:
-        """Whether ADF needs the addresses of all sessions: only EIM mappings have several."""
-        return (
-            self.policies.rows[protocol].mapping == EIM
-            and self.policies.rows[protocol].filtering == ADF
-        )
-
-    def pool_of(self, protocol: u32, external: u32) -> u32:
-        return protocol * self.scope.externals + external
-
-    def make_mapping(self, p: Packet, remote_port: u32, now: u64) -> u32:
+    def make_mapping(self, p: Packet, host: u32, now: u64) -> u32:
         """The row of a new mapping for an outbound packet, or 0 and `refusal` says why.
 
         What expired must not stand in the way: before refusing, the sweep is made up for.
         """
-        m: u32 = self.try_mapping(p, remote_port, now)
+        m: u32 = self.try_mapping(p, host, now)
         while m == 0 and self.expire(now, SWEEP):
-            m = self.try_mapping(p, remote_port, now)
+            m = self.try_mapping(p, self.hosts.enter(p.source_high, p.source_low), now)
         return m
 
-    def try_mapping(self, p: Packet, remote_port: u32, now: u64) -> u32:
+    def try_mapping(self, p: Packet, host: u32, now: u64) -> u32:
+        if self.hosts.mappings_of(host) >= self.host_mappings:
+            self.refusal = HOST_LIMIT
+            return 0
         if self.mappings.count >= self.mappings.capacity:
             self.refusal = MAPPING_LIMIT
             return 0
-        protocol: u32 = p.protocol
-        external: u32 = 0
-        pool: u32 = self.pool_of(protocol, external)
-        endpoint: u32 = 0
-        if self.remembers(protocol):
-            endpoint = self.endpoints.enter(protocol, p.source_high, p.source_low, p.source_port)
-        external_port: u32 = self.selector.choose(
-            protocol,
-            pool,
-            external,
-            endpoint,
-            p.source_port,
-            p.destination_high,
-            p.destination_low,
-            remote_port,
-        )
-        if external_port == NONE32:
+        if not self.allocator.find(p, host, now):
             self.refusal = NO_PORT
             return 0
+        # A port is free when its mapping has expired, not when that is swept.
+        holder: u32 = self.allocator.holder_of_preferred(p)
+        if holder and not self.alive(holder, now):
+            self.allocator.abandon(p)
+            host = self.hosts.enter(p.source_high, p.source_low)
+            self.allocator.find(p, host, now)
         m: u32 = self.mappings.add(
-            protocol,
+            p.protocol,
             p.source_high,
             p.source_low,
             p.source_port,
-            external,
-            external_port,
+            self.allocator.external,
+            self.allocator.port,
             p.destination_high,
             p.destination_low,
-            remote_port,
+            p.destination_port,
         )
         self.mappings.rows[m].created = now
-        self.mappings.rows[m].endpoint = endpoint
-        self.pools.take(pool, external_port)
-        if endpoint:
-            self.endpoints.hold(endpoint, external_port)
-        if self.policies.rows[protocol].sharing != EXCLUSIVE:
-            self.tally.add(
-                PORTS_TOWARD_REMOTE,
-                pool,
-                remote_port if self.policies.rows[protocol].share == 2 else 0,
-                p.destination_high,
-                p.destination_low,
-            )
-        if self.policies.rows[protocol].sharing == DISTINCT:
-            self.tally.add(PORT_OF_ENDPOINT, endpoint, external_port, external, 0)
+        self.mappings.rows[m].host = host
+        self.hosts.join_mapping(host)
+        self.allocator.take(m)
         return m
 
-    def end_mapping(self, m: u32) -> None:
-        r: Mappings = self.mappings.rows
-        protocol: u32 = r[m].protocol
-        pool: u32 = self.pool_of(protocol, r[m].external)
+    def make_static(
+        self,
+        protocol: u32,
+        forward: u32,
+        external_port: u32,
+        now: u64,
+    ) -> u32:
+        """The row of the mapping of a forward's external port, made if need be; or 0."""
+        external: u32 = self.forwards.external_of(forward)
+        policy: u32 = protocol + STATIC
+        m: u32 = self.mappings.find_external(policy, external, external_port, 0, forward, 0)
+        if m:
+            return m
+        while self.mappings.count >= self.mappings.capacity:
+            if self.expire(now, SWEEP) == 0:
+                self.refusal = MAPPING_LIMIT
+                return 0
+        high: u64 = self.forwards.internal_high(forward)
+        low: u64 = self.forwards.internal_low(forward)
+        host: u32 = self.hosts.enter(high, low)
+        m = self.mappings.add(
+            policy,
+            high,
+            low,
+            self.forwards.internal_port(forward, external_port),
+            external,
+            external_port,
+            0,
+            forward,
+            0,
+        )
+        self.mappings.rows[m].created = now
+        self.mappings.rows[m].host = host
+        self.hosts.join_forward(host)
+        return m
+
+    def end_mapping(self, m: u32, ended: u64) -> None:
+        """`ended` is when its last session did."""
         self.mappings.remove(m)
-        self.pools.give(pool, r[m].external_port)
-        if self.policies.rows[protocol].sharing != EXCLUSIVE:
-            self.tally.remove(
-                PORTS_TOWARD_REMOTE,
-                pool,
-                r[m].remote_port if self.policies.rows[protocol].share == 2 else 0,
-                r[m].remote_high,
-                r[m].remote_low,
-            )
-        if self.policies.rows[protocol].sharing == DISTINCT:
-            self.tally.remove(PORT_OF_ENDPOINT, r[m].endpoint, r[m].external_port, r[m].external, 0)
-        if r[m].endpoint:
-            self.endpoints.drop(r[m].endpoint)
+        if self.mappings.rows[m].policy >= STATIC:
+            self.hosts.leave_forward(self.mappings.rows[m].host)
+            return
+        self.hosts.leave_mapping(self.mappings.rows[m].host)
+        self.allocator.give(m, ended + self.rest if self.rest else 0)
 
     def open_session(
         self,
@@ -185,12 +189,14 @@ class Flows:
     ) -> u32:
         """The row of a new session of a live mapping.
 
-        `opener` is OPENED_OUTSIDE or 0; the caller has checked the limits.
+        `opener` is 0, or OPENED_OUTSIDE with COUNTED if it is one that outsiders may have few of;
+        the caller has checked the limits.
         """
         m: Mappings = self.mappings.rows
         s: Sessions = self.sessions.rows
         i: u32 = self.sessions.row_for_new()
         external: u32 = m[mapping].external
+        protocol: u32 = m[mapping].protocol
         s[i].internal_high = m[mapping].internal_high
         s[i].internal_low = m[mapping].internal_low
         s[i].internal_port = m[mapping].internal_port
@@ -199,23 +205,28 @@ class Flows:
         s[i].remote_high = remote_high
         s[i].remote_low = remote_low
         s[i].remote_port = remote_port
-        s[i].protocol = m[mapping].protocol
-        s[i].state = INIT if m[mapping].protocol == TCP else OPEN
-        s[i].timer = self.timer_of_protocol[m[mapping].protocol]
+        s[i].protocol = protocol
+        s[i].state = self.first_state[protocol]
+        s[i].timer = self.timer_of_protocol[protocol]
         s[i].expires = now + self.timeouts[s[i].timer]
         s[i].flags = LIVE | opener
         s[i].packets_out = s[i].bytes_out = s[i].packets_in = s[i].bytes_in = 0
-        s[i].address_difference = difference32(
-            s[i].internal_low & M32, self.scope.external_low[external] & M32
+        s[i].inside_next = s[i].inside_window = s[i].inside_scale = 0
+        s[i].address_difference = difference128(
+            s[i].internal_high,
+            s[i].internal_low,
+            self.scope.external_high[external],
+            self.scope.external_low[external],
         )
         s[i].port_difference = difference16(s[i].internal_port, s[i].external_port)
         self.sessions.enter(i)
         s[i].mapping = mapping
         m[mapping].sessions += 1
         self.join(i)
-        if opener == OPENED_OUTSIDE:
+        if opener & COUNTED:
             self.inbound_sessions += 1
-        else:
+        if not opener & OPENED_OUTSIDE:
+            self.hosts.join_session(m[mapping].host)
             self.confirm(i)
         return i
 
@@ -251,18 +262,20 @@ class Flows:
         self.leave(i)
         self.join(i)
         m[s[i].mapping].first = i
-        if self.permits_by_address(s[i].protocol):
+        if self.policies.rows[m[s[i].mapping].policy].permits:
             self.tally.add(PERMITTED_ADDRESS, s[i].mapping, 0, s[i].remote_high, s[i].remote_low)
 
     def detach(self, i: u32) -> None:
         """Take a session out of everything but the question whether its mapping goes on."""
         m: Mappings = self.mappings.rows
         s: Sessions = self.sessions.rows
-        if s[i].flags & OPENED_OUTSIDE:
+        if s[i].flags & COUNTED:
             self.inbound_sessions -= 1
+        if not s[i].flags & OPENED_OUTSIDE:
+            self.hosts.leave_session(m[s[i].mapping].host)
         if s[i].flags & INSIDE_SENT:
             m[s[i].mapping].confirmed -= 1
-            if self.permits_by_address(s[i].protocol):
+            if self.policies.rows[m[s[i].mapping].policy].permits:
                 self.tally.remove(
                     PERMITTED_ADDRESS, s[i].mapping, 0, s[i].remote_high, s[i].remote_low
                 )
@@ -270,20 +283,22 @@ class Flows:
         m[s[i].mapping].sessions -= 1
         self.sessions.remove(i)
 
-    def end_session(self, i: u32) -> None:
+    def end_session(self, i: u32, now: u64) -> None:
         """End a session, and its mapping if the inside has no other in it.
 
         Sessions that only outsiders sent in do not keep a mapping (RFC 7857 section 7): with ever
-        new ones they could hold it open for ever.  They are few: see `unanswered_limit`.
+        new ones they could hold it open for ever.  They are few: see `unanswered_limit`.  A static
+        forward's mapping holds nothing but memory, and ends with its last session.
         """
         m: Mappings = self.mappings.rows
         mapping: u32 = self.sessions.rows[i].mapping
+        ended: u64 = min(now, self.sessions.rows[i].expires)
         self.detach(i)
-        if m[mapping].confirmed:
+        if m[mapping].confirmed or (m[mapping].policy >= STATIC and m[mapping].sessions):
             return
         while m[mapping].sessions:
             self.detach(m[mapping].first)
-        self.end_mapping(mapping)
+        self.end_mapping(mapping, ended)
 
     def alive(self, m: u32, now: u64) -> bool:
         """Whether the mapping has a confirmed session that has not expired.
@@ -296,12 +311,15 @@ class Flows:
             first = self.mappings.rows[m].first
             if self.sessions.rows[first].expires > now:
                 return True
-            self.end_session(first)
+            self.end_session(first, now)
             left -= 1
         return False
 
     def shows_life(self, m: u32, now: u64) -> bool:
-        """`alive` for who only looks: ends nothing."""
+        """`alive` for who only looks: ends nothing.  A forward's mapping is there while it has
+        sessions."""
+        if self.mappings.rows[m].policy >= STATIC:
+            return True
         left: u32 = self.mappings.rows[m].confirmed
         i: u32 = self.mappings.rows[m].first
         while left:
@@ -341,7 +359,7 @@ class Flows:
         for timer in range(1, TIMERS + 1):
             i = self.sessions.oldest(timer)
             while i and ended < budget and self.sessions.rows[i].expires <= now:
-                self.end_session(i)
+                self.end_session(i, now)
                 ended += 1
                 i = self.sessions.oldest(timer)
         return ended

@@ -2,6 +2,7 @@ cimport cython
 from ratsnake.wire.types cimport M32, u32, u64
 from .hashing cimport hash5
 from .index cimport Index
+from .policies cimport STATIC
 from .policy_table cimport PolicyTable
 from .records cimport Mappings, new_mappings, release
 from .secret cimport Secret
@@ -14,9 +15,9 @@ cdef class MappingTable:
     cdef Secret secret
     cdef readonly u32 capacity, count, fresh
     cdef u32 free
-    cdef u32 internal_tag(self, u32 protocol, u64 high, u64 low, u32 port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
-    cdef u32 external_tag(self, u32 protocol, u32 external, u32 port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
-    cdef u32 find_internal(self, u32 protocol, u64 high, u64 low, u32 port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
-    cdef u32 find_external(self, u32 protocol, u32 external, u32 port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
-    cdef u32 add(self, u32 protocol, u64 high, u64 low, u32 port, u32 external, u32 external_port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
+    cdef u32 internal_tag(self, u32 policy, u64 high, u64 low, u32 port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
+    cdef u32 external_tag(self, u32 policy, u32 external, u32 port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
+    cdef u32 find_internal(self, u32 policy, u64 high, u64 low, u32 port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
+    cdef u32 find_external(self, u32 policy, u32 external, u32 port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
+    cdef u32 add(self, u32 policy, u64 high, u64 low, u32 port, u32 external, u32 external_port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
     cdef void remove(self, u32 row) noexcept nogil

@@ -1,8 +1,9 @@
 """The table of mappings, indexed by internal and by external endpoint.
 
-How much of the remote endpoint belongs to a key depends on the protocol's policy: for the internal
+How much of the remote endpoint belongs to a key depends on the mapping's policy: for the internal
 index on its mapping behaviour (RFC 4787 section 4.1), for the external one on what tells mappings
-that share a port apart (`share`).  The parts that do not count are zero in the key.
+that share a port apart (`share`).  The parts that do not count are zero in the key.  The policy is
+the first part of a key: the row of its protocol, or that row + STATIC.
 """
 
 import cython
@@ -11,6 +12,7 @@ if not cython.compiled:
     from ratsnake.wire.types import M32, u32, u64
 
     from .hashing import hash5
+    from .policies import STATIC
     from .records import Mappings, new_mappings, release
 
 from .index import Index
@@ -37,7 +39,7 @@ class MappingTable:
 
     def internal_tag(
         self,
-        protocol: u32,
+        policy: u32,
         high: u64,
         low: u64,
         port: u32,
@@ -45,8 +47,8 @@ class MappingTable:
         remote_low: u64,
         remote_port: u32,
     ) -> u32:
-        depends: u32 = self.policies.rows[protocol].mapping
-        last: u64 = protocol << 16 | port
+        depends: u32 = self.policies.rows[policy].mapping
+        last: u64 = policy << 16 | port
         if depends == 0:
             return hash5(self.secret.words, high, low, 0, 0, last)
         if depends == 2:
@@ -55,15 +57,15 @@ class MappingTable:
 
     def external_tag(
         self,
-        protocol: u32,
+        policy: u32,
         external: u32,
         port: u32,
         remote_high: u64,
         remote_low: u64,
         remote_port: u32,
     ) -> u32:
-        depends: u32 = self.policies.rows[protocol].share
-        last: u64 = protocol << 16 | port
+        depends: u32 = self.policies.rows[policy].share
+        last: u64 = policy << 16 | port
         if depends == 0:
             return hash5(self.secret.words, external, 1, 0, 0, last)
         if depends == 2:
@@ -72,7 +74,7 @@ class MappingTable:
 
     def find_internal(
         self,
-        protocol: u32,
+        policy: u32,
         high: u64,
         low: u64,
         port: u32,
@@ -81,10 +83,8 @@ class MappingTable:
         remote_port: u32,
     ) -> u32:
         """The row of the mapping an internal endpoint has toward a remote one, or 0."""
-        depends: u32 = self.policies.rows[protocol].mapping
-        tag: u32 = self.internal_tag(
-            protocol, high, low, port, remote_high, remote_low, remote_port
-        )
+        depends: u32 = self.policies.rows[policy].mapping
+        tag: u32 = self.internal_tag(policy, high, low, port, remote_high, remote_low, remote_port)
         m: Mappings = self.rows
         at: u64 = tag & self.by_internal.mask
         slot: u64 = self.by_internal.slots[at]
@@ -96,7 +96,7 @@ class MappingTable:
                     m[i].internal_low == low
                     and m[i].internal_high == high
                     and m[i].internal_port == port
-                    and m[i].protocol == protocol
+                    and m[i].policy == policy
                     and (
                         depends == 0
                         or (m[i].remote_low == remote_low and m[i].remote_high == remote_high)
@@ -110,7 +110,7 @@ class MappingTable:
 
     def find_external(
         self,
-        protocol: u32,
+        policy: u32,
         external: u32,
         port: u32,
         remote_high: u64,
@@ -118,8 +118,8 @@ class MappingTable:
         remote_port: u32,
     ) -> u32:
         """The row of the mapping that has an external endpoint toward a remote one, or 0."""
-        depends: u32 = self.policies.rows[protocol].share
-        tag: u32 = self.external_tag(protocol, external, port, remote_high, remote_low, remote_port)
+        depends: u32 = self.policies.rows[policy].share
+        tag: u32 = self.external_tag(policy, external, port, remote_high, remote_low, remote_port)
         m: Mappings = self.rows
         at: u64 = tag & self.by_external.mask
         slot: u64 = self.by_external.slots[at]
@@ -130,7 +130,7 @@ class MappingTable:
                 if (
                     m[i].external_port == port
                     and m[i].external == external
-                    and m[i].protocol == protocol
+                    and m[i].policy == policy
                     and (
                         depends == 0
                         or (m[i].remote_low == remote_low and m[i].remote_high == remote_high)
@@ -144,7 +144,7 @@ class MappingTable:
 
     def add(
         self,
-        protocol: u32,
+        policy: u32,
         high: u64,
         low: u64,
         port: u32,
@@ -174,18 +174,20 @@ class MappingTable:
         m[i].remote_high = remote_high
         m[i].remote_low = remote_low
         m[i].remote_port = remote_port
-        m[i].protocol = protocol
+        m[i].protocol = policy - STATIC if policy >= STATIC else policy
+        m[i].policy = policy
+        m[i].host = 0
         m[i].sessions = 0
         m[i].confirmed = 0
         m[i].first = 0
         m[i].endpoint = 0
         m[i].live = 1
         self.by_internal.insert(
-            self.internal_tag(protocol, high, low, port, remote_high, remote_low, remote_port), i
+            self.internal_tag(policy, high, low, port, remote_high, remote_low, remote_port), i
         )
         self.by_external.insert(
             self.external_tag(
-                protocol, external, external_port, remote_high, remote_low, remote_port
+                policy, external, external_port, remote_high, remote_low, remote_port
             ),
             i,
         )
@@ -195,7 +197,7 @@ class MappingTable:
         m: Mappings = self.rows
         self.by_internal.remove(
             self.internal_tag(
-                m[row].protocol,
+                m[row].policy,
                 m[row].internal_high,
                 m[row].internal_low,
                 m[row].internal_port,
@@ -207,7 +209,7 @@ class MappingTable:
         )
         self.by_external.remove(
             self.external_tag(
-                m[row].protocol,
+                m[row].policy,
                 m[row].external,
                 m[row].external_port,
                 m[row].remote_high,

@@ -1,29 +1,47 @@
 cimport cython
-from ratsnake.wire.ipv4 cimport parse
-from ratsnake.wire.packet cimport ICMP, Packet, TCP, new_packet, release_packet
-from ratsnake.wire.types cimport Bytes, M16, M32, u32, u64
-from .admission cimport admit_inbound, admit_outbound
-from .errors cimport inbound_error, outbound_error
-from .flows cimport Flows
-from .reasons cimport NO_MAPPING, REASONS_COUNT, SOURCE, TCP_FLAGS, TRANSLATED
-from .records cimport Octets, Sessions, Words, new_octets, new_words, release
-from .rewrite cimport DESTINATION_PORT, IP_DESTINATION, IP_SOURCE, SOURCE_PORT, rewrite
-from .sessions cimport INSIDE_SENT, OPENED_OUTSIDE
-from .tcp cimport CLIENT, EVENTS, FLAG_COMBINATIONS, INVALID, RST, SERVER, STATES
+from ratsnake.wire.checksum cimport adjust
+from ratsnake.wire.faults cimport FRAGMENT, OFFLOAD, PROTOCOL
+from ratsnake.wire.ip cimport parse
+from ratsnake.wire.ipv4 cimport CHECKSUM as IP_CHECKSUM, TTL
+from ratsnake.wire.ipv6 cimport FRAGMENT_HEADER_SIZE, FRAGMENT_IDENTIFICATION, HOP_LIMIT
+from ratsnake.wire.octets cimport be16, be32, put16, put32
+from ratsnake.wire.packet cimport FIRST, Packet, SCTP, TCP, WHOLE
+from ratsnake.wire.types cimport Bytes, M32, u32, u64
+from .answers cimport Answers
+from .fragments cimport Fragments, KNOWN, REFUSED
+from .outbox cimport Outbox
+from .parcels cimport Parcels
+from .reasons cimport (
+    FRAGMENT_HELD, FRAGMENT_LIMIT, FRAGMENT_REFUSED, HOP_LIMIT as HOPS_USED_UP, REASONS_COUNT,
+    TRANSLATED, UNMAPPABLE,
+)
+from .records cimport Octets, Words, new_octets, new_words, release
+from .rewrite cimport RECEIVER, SENDER, readdress, renumber
+from .stateless cimport Stateless
+from .translator cimport Translator
 
 @cython.final
 cdef class Nat:
-    cdef Flows flows
-    cdef Packet packet
-    cdef Octets transitions, events, timers
+    cdef Translator translator
+    cdef Stateless stateless
+    cdef Parcels parcels
+    cdef Outbox outbox
+    cdef Fragments fragments
+    cdef Answers answers
+    cdef Octets scratch
     cdef Words drops
+    cdef bint decrements
     cdef u64 clock, packets_out, bytes_out, packets_in, bytes_in
     cdef readonly object settings
     cdef u32 process(self, Bytes b, u32 size, bint partial, u64 now) noexcept nogil
     cdef void refuse(self, u32 reason) noexcept nogil
-    cdef u32 route(self, Bytes b, u32 size, bint partial) noexcept nogil
-    cdef u32 error(self, Bytes b, u32 size, bint outbound, bint partial) noexcept nogil
-    cdef u32 outbound(self, Bytes b, u32 size, bint partial) noexcept nogil
-    cdef u32 inbound(self, Bytes b, u32 size, u32 external, bint partial) noexcept nogil
-    cdef u32 hairpin(self, Bytes b, u32 size, u32 external, bint partial) noexcept nogil
-    cdef void advance(self, u32 i, u32 event, u32 side) noexcept nogil
+    cdef u32 next_outgoing(self, Bytes b) noexcept nogil
+    cdef u32 sweep(self, u64 now, u32 budget) noexcept nogil
+    cdef u32 carry(self, Bytes b, u32 size, bint partial) noexcept nogil
+    cdef u32 pass_by(self, Bytes b, u32 size, u32 otherwise) noexcept nogil
+    cdef bint has_hop_left(self, Bytes b) noexcept nogil
+    cdef u32 whole(self, Bytes b, u32 size, bint partial) noexcept nogil
+    cdef void count(self, bint is_outbound, u32 size) noexcept nogil
+    cdef u32 fragment(self, Bytes b, u32 size) noexcept nogil
+    cdef u32 first_fragment(self, u32 row, Bytes b, u32 size) noexcept nogil
+    cdef void later_fragment(self, u32 row, Bytes b, u32 size) noexcept nogil

@@ -1,40 +1,58 @@
-"""The NAT: one packet in, one verdict out.
+"""The NAT: one packet in, one verdict out, and sometimes packets of its own.
 
-A packet of a known session needs one look-up and its rewrite.  Everything else is decided in
-`admission` (may it open a session?) and `errors` (ICMP errors).
+What a packet may need before or instead of the translator is decided here: hops, prefixes, and
+fragments, of which only the first has ports.  Nothing is reassembled: later fragments get the
+translation of the first, and wait for it if they come before it (RFC 4787 REQ-14).
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.ipv4 import parse
-    from ratsnake.wire.packet import ICMP, TCP, Packet, new_packet, release_packet
-    from ratsnake.wire.types import M16, M32, Bytes, u32, u64
+    from ratsnake.wire.checksum import adjust
+    from ratsnake.wire.faults import FRAGMENT, OFFLOAD, PROTOCOL
+    from ratsnake.wire.ip import parse
+    from ratsnake.wire.ipv4 import CHECKSUM as IP_CHECKSUM
+    from ratsnake.wire.ipv4 import TTL
+    from ratsnake.wire.ipv6 import FRAGMENT_HEADER_SIZE, FRAGMENT_IDENTIFICATION, HOP_LIMIT
+    from ratsnake.wire.octets import be16, be32, put16, put32
+    from ratsnake.wire.packet import FIRST, SCTP, TCP, WHOLE, Packet
+    from ratsnake.wire.types import M32, Bytes, u32, u64
 
-    from .admission import admit_inbound, admit_outbound
-    from .errors import inbound_error, outbound_error
-    from .reasons import NO_MAPPING, REASONS_COUNT, SOURCE, TCP_FLAGS, TRANSLATED
-    from .records import Octets, Sessions, Words, new_octets, new_words, release
-    from .rewrite import DESTINATION_PORT, IP_DESTINATION, IP_SOURCE, SOURCE_PORT, rewrite
-    from .sessions import INSIDE_SENT, OPENED_OUTSIDE
-    from .tcp import CLIENT, EVENTS, FLAG_COMBINATIONS, INVALID, RST, SERVER, STATES
+    from .fragments import KNOWN, REFUSED
+    from .reasons import (
+        FRAGMENT_HELD,
+        FRAGMENT_LIMIT,
+        FRAGMENT_REFUSED,
+        REASONS_COUNT,
+        TRANSLATED,
+        UNMAPPABLE,
+    )
+    from .reasons import HOP_LIMIT as HOPS_USED_UP
+    from .records import Octets, Words, new_octets, new_words, release
+    from .rewrite import RECEIVER, SENDER, readdress, renumber
 
-from .flows import Flows
+from .answers import Answers
+from .fragments import Fragments
+from .outbox import Outbox
+from .parcels import Parcels
 from .rows import MappingRow, SessionRow
 from .settings import Settings
-from .tcp import event_table, timer_table, transition_table
+from .stateless import Stateless
+from .translator import Translator
 from .views import counters, mapping_rows, session_rows, usage
 
 SEED_BYTES = 80  # eight hash secrets and the generator's key, 64 bits each
+LARGEST_PACKET = 65535
+PARCELS = 4096  # packets that wait: held fragments, and what is to be sent
+PARCEL_OCTETS = 4 << 20
 
 
 class Nat:
-    packet: Packet
-    transitions: Octets
-    events: Octets
-    timers: Octets
+    scratch: Octets
     drops: Words
 
     def __init__(self, settings: Settings, seed: bytes) -> None:
@@ -46,68 +64,79 @@ class Nat:
         if len(seed) != SEED_BYTES:
             raise ValueError(f"seed: {len(seed)} bytes given, {SEED_BYTES} are needed")
         self.settings = settings
-        self.flows = Flows(settings, seed)
-        self.packet = new_packet()
+        self.translator = Translator(settings, seed)
+        flows = self.translator.flows
+        self.stateless = Stateless(flows.scope, settings.nptv6)
+        self.parcels = Parcels(PARCELS, PARCEL_OCTETS)
+        self.outbox = Outbox(self.parcels)
+        self.fragments = Fragments(
+            settings.limits.fragments,
+            self.parcels,
+            flows.secret,
+            settings.timeouts.fragments * 1000,
+        )
+        self.answers = Answers(settings, flows.scope, self.parcels, self.outbox, flows.secret)
+        self.decrements = settings.decrement_ttl
+        self.scratch = new_octets(LARGEST_PACKET)
         self.drops = new_words(REASONS_COUNT)
-        self.transitions = new_octets(STATES * 2 * EVENTS)
-        for k, state in enumerate(transition_table()):
-            self.transitions[k] = state
-        self.events = new_octets(FLAG_COMBINATIONS)
-        for k, event in enumerate(event_table()):
-            self.events[k] = event
-        self.timers = new_octets(STATES)
-        for k, timer in enumerate(timer_table()):
-            self.timers[k] = timer
         self.clock = 0
         self.packets_out = self.bytes_out = self.packets_in = self.bytes_in = 0
 
     def __dealloc__(self) -> None:
-        release_packet(self.packet)
+        release(self.scratch)
         release(self.drops)
-        release(self.transitions)
-        release(self.events)
-        release(self.timers)
 
     def translate(self, packet: bytearray, now: int, partial: bool = False) -> int:
-        """Rewrite a whole IP packet in place; return 0, or the code of the reason to drop it.
+        """Rewrite a whole IP packet in place; return 0, or the code of the reason not to send it.
 
         `now` is in milliseconds of any clock, not negative; a clock that goes back is taken to
         stand still.
         `partial`: the transport checksum field holds only the pseudo-header's sum (checksum
-        offload).  A dropped packet must be thrown away: it may be half rewritten.
+        offload).  A dropped packet must be thrown away: it may be half rewritten.  After each
+        packet, and after `expire`, `outgoing` has what else is to be sent.
         """
         return self.process(packet, len(packet), partial, now)
 
-    def expire(self, now: int, budget: int = 1000) -> int:
-        """End at most `budget` expired sessions; return how many were ended."""
-        return self.flows.expire(now, budget)
+    def outgoing(self) -> bytes | None:
+        """The next packet the NAT sends by itself: a held fragment or an ICMP error; or None."""
+        size = self.outbox.pop(self.scratch)
+        return bytes([self.scratch[k] for k in range(size)]) if size else None
 
-    def counters(self) -> dict[str, dict[str, int]]:
+    def expire(self, now: int, budget: int = 1000) -> int:
+        """End at most `budget` expired sessions, and what else is due; return how many ended."""
+        return self.sweep(now, budget)
+
+    def counters(self) -> dict[str, Any]:
         """Packets and bytes translated in each direction, and packets dropped by reason."""
         return counters(
             [self.packets_out, self.bytes_out, self.packets_in, self.bytes_in],
             [self.drops[k] for k in range(REASONS_COUNT)],
+            self.answers.sent,
         )
 
-    def usage(self) -> dict[str, object]:
+    def usage(self) -> dict[str, Any]:
         """Rows and ports in use, beside their limits."""
-        return usage(self.flows)
+        return usage(self.translator.flows)
 
     def mapping_rows(self, start: int, count: int, now: int) -> tuple[list[MappingRow], int]:
         """Mappings of at most `count` table rows from `start` (0 first); next start, or 0."""
-        return mapping_rows(self.flows, start, count, now)
+        return mapping_rows(self.translator.flows, start, count, now)
 
     def session_rows(self, start: int, count: int, now: int) -> tuple[list[SessionRow], int]:
         """Sessions of at most `count` table rows from `start` (0 first); next start, or 0."""
-        return session_rows(self.flows, start, count, now)
+        return session_rows(self.translator.flows, start, count, now)
 
     def process(self, b: Bytes, size: u32, partial: bool, now: u64) -> u32:
         """`translate` for compiled callers: b has room for `size` bytes."""
         if now > self.clock:
             self.clock = now
-        reason: u32 = parse(b, size, self.packet)
+            self.translator.clock = now
+        reason: u32 = parse(b, size, self.translator.packet)
         if reason == TRANSLATED:
-            reason = self.route(b, size, partial)
+            reason = self.carry(b, size, partial)
+        elif self.stateless.active and PROTOCOL <= reason < OFFLOAD:
+            # Its addresses are sound, and more is not needed here.
+            reason = self.pass_by(b, size, reason)
         self.drops[reason] += 1
         return reason
 
@@ -115,157 +144,178 @@ class Nat:
         """Count a packet that never came to `process`, or could not be sent after it."""
         self.drops[reason] += 1
 
-    def route(self, b: Bytes, size: u32, partial: bool) -> u32:
-        """Decide the direction: to an external address is inbound, all else outbound."""
-        p: Packet = self.packet
-        external: u32 = self.flows.scope.external_row(p.destination_high, p.destination_low)
-        outbound: bool = external == self.flows.scope.externals
+    def next_outgoing(self, b: Bytes) -> u32:
+        """`outgoing` for compiled callers: the size of the packet put into b, or 0."""
+        return self.outbox.pop(b)
+
+    def sweep(self, now: u64, budget: u32) -> u32:
+        """`expire` for compiled callers."""
+        self.fragments.expire(now, budget)
+        self.answers.answer_syns(now)
+        return self.translator.flows.expire(now, budget)
+
+    def carry(self, b: Bytes, size: u32, partial: bool) -> u32:
+        p: Packet = self.translator.packet
         reason: u32
-        if not outbound and self.flows.scope.is_external(p.source_high, p.source_low):
-            # Only `hairpin` makes such packets, and it makes them here.
-            return SOURCE
-        if p.is_error:
-            reason = self.error(b, size, outbound, partial)
-        elif outbound:
-            reason = self.outbound(b, size, partial)
-        else:
-            reason = self.inbound(b, size, external, partial)
-        if reason == TRANSLATED:
-            if outbound:
-                self.packets_out += 1
-                self.bytes_out += size
-            else:
-                self.packets_in += 1
-                self.bytes_in += size
-        return reason
-
-    def error(self, b: Bytes, size: u32, outbound: bool, partial: bool) -> u32:
-        """An ICMP error; one about a hairpinned packet goes out and back in (RFC 5508 REQ-7)."""
-        p: Packet = self.packet
-        reason: u32 = TRANSLATED
-        if outbound or self.flows.scope.is_internal(p.source_high, p.source_low):
-            reason = outbound_error(self.flows, b, p, self.clock, partial)
-            if outbound or reason != TRANSLATED:
+        if self.decrements and not self.has_hop_left(b):
+            self.answers.hops_used_up(b, p, self.clock)
+            return HOPS_USED_UP
+        if self.stateless.active:
+            reason = self.pass_by(b, size, REASONS_COUNT)
+            if reason != REASONS_COUNT:
                 return reason
-            reason = parse(b, size, p)
+        if p.fragment != WHOLE:
+            return self.fragment(b, size)
+        return self.whole(b, size, partial)
+
+    def pass_by(self, b: Bytes, size: u32, otherwise: u32) -> u32:
+        """The verdict on a packet that needs no session, or `otherwise` if it does."""
+        p: Packet = self.translator.packet
+        reason: u32 = self.stateless.process(b, p)
+        if reason == REASONS_COUNT:
+            return otherwise
         if reason == TRANSLATED:
-            reason = inbound_error(self.flows, b, p, self.clock, partial)
+            self.count(self.stateless.is_outbound, size)
+        elif reason == UNMAPPABLE and self.stateless.is_outbound:
+            self.answers.no_way(b, p, self.clock)
         return reason
 
-    def outbound(self, b: Bytes, size: u32, partial: bool) -> u32:
-        p: Packet = self.packet
-        event: u32 = 0
-        if p.protocol == TCP:
-            event = self.events[p.tcp_flags & 63]
-            if event == INVALID:
-                return TCP_FLAGS
-        s: Sessions = self.flows.sessions.rows
-        i: u32 = self.flows.sessions.find_outbound(
-            p.protocol,
+    def has_hop_left(self, b: Bytes) -> bool:
+        """Take a hop from the packet's, if it has one to spare (RFC 791 section 3.2)."""
+        if self.translator.packet.version == 6:
+            if b[HOP_LIMIT] <= 1:
+                return False
+            b[HOP_LIMIT] -= 1
+            return True
+        if b[TTL] <= 1:
+            return False
+        b[TTL] -= 1
+        put16(b, IP_CHECKSUM, adjust(be16(b, IP_CHECKSUM), 0xFEFF))
+        return True
+
+    def whole(self, b: Bytes, size: u32, partial: bool) -> u32:
+        """A packet, or first fragment, that has its ports in it."""
+        p: Packet = self.translator.packet
+        reason: u32 = self.translator.route(b, size, partial)
+        if reason == TRANSLATED:
+            self.count(self.translator.is_outbound, size)
+            if self.answers.syns.held and self.translator.session and p.protocol == TCP:
+                self.answers.connecting(self.translator.flows, self.translator.session)
+        elif self.translator.intact:
+            if self.translator.flows.scope.is_internal(p.source_high, p.source_low):
+                self.answers.refuse_outbound(b, p, reason, self.clock)
+            elif not self.translator.is_outbound and self.translator.opens():
+                self.answers.refuse_inbound(b, p, reason, self.translator.external, self.clock)
+        return reason
+
+    def count(self, is_outbound: bool, size: u32) -> None:
+        if is_outbound:
+            self.packets_out += 1
+            self.bytes_out += size
+        else:
+            self.packets_in += 1
+            self.bytes_in += size
+
+    def fragment(self, b: Bytes, size: u32) -> u32:
+        p: Packet = self.translator.packet
+        row: u32 = self.fragments.find(
             p.source_high,
             p.source_low,
-            p.source_port,
             p.destination_high,
             p.destination_low,
-            0 if p.protocol == ICMP else p.destination_port,
+            p.version,
+            p.number,
+            p.identification,
+            self.clock,
         )
-        if i and s[i].expires <= self.clock:
-            self.flows.end_session(i)
-            i = 0
-        if i == 0:
-            i = admit_outbound(self.flows, p, self.clock)
-            if i == 0:
-                return self.flows.refusal
-        s[i].packets_out += 1
-        s[i].bytes_out += size
-        # A reset refuses what came in; it is no part in it (RFC 7857 section 7.1).
-        if not s[i].flags & INSIDE_SENT and event != RST:
-            self.flows.confirm(i)
-        if s[i].flags & INSIDE_SENT:
-            self.advance(i, event, SERVER if s[i].flags & OPENED_OUTSIDE else CLIENT)
-        rewrite(
-            b,
-            p,
-            IP_SOURCE,
-            SOURCE_PORT,
-            self.flows.scope.external_low[s[i].external] & M32,
-            s[i].external_port,
-            s[i].address_difference,
-            s[i].port_difference,
-            partial,
+        if row == 0:
+            row = self.fragments.make(
+                p.source_high,
+                p.source_low,
+                p.destination_high,
+                p.destination_low,
+                p.version,
+                p.number,
+                p.identification,
+                self.clock,
+            )
+        if self.fragments.state_of(row) == REFUSED:
+            return FRAGMENT_REFUSED
+        data: u32 = p.fragment_header + FRAGMENT_HEADER_SIZE if p.version == 6 else p.transport
+        reason: u32 = self.fragments.note(
+            row, p.fragment_offset, p.fragment_offset + p.end - data, not p.more_fragments
         )
-        return TRANSLATED
-
-    def inbound(self, b: Bytes, size: u32, external: u32, partial: bool) -> u32:
-        p: Packet = self.packet
-        event: u32 = 0
-        if p.protocol == TCP:
-            event = self.events[p.tcp_flags & 63]
-            if event == INVALID:
-                return TCP_FLAGS
-        s: Sessions = self.flows.sessions.rows
-        i: u32 = self.flows.sessions.find_inbound(
-            p.protocol,
-            external,
-            p.destination_port,
-            p.source_high,
-            p.source_low,
-            0 if p.protocol == ICMP else p.source_port,
-        )
-        if i and s[i].expires <= self.clock:
-            self.flows.end_session(i)
-            i = 0
-        if i == 0:
-            if self.flows.scope.is_internal(p.source_high, p.source_low):
-                return self.hairpin(b, size, external, partial)
-            i = admit_inbound(self.flows, p, external, self.clock)
-            if i == 0:
-                return self.flows.refusal
-        s[i].packets_in += 1
-        s[i].bytes_in += size
-        # What outsiders send keeps a session alive only once the inside has taken part in it
-        # (RFC 4787 REQ-6: otherwise anybody could hold a mapping open for ever).
-        if s[i].flags & INSIDE_SENT:
-            self.advance(i, event, CLIENT if s[i].flags & OPENED_OUTSIDE else SERVER)
-        rewrite(
-            b,
-            p,
-            IP_DESTINATION,
-            DESTINATION_PORT,
-            s[i].internal_low & M32,
-            s[i].internal_port,
-            s[i].address_difference ^ M16,
-            s[i].port_difference ^ M16,
-            partial,
-        )
-        return TRANSLATED
-
-    def hairpin(self, b: Bytes, size: u32, external: u32, partial: bool) -> u32:
-        """From inside to an external endpoint: out and back in, so that the receiver sees the
-        sender's external endpoint (RFC 4787 REQ-9a).
-
-        No mapping is made for a packet to a port nobody has.
-        """
-        p: Packet = self.packet
-        pool: u32 = self.flows.pool_of(p.protocol, external)
-        if p.protocol != ICMP and self.flows.pools.users_of(pool, p.destination_port) == 0:
-            return NO_MAPPING
-        reason: u32 = self.outbound(b, size, partial)
-        if reason == TRANSLATED:
-            reason = parse(b, size, p)
-        if reason == TRANSLATED:
-            reason = self.inbound(b, size, external, partial)
+        if reason != TRANSLATED:
+            return reason
+        if p.fragment == FIRST:
+            reason = self.first_fragment(row, b, size)
+        elif self.fragments.state_of(row) == KNOWN:
+            self.later_fragment(row, b, size)
+        elif not self.fragments.hold(row, b, size):
+            return FRAGMENT_LIMIT
+        else:
+            return FRAGMENT_HELD
+        if reason == TRANSLATED and self.fragments.complete(row):
+            self.fragments.end(row)
         return reason
 
-    def advance(self, i: u32, event: u32, side: u32) -> None:
-        """A packet of `side` was seen in session i: its state, and how long it lives on."""
-        s: Sessions = self.flows.sessions.rows
-        timer: u32 = s[i].timer
-        if s[i].protocol == TCP:
-            state: u32 = self.transitions[(s[i].state * 2 + side) * EVENTS + event]
-            # A reset that changes nothing must not keep a session alive (RFC 7857 section 7.1).
-            if event == RST and state == s[i].state:
-                return
-            s[i].state = state
-            timer = self.timers[state]
-        self.flows.sessions.refresh(i, timer, self.clock + self.flows.timeouts[timer])
+    def first_fragment(self, row: u32, b: Bytes, size: u32) -> u32:
+        """Translate it like a whole packet, and send those that waited for it."""
+        p: Packet = self.translator.packet
+        ports: u32 = be32(b, p.transport) if p.protocol == SCTP else 0
+        reason: u32 = self.whole(b, size, False)
+        # SCTP's CRC32c depends on the datagram's length, which only the last fragment knows.
+        if reason == TRANSLATED and p.protocol == SCTP and be32(b, p.transport) != ports:
+            reason = FRAGMENT
+        if reason != TRANSLATED:
+            self.fragments.refuse(row)
+            return reason
+        if p.version == 6 and self.translator.departed:
+            # Hosts behind one address may choose the same number (RFC 7739 for how it is chosen).
+            put32(
+                b,
+                p.fragment_header + FRAGMENT_IDENTIFICATION,
+                self.translator.flows.generator.next() & M32,
+            )
+        parse(b, size, p)
+        self.fragments.learn(
+            row,
+            self.translator.is_outbound,
+            p.source_high,
+            p.source_low,
+            p.destination_high,
+            p.destination_low,
+            p.identification,
+        )
+        slot: u32 = self.fragments.next_held(row)
+        while slot:
+            size = self.parcels.copy_out(slot, self.scratch)
+            self.parcels.drop(slot)
+            parse(self.scratch, size, p)
+            self.later_fragment(row, self.scratch, size)
+            slot = self.parcels.store(self.scratch, size)
+            if slot:
+                self.outbox.push(slot)
+            slot = self.fragments.next_held(row)
+        return TRANSLATED
+
+    def later_fragment(self, row: u32, b: Bytes, size: u32) -> None:
+        """Give it the addresses and the number that the first fragment got."""
+        p: Packet = self.translator.packet
+        readdress(b, p, SENDER, self.fragments.source_high(row), self.fragments.source_low(row))
+        readdress(
+            b,
+            p,
+            RECEIVER,
+            self.fragments.destination_high(row),
+            self.fragments.destination_low(row),
+        )
+        if p.version == 4:
+            renumber(b, self.fragments.identification_of(row))
+        else:
+            put32(
+                b,
+                p.fragment_header + FRAGMENT_IDENTIFICATION,
+                self.fragments.identification_of(row),
+            )
+        self.count(self.fragments.outbound_of(row) != 0, size)

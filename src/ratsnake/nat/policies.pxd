@@ -12,3 +12,4 @@ cdef enum:
     PRESERVE = 0
     RANDOM = 1
     SEQUENTIAL = 2
+    STATIC = 7

@@ -1,5 +1,7 @@
 """The numbers of the enumerations in `behaviour`, for the compiled modules (policies.pxd)."""
 
+from ratsnake.wire.packet import PROTOCOLS
+
 from .behaviour import Filtering, Mapping, Selection, Sharing
 
 EIM = int(Mapping.EIM)
@@ -14,3 +16,7 @@ DISTINCT = int(Sharing.DISTINCT)
 PRESERVE = int(Selection.PRESERVE)
 RANDOM = int(Selection.RANDOM)
 SEQUENTIAL = int(Selection.SEQUENTIAL)
+
+# A protocol has two rows of policy: `protocol` for mappings made by packets, and this much further
+# on that for mappings that follow a static forward.
+STATIC = PROTOCOLS

@@ -20,6 +20,8 @@ class SessionFields:
     `older`/`younger` link the sessions of one timer by last use (and free rows by `younger`);
     `ring_previous`/`ring_next` link the sessions of one mapping.  `external` is the row of the
     external address.  The differences are checksum differences of the outbound rewrite.
+    `inside_next` is the sequence number the inside of a TCP session expects next, `inside_window`
+    how much it takes from there, to be shifted by `inside_scale` (RFC 7323 section 2).
     """
 
     internal_high: u64 = 0
@@ -36,6 +38,8 @@ class SessionFields:
     younger: u32 = 0
     ring_previous: u32 = 0
     ring_next: u32 = 0
+    inside_next: u32 = 0
+    inside_window: u16 = 0
     internal_port: u16 = 0
     external_port: u16 = 0
     remote_port: u16 = 0
@@ -46,15 +50,18 @@ class SessionFields:
     state: u8 = 0
     timer: u8 = 0
     flags: u8 = 0
+    inside_scale: u8 = 0
 
 
 @dataclass(slots=True)
 class MappingFields:
     """Internal endpoint [+ remote as far as the mapping behaviour looks] → external endpoint.
 
+    `policy` is the row of its policy: its protocol, or its protocol + STATIC.
     `sessions` counts its sessions, `confirmed` those in which the inside has sent.  `first` heads
     the ring of its sessions, confirmed ones first (of a free row: the next free row); `endpoint` is
-    the row of its internal endpoint's memory, 0 where the policy keeps none.
+    the row of its internal endpoint's memory, 0 where the policy keeps none; `host` that of its
+    internal host.
     """
 
     internal_high: u64 = 0
@@ -66,17 +73,19 @@ class MappingFields:
     confirmed: u32 = 0
     first: u32 = 0
     endpoint: u32 = 0
+    host: u32 = 0
     internal_port: u16 = 0
     external_port: u16 = 0
     remote_port: u16 = 0
     external: u16 = 0
     protocol: u8 = 0
+    policy: u8 = 0
     live: u8 = 0
 
 
 @dataclass(slots=True)
 class EndpointFields:
-    """What is remembered of an internal endpoint: the external port it was given last."""
+    """What is remembered of an internal endpoint: the external endpoint it was given last."""
 
     internal_high: u64 = 0
     internal_low: u64 = 0
@@ -84,6 +93,7 @@ class EndpointFields:
     older: u32 = 0
     younger: u32 = 0
     last_port: u32 = 0
+    last_external: u32 = 0
     internal_port: u16 = 0
     protocol: u8 = 0
 
@@ -100,16 +110,125 @@ class TallyFields:
 
 
 @dataclass(slots=True)
+class HostFields:
+    """An internal host that has mappings or sessions: how many, and what it may still open.
+
+    `forwards` counts the mappings of static forwards to it, `mappings` all others.  `spent` is what
+    is missing from its bucket of new sessions, in thousandths of a session, as of
+    `spent_at` (ms).  `next` links free rows.
+    """
+
+    high: u64 = 0
+    low: u64 = 0
+    spent_at: u64 = 0
+    mappings: u32 = 0
+    forwards: u32 = 0
+    sessions: u32 = 0
+    spent: u32 = 0
+    next: u32 = 0
+    live: u8 = 0
+
+
+@dataclass(slots=True)
+class ForwardFields:
+    """A static forward: its internal endpoint and its external one, both at their first port."""
+
+    internal_high: u64 = 0
+    internal_low: u64 = 0
+    external: u16 = 0
+    external_port: u16 = 0
+    internal_port: u16 = 0
+
+
+@dataclass(slots=True)
+class StepFields:
+    """Where a look-up of forwards begins to answer differently; the key is the first four fields.
+
+    A step among ports leads to the steps among remotes `first`..`end` (not included); one among
+    remotes has no protocol and port, and names a forward, or none.
+    """
+
+    high: u64 = 0
+    low: u64 = 0
+    protocol: u32 = 0
+    port: u32 = 0
+    first: u32 = 0
+    end: u32 = 0
+    forward: u32 = 0
+
+
+@dataclass(slots=True)
+class DatagramFields:
+    """A fragmented datagram: its key, its translation once that is known, and what is held.
+
+    `datagram` is its identification, of IPv4 with version and protocol number.  `older`/`younger`
+    link the datagrams of one ring (and free rows by `younger`); `first_held` and `last_held` are
+    the ends of the chain of its held fragments, `held` their number.
+    """
+
+    source_high: u64 = 0
+    source_low: u64 = 0
+    destination_high: u64 = 0
+    destination_low: u64 = 0
+    datagram: u64 = 0
+    expires: u64 = 0
+    new_source_high: u64 = 0
+    new_source_low: u64 = 0
+    new_destination_high: u64 = 0
+    new_destination_low: u64 = 0
+    identification: u32 = 0
+    outbound: u32 = 0
+    older: u32 = 0
+    younger: u32 = 0
+    first_held: u32 = 0
+    last_held: u32 = 0
+    ring: u8 = 0
+    state: u8 = 0
+    held: u8 = 0
+
+
+@dataclass(slots=True)
+class SynFields:
+    """An unsolicited SYN that waits: whose it is, and how much of it is kept.
+
+    `external` is the row of the external address, `due` the time (ms) at which an error about it is
+    due.  `size` bytes are kept, in which the TCP header is at `transport`.  `older`/`younger` link
+    the rows in the order of arrival (and free rows by `younger`).
+    """
+
+    remote_high: u64 = 0
+    remote_low: u64 = 0
+    due: u64 = 0
+    external: u32 = 0
+    older: u32 = 0
+    younger: u32 = 0
+    external_port: u16 = 0
+    remote_port: u16 = 0
+    size: u8 = 0
+    transport: u8 = 0
+
+
+@dataclass(slots=True)
 class PolicyFields:
-    """A protocol's behaviour as numbers; `share` is how much of a remote tells two mappings of one
-    external port apart: 0 nothing (the port is exclusive), 1 the address, 2 address and port."""
+    """A protocol's behaviour as numbers.
+
+    `share` is how much of a remote tells two mappings of one external port apart: 0 nothing (the
+    port is exclusive), 1 the address, 2 address and port.  `permits`: the filter asks which
+    addresses a mapping's sessions were with.  `remembers`: the port an internal endpoint had last
+    matters.  `rests`: ports rest after use.  `fixed`: the port cannot be changed.
+    """
 
     mapping: u8 = 0
     filtering: u8 = 0
     sharing: u8 = 0
     selection: u8 = 0
     sticky: u8 = 0
+    parity: u8 = 0
     share: u8 = 0
+    permits: u8 = 0
+    remembers: u8 = 0
+    rests: u8 = 0
+    fixed: u8 = 0
 
 
 # Rows come into being when they are first touched, as the C tables' pages do.
@@ -117,6 +236,11 @@ Sessions: TypeAlias = defaultdict[int, SessionFields]
 Mappings: TypeAlias = defaultdict[int, MappingFields]
 Endpoints: TypeAlias = defaultdict[int, EndpointFields]
 Tallies: TypeAlias = defaultdict[int, TallyFields]
+Hosts: TypeAlias = defaultdict[int, HostFields]
+ForwardRows: TypeAlias = list[ForwardFields]
+Steps: TypeAlias = list[StepFields]
+Datagrams: TypeAlias = defaultdict[int, DatagramFields]
+Syns: TypeAlias = defaultdict[int, SynFields]
 Policies: TypeAlias = list[PolicyFields]
 Words: TypeAlias = "array[int]"
 Numbers: TypeAlias = "array[int]"
@@ -138,6 +262,26 @@ def new_endpoints(n: int) -> Endpoints:
 
 def new_tallies(n: int) -> Tallies:
     return defaultdict(TallyFields)
+
+
+def new_hosts(n: int) -> Hosts:
+    return defaultdict(HostFields)
+
+
+def new_forwards(n: int) -> ForwardRows:
+    return [ForwardFields() for _ in range(n)]
+
+
+def new_steps(n: int) -> Steps:
+    return [StepFields() for _ in range(n)]
+
+
+def new_datagrams(n: int) -> Datagrams:
+    return defaultdict(DatagramFields)
+
+
+def new_syns(n: int) -> Syns:
+    return defaultdict(SynFields)
 
 
 def new_policies(n: int) -> Policies:

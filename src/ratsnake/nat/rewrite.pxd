@@ -1,17 +1,22 @@
-from ratsnake.wire.checksum cimport adjust, fold
-from ratsnake.wire.octets cimport be16, put16, put32
-from ratsnake.wire.packet cimport ICMP, Packet, TCP
-from ratsnake.wire.types cimport Bytes, M16, u32
+from ratsnake.wire.checksum cimport adjust, difference128, difference16, fold
+from ratsnake.wire.crc32c cimport crc32c_after_ports
+from ratsnake.wire.icmp cimport CHECKSUM as ICMP_CHECKSUM, IDENTIFIER
+from ratsnake.wire.ipv4 cimport CHECKSUM as IP_CHECKSUM, IDENTIFICATION, SOURCE as IPV4_SOURCE
+from ratsnake.wire.ipv6 cimport SOURCE as IPV6_SOURCE
+from ratsnake.wire.octets cimport be16, be32, put16, put32, put64
+from ratsnake.wire.packet cimport DCCP, ICMP, LATER, Packet, SCTP, TCP, UDP, UDPLITE
+from ratsnake.wire.sctp cimport CHECKSUM as SCTP_CHECKSUM
+from ratsnake.wire.types cimport Bytes, M16, M32, u32, u64
 
 cdef enum:
-    IP_CHECKSUM = 10
-    IP_SOURCE = 12
-    IP_DESTINATION = 16
+    SENDER = 0
+    RECEIVER = 1
     TCP_CHECKSUM = 16
-    UDP_CHECKSUM = 6
-    ICMP_CHECKSUM = 2
-    SOURCE_PORT = 0
-    DESTINATION_PORT = 2
-    IDENTIFIER = 4
+    SHORT_CHECKSUM = 6
 
-cdef void rewrite(Bytes b, Packet p, u32 address_at, u32 port_at, u32 address, u32 port, u32 address_difference, u32 port_difference, bint partial) noexcept nogil
+cdef void put_address(Bytes b, u32 at, u32 version, u32 end, u64 high, u64 low) noexcept nogil
+cdef void rewrite(Bytes b, Packet p, u32 end, u64 high, u64 low, u32 port, u32 address_difference, u32 port_difference, bint partial) noexcept nogil
+cdef void rewrite_query(Bytes b, Packet p, u32 port, u32 address_difference, u32 port_difference, bint partial) noexcept nogil
+cdef void rewrite_sctp(Bytes b, Packet p, u32 end, u32 port) noexcept nogil
+cdef void readdress(Bytes b, Packet p, u32 end, u64 high, u64 low) noexcept nogil
+cdef void renumber(Bytes b, u32 identification) noexcept nogil

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 class MappingRow(NamedTuple):
     """`remote` and `remote_port` are None as far as the mapping does not depend on them; `age` is
-    in seconds."""
+    in seconds.  `static`: it follows a static forward."""
 
     protocol: str
     internal: str
@@ -16,6 +16,7 @@ class MappingRow(NamedTuple):
     remote_port: int | None
     sessions: int
     age: int
+    static: bool
 
 
 class SessionRow(NamedTuple):

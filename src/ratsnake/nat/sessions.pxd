@@ -10,6 +10,9 @@ cdef enum:
     OPENED_OUTSIDE = 1
     INSIDE_SENT = 2
     LIVE = 4
+    COUNTED = 8
+    OUTSIDE_SCALES = 16
+    WINDOW_OF_SYN = 32
 
 @cython.final
 cdef class SessionTable:

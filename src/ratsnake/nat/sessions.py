@@ -19,6 +19,9 @@ if not cython.compiled:
     OPENED_OUTSIDE = 1
     INSIDE_SENT = 2
     LIVE = 4
+    COUNTED = 8  # among those that outsiders opened
+    OUTSIDE_SCALES = 16  # the outside's SYN offered a window scale
+    WINDOW_OF_SYN = 32  # the inside's window is one of a SYN
 
 from .index import Index
 from .secret import Secret

@@ -1,8 +1,10 @@
 # C side of timers.py: the same numbers.
 cdef enum:
     TCP_ESTABLISHED = 1
-    TCP_TRANSITORY = 2
-    UDP_IDLE = 3
-    ICMP_QUERY = 4
-    TIMERS = 4
+    TCP_OPENING = 2
+    TCP_CLOSING = 3
+    UDP_IDLE = 4
+    ICMP_QUERY = 5
+    OTHER_IDLE = 6
+    TIMERS = 6
     SWEEP = 256

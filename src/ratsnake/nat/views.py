@@ -1,57 +1,89 @@
 """The tables as Python objects, for who shows them.  Never on the packet path."""
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
 
 import cython
 
 if not cython.compiled:
     from ratsnake.wire.types import M32, u32, u64
 
-    from .policies import ADM, APDM
+    from .policies import ADM, APDM, EIM, STATIC
+    from .reasons import FRAGMENT_HELD
     from .records import Mappings, Sessions
     from .sessions import LIVE, OPENED_OUTSIDE
     from .timers import TIMERS
 
+from ratsnake.wire.packet import OTHER
+
+from .connection import STATE_NAMES
 from .flows import Flows
 from .reasons import REASONS
 from .rows import MappingRow, SessionRow
-from .tcp import STATE_NAMES
 
-PROTOCOL_NAMES = ("tcp", "udp", "icmp")
-
-
-def _address(low: u64) -> str:
-    return str(IPv4Address(low & M32))
+PROTOCOL_NAMES = ("tcp", "udp", "icmp", "udplite", "dccp", "sctp", "other")
 
 
-def counters(translated: list[int], drops: list[int]) -> dict[str, dict[str, int]]:
+def address_text(high: u64, low: u64) -> str:
+    """An address of the engine in the notation of its family."""
+    if high == 0 and low >> 32 == 0xFFFF:
+        return str(IPv4Address(low & M32))
+    return str(IPv6Address(int(high).to_bytes(8, "big") + int(low).to_bytes(8, "big")))
+
+
+def counters(translated: list[int], drops: list[int], sent: int) -> dict[str, Any]:
     packets_out, bytes_out, packets_in, bytes_in = translated
+    dropped = {reason.name: drops[code] for code, reason in enumerate(REASONS) if code}
     return {
         "outbound": {"packets": packets_out, "bytes": bytes_out},
         "inbound": {"packets": packets_in, "bytes": bytes_in},
-        "dropped": {reason.name: drops[code] for code, reason in enumerate(REASONS) if code},
+        "icmp_errors_sent": sent,
+        # Fragments that wait are no loss: they are sent, or counted as what ends their wait.
+        "fragments_held": dropped.pop(REASONS[FRAGMENT_HELD].name),
+        "dropped": dropped,
     }
 
 
-def usage(flows: Flows) -> dict[str, object]:
-    total = flows.pools.size
+def ports_in_use(flows: Flows) -> dict[str, Any]:
+    """By protocol with ports, how many of all external addresses' ports have mappings."""
+    pools = flows.allocator.pools
+    return {
+        name: {
+            "used": sum(
+                [
+                    pools.used_ports(flows.allocator.pool_of(protocol, row))
+                    for row in range(flows.scope.externals)
+                ]
+            ),
+            "total": sum(
+                [
+                    pools.size(flows.allocator.pool_of(protocol, row))
+                    for row in range(flows.scope.externals)
+                ]
+            ),
+        }
+        for protocol, name in enumerate(PROTOCOL_NAMES)
+        if protocol != OTHER
+    }
+
+
+def usage(flows: Flows) -> dict[str, Any]:
     return {
         "mappings": flows.mappings.count,
         "sessions": flows.sessions.count,
         "inbound_sessions": flows.inbound_sessions,
+        "hosts": flows.hosts.count,
         "limits": {
             "mappings": flows.mappings.capacity,
             "sessions": flows.sessions.capacity,
             "inbound_sessions": flows.inbound_limit,
         },
-        "ports": {
-            name: {
-                "used": total - flows.pools.unused_ports(flows.pool_of(protocol, 0)),
-                "total": total,
-            }
-            for protocol, name in enumerate(PROTOCOL_NAMES)
-        },
+        "ports": ports_in_use(flows),
     }
+
+
+def external_text(flows: Flows, row: u32) -> str:
+    return address_text(flows.scope.external_high[row], flows.scope.external_low[row])
 
 
 def mapping_rows(flows: Flows, start: int, count: int, now: int) -> tuple[list[MappingRow], int]:
@@ -63,18 +95,20 @@ def mapping_rows(flows: Flows, start: int, count: int, now: int) -> tuple[list[M
     for i in range(first, end):
         if not m[i].live or not flows.shows_life(i, now):
             continue
-        depends = flows.policies.rows[m[i].protocol].mapping
+        is_static = m[i].policy >= STATIC
+        depends = EIM if is_static else flows.policies.rows[m[i].policy].mapping
         rows.append(
             MappingRow(
                 PROTOCOL_NAMES[m[i].protocol],
-                _address(m[i].internal_low),
+                address_text(m[i].internal_high, m[i].internal_low),
                 m[i].internal_port,
-                _address(flows.scope.external_low[m[i].external]),
+                external_text(flows, m[i].external),
                 m[i].external_port,
-                _address(m[i].remote_low) if depends >= ADM else None,
+                address_text(m[i].remote_high, m[i].remote_low) if depends >= ADM else None,
                 m[i].remote_port if depends == APDM else None,
                 m[i].sessions,
                 max(now - m[i].created, 0) // 1000,
+                is_static,
             )
         )
     return rows, end if end < flows.mappings.fresh else 0
@@ -92,11 +126,11 @@ def session_rows(flows: Flows, start: int, count: int, now: int) -> tuple[list[S
         rows.append(
             SessionRow(
                 PROTOCOL_NAMES[s[i].protocol],
-                _address(s[i].internal_low),
+                address_text(s[i].internal_high, s[i].internal_low),
                 s[i].internal_port,
-                _address(flows.scope.external_low[s[i].external]),
+                external_text(flows, s[i].external),
                 s[i].external_port,
-                _address(s[i].remote_low),
+                address_text(s[i].remote_high, s[i].remote_low),
                 s[i].remote_port,
                 STATE_NAMES[s[i].state],
                 (s[i].expires - now) // 1000,

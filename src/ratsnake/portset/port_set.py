@@ -82,6 +82,18 @@ class PortSet:
         """
         return cls.of([_parse_part(part.strip(), spec) for part in spec.split(",")])
 
+    def without(self, ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+        """The ranges that are left, perhaps none, without the ports of inclusive `ranges`."""
+        left = list(self.ranges)
+        for first, last in ranges:
+            left = [
+                (low, high)
+                for start, end in left
+                for low, high in ((start, min(end, first - 1)), (max(start, last + 1), end))
+                if low <= high
+            ]
+        return tuple(left)
+
     def __len__(self) -> int:
         return sum(last - first + 1 for first, last in self.ranges)
 

@@ -1,10 +1,13 @@
-from .faults cimport ICMP_EMBEDDED, ICMP_TRUNCATED, ICMP_TYPE, NO_FAULT
+from .faults cimport FRAGMENT, ICMP_EMBEDDED, ICMP_TRUNCATED, ICMP_TYPE, NO_FAULT
+from .ipv4 cimport FRAGMENT_FIELD, FRAGMENT_OFFSET, HEADER as IP_HEADER, PROTOCOL_FIELD
 from .octets cimport be16
-from .packet cimport ICMP, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, Packet, TCP, UDP
+from .packet cimport Packet, WHOLE
+from .quotation cimport QUOTED_TRANSPORT, parse_quoted_transport
 from .types cimport Bytes, u32
 
 cdef enum:
     TYPE = 0
+    CODE = 1
     CHECKSUM = 2
     IDENTIFIER = 4
     HEADER = 8
@@ -13,11 +16,10 @@ cdef enum:
     ECHO_REQUEST = 8
     TIME_EXCEEDED = 11
     PARAMETER_PROBLEM = 12
-    IP_HEADER = 20
-    IP_PROTOCOL = 9
-    IP_FRAGMENT = 6
-    FRAGMENT_OFFSET = 0x1FFF
-    QUOTED_TRANSPORT = 8
+    TIMESTAMP_REQUEST = 13
+    TIMESTAMP_REPLY = 14
+    TIMESTAMP_SIZE = 20
 
+cdef bint is_query(u32 kind) noexcept nogil
 cdef u32 parse_icmp(Bytes b, Packet p) noexcept nogil
-cdef u32 parse_embedded(Bytes b, Packet p) noexcept nogil
+cdef u32 parse_quoted_ipv4(Bytes b, Packet p) noexcept nogil

@@ -6,8 +6,11 @@ from .types cimport Bytes, u32
 cdef enum:
     SOURCE_PORT = 0
     DESTINATION_PORT = 2
+    SEQUENCE = 4
+    ACKNOWLEDGMENT = 8
     DATA_OFFSET = 12
     FLAGS = 13
+    WINDOW = 14
     CHECKSUM = 16
     HEADER = 20
 

@@ -10,8 +10,11 @@ if not cython.compiled:
 
     SOURCE_PORT = 0
     DESTINATION_PORT = 2
+    SEQUENCE = 4
+    ACKNOWLEDGMENT = 8
     DATA_OFFSET = 12
     FLAGS = 13
+    WINDOW = 14
     CHECKSUM = 16
     HEADER = 20
 
@@ -26,5 +29,5 @@ def parse_tcp(b: Bytes, p: Packet) -> u32:
     p.protocol = TCP
     p.source_port = be16(b, t + SOURCE_PORT)
     p.destination_port = be16(b, t + DESTINATION_PORT)
-    p.tcp_flags = b[t + FLAGS]
+    p.kind = b[t + FLAGS]
     return NO_FAULT

@@ -1,6 +1,6 @@
 from .faults cimport NO_FAULT, UDP_LENGTH, UDP_TRUNCATED
 from .octets cimport be16
-from .packet cimport Packet, UDP
+from .packet cimport Packet, UDP, WHOLE
 from .types cimport Bytes, u32
 
 cdef enum:

@@ -1,7 +1,8 @@
 """The UDP header (RFC 768).
 
 A length shorter than the IP payload is allowed: what follows is the surplus area that carries
-UDP options (RFC 9868), which the checksum does not cover.
+UDP options (RFC 9868), which the checksum does not cover.  A first fragment states the length of
+the datagram, which is longer than the fragment.
 """
 
 import cython
@@ -9,7 +10,7 @@ import cython
 if not cython.compiled:
     from .faults import NO_FAULT, UDP_LENGTH, UDP_TRUNCATED
     from .octets import be16
-    from .packet import UDP, Packet
+    from .packet import UDP, WHOLE, Packet
     from .types import Bytes, u32
 
     SOURCE_PORT = 0
@@ -24,7 +25,7 @@ def parse_udp(b: Bytes, p: Packet) -> u32:
     if p.end - t < HEADER:
         return UDP_TRUNCATED
     length: u32 = be16(b, t + LENGTH)
-    if length < HEADER or length > p.end - t:
+    if length < HEADER or (length > p.end - t and p.fragment == WHOLE):
         return UDP_LENGTH
     p.protocol = UDP
     p.source_port = be16(b, t + SOURCE_PORT)

@@ -1,4 +1,4 @@
-# C side of tcp.py: the same numbers.
+# C side of connection.py: the same numbers.
 cdef enum:
     OPEN = 0
     INIT = 1
@@ -14,9 +14,8 @@ cdef enum:
     SYN = 0
     FIN = 1
     RST = 2
-    OTHER = 3
     EVENTS = 4
     INVALID = 4
-    FLAG_COMBINATIONS = 64
+    KINDS = 256
     FLAG_SYN = 2
     FLAG_ACK = 16

@@ -1,0 +1,50 @@
+cimport cython
+from ratsnake.wire.packet cimport Packet
+from ratsnake.wire.types cimport u32, u64
+from .blocks cimport PortBlocks
+from .deterministic cimport Deterministic
+from .endpoints cimport EndpointMemory
+from .generator cimport Generator
+from .hashing cimport hash5
+from .mappings cimport MappingTable
+from .policies cimport DISTINCT, EXCLUSIVE
+from .policy_table cimport PolicyTable
+from .ports cimport PortPools
+from .records cimport Mappings, NONE32, Numbers, new_numbers, release
+from .secret cimport Secret
+from .selection cimport HIGHEST, PortSelector
+from .tally cimport PORTS_TOWARD_REMOTE, PORT_OF_ENDPOINT, Tally
+
+cdef enum:
+    SINGLE = 0
+    BLOCKS = 1
+    COMPUTED = 2
+
+@cython.final
+cdef class Allocator:
+    cdef PolicyTable policies
+    cdef MappingTable mappings
+    cdef Tally tally
+    cdef Generator generator
+    cdef Secret secret
+    cdef PortPools pools
+    cdef EndpointMemory endpoints
+    cdef PortSelector selector
+    cdef PortBlocks blocks
+    cdef Deterministic deterministic
+    cdef Numbers families
+    cdef u32 externals, ipv4, ipv6, mode, blocks_per_host
+    cdef bint arbitrary
+    cdef u32 external, port, endpoint
+    cdef u32 pool_of(self, u32 protocol, u32 external) noexcept nogil
+    cdef bint find(self, Packet p, u32 host, u64 now) noexcept nogil
+    cdef bint look(self, Packet p, u32 base, u32 count, u32 host, u64 now) noexcept nogil
+    cdef u32 holder_of_preferred(self, Packet p) noexcept nogil
+    cdef void abandon(self, Packet p) noexcept nogil
+    cdef bint find_in(self, Packet p, u32 external, u32 first, u32 last, u64 now) noexcept nogil
+    cdef bint find_anywhere(self, Packet p, u32 base, u32 count, u64 now) noexcept nogil
+    cdef u32 longest_rested(self, Packet p, u32 base, u32 count) noexcept nogil
+    cdef bint find_in_blocks(self, Packet p, u32 external, u32 host, u64 now) noexcept nogil
+    cdef bint find_computed(self, Packet p, u64 now) noexcept nogil
+    cdef void take(self, u32 m) noexcept nogil
+    cdef void give(self, u32 m, u64 rests_until) noexcept nogil

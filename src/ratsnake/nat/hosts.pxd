@@ -1,0 +1,29 @@
+cimport cython
+from ratsnake.wire.types cimport M32, u32, u64
+from .hashing cimport hash5
+from .index cimport Index
+from .records cimport Hosts, new_hosts, release
+from .secret cimport Secret
+
+@cython.final
+cdef class HostTable:
+    cdef Hosts rows
+    cdef Index index
+    cdef Secret secret
+    cdef readonly u32 capacity, count, fresh
+    cdef u32 free
+    cdef u32 tag_of(self, u64 high, u64 low) noexcept nogil
+    cdef u32 search(self, u64 high, u64 low, u32 tag) noexcept nogil
+    cpdef u32 find(self, u64 high, u64 low) noexcept nogil
+    cpdef u32 enter(self, u64 high, u64 low) noexcept nogil
+    cpdef void settle(self, u32 row) noexcept nogil
+    cpdef bint is_live(self, u32 row) noexcept nogil
+    cpdef u32 mappings_of(self, u32 row) noexcept nogil
+    cpdef u32 sessions_of(self, u32 row) noexcept nogil
+    cpdef void join_mapping(self, u32 row) noexcept nogil
+    cpdef void leave_mapping(self, u32 row) noexcept nogil
+    cpdef void join_forward(self, u32 row) noexcept nogil
+    cpdef void leave_forward(self, u32 row) noexcept nogil
+    cpdef void join_session(self, u32 row) noexcept nogil
+    cpdef void leave_session(self, u32 row) noexcept nogil
+    cpdef bint take_token(self, u32 row, u64 now, u32 rate_per_second, u32 burst) noexcept nogil

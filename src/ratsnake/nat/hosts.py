@@ -1,0 +1,161 @@
+"""The internal hosts: how much of the NAT each one has, and how fast it may take more.
+
+A host is one internal address: a subscriber, where every subscriber has one.  RFC 6888 REQ-4 and
+REQ-5 want what it may have limited, so that one host cannot take what the others need.  Here is
+what is counted; who opens mappings and sessions compares it with the limits.
+"""
+
+import cython
+
+if not cython.compiled:
+    from ratsnake.wire.types import M32, u32, u64
+
+    from .hashing import hash5
+    from .records import Hosts, new_hosts, release
+
+from .index import Index
+from .secret import Secret
+
+
+class HostTable:
+    """Arguments are not checked: rows must be those of hosts that are there."""
+
+    rows: Hosts
+
+    def __init__(self, capacity: int, secret: Secret) -> None:
+        """Room for `capacity` hosts.
+
+        A host is there because of a mapping, or for the moment in which it asks for one: a capacity
+        of one more than there can be mappings is never exceeded.
+        """
+        self.capacity = capacity
+        self.secret = secret
+        self.rows = new_hosts(capacity + 1)
+        self.index = Index(capacity)
+        self.count = 0
+        self.free = 0
+        self.fresh = 1
+
+    def __dealloc__(self) -> None:
+        release(self.rows)
+
+    def tag_of(self, high: u64, low: u64) -> u32:
+        return hash5(self.secret.words, high, low, 0, 0, 0)
+
+    def search(self, high: u64, low: u64, tag: u32) -> u32:
+        at: u64 = tag & self.index.mask
+        slot: u64 = self.index.slots[at]
+        row: u32
+        while slot:
+            if slot >> 32 == tag:
+                row = slot & M32
+                if self.rows[row].low == low and self.rows[row].high == high:
+                    return row
+            at = at + 1 & self.index.mask
+            slot = self.index.slots[at]
+        return 0
+
+    def find(self, high: u64, low: u64) -> u32:
+        """The row of a host, or 0."""
+        return self.search(high, low, self.tag_of(high, low))
+
+    def enter(self, high: u64, low: u64) -> u32:
+        """The row of a host, made if it is new.
+
+        A new one has nothing: it must be joined by a mapping or a session, or settled.
+        """
+        tag: u32 = self.tag_of(high, low)
+        row: u32 = self.search(high, low, tag)
+        if row:
+            return row
+        row = self.free
+        if row:
+            self.free = self.rows[row].next
+        else:
+            row = self.fresh
+            self.fresh += 1
+        self.rows[row].high = high
+        self.rows[row].low = low
+        # A row given back has neither mappings nor sessions, but perhaps a bucket half empty.
+        self.rows[row].spent = 0
+        self.rows[row].spent_at = 0
+        self.rows[row].live = 1
+        self.count += 1
+        self.index.insert(tag, row)
+        return row
+
+    def settle(self, row: u32) -> None:
+        """Forget the host if it has nothing, as after a refused mapping.
+
+        Its bucket is forgotten with it.  A refused mapping opened nothing, and a session has been
+        idle for a whole timeout when it ends: a bucket that fills up in that time loses nothing.
+        """
+        if self.rows[row].mappings or self.rows[row].forwards or self.rows[row].sessions:
+            return
+        self.index.remove(self.tag_of(self.rows[row].high, self.rows[row].low), row)
+        self.rows[row].live = 0
+        self.count -= 1
+        self.rows[row].next = self.free
+        self.free = row
+
+    def is_live(self, row: u32) -> bool:
+        """Whether a row (1 to `fresh` - 1) is that of a host."""
+        return self.rows[row].live != 0
+
+    def mappings_of(self, row: u32) -> u32:
+        return self.rows[row].mappings
+
+    def sessions_of(self, row: u32) -> u32:
+        return self.rows[row].sessions
+
+    def join_mapping(self, row: u32) -> None:
+        """The host has one more mapping."""
+        self.rows[row].mappings += 1
+
+    def leave_mapping(self, row: u32) -> None:
+        """One of the host's mappings ended; a host that has nothing left is forgotten."""
+        self.rows[row].mappings -= 1
+        self.settle(row)
+
+    def join_forward(self, row: u32) -> None:
+        """A forward to the host has one more mapping: no part of its share, for outsiders make
+        those."""
+        self.rows[row].forwards += 1
+
+    def leave_forward(self, row: u32) -> None:
+        """A mapping of a forward to the host ended; a host that has nothing left is forgotten."""
+        self.rows[row].forwards -= 1
+        self.settle(row)
+
+    def join_session(self, row: u32) -> None:
+        """The host has one more session."""
+        self.rows[row].sessions += 1
+
+    def leave_session(self, row: u32) -> None:
+        """One of the host's sessions ended; a host that has nothing left is forgotten."""
+        self.rows[row].sessions -= 1
+        self.settle(row)
+
+    def take_token(self, row: u32, now: u64, rate_per_second: u32, burst: u32) -> bool:
+        """Whether the host may open another session now (RFC 6888 REQ-4); if so, it is counted.
+
+        A bucket of `burst` sessions (1..4,294,967), full at first, into which `rate_per_second` a
+        second come back; a rate of 0 is no limit.  `now` is in milliseconds and never goes back.
+        """
+        if rate_per_second == 0:
+            return True
+        spent: u64 = self.rows[row].spent
+        elapsed: u64 = now - self.rows[row].spent_at
+        # A rate of n sessions a second is n thousandths of a session a millisecond.  Once as many
+        # milliseconds have gone by as thousandths are missing, the product need not fit any more.
+        returned: u64 = spent
+        if elapsed < spent:
+            returned = min(spent, elapsed * rate_per_second)
+        spent -= returned
+        self.rows[row].spent_at = now
+        most: u64 = burst
+        allowed: bool = spent + 1000 <= most * 1000
+        if allowed:
+            spent += 1000
+        self.rows[row].spent = spent
+        return allowed

@@ -1,0 +1,26 @@
+from .faults cimport DCCP_HEADER, NO_FAULT
+from .octets cimport be16
+from .packet cimport Packet
+from .types cimport Bytes, u32
+
+cdef enum:
+    SOURCE_PORT = 0
+    DESTINATION_PORT = 2
+    DATA_OFFSET = 4
+    CHECKSUM = 6
+    TYPE = 8
+    HEADER = 12
+    LONG_HEADER = 16
+    EXTENDED = 1
+    REQUEST = 0
+    RESPONSE = 1
+    DATA = 2
+    ACKNOWLEDGMENT = 3
+    DATA_ACKNOWLEDGMENT = 4
+    CLOSE_REQUEST = 5
+    CLOSE = 6
+    RESET = 7
+    SYNC = 8
+    SYNC_ACKNOWLEDGMENT = 9
+
+cdef u32 parse_dccp(Bytes b, Packet p) noexcept nogil
