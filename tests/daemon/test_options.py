@@ -180,6 +180,8 @@ ADDRESSES: list[Mistake] = [
     ({"external": ["169.254.1.1"]}, "external", "169.254.1.1", "a host can have"),
     ({"external": ["fe80::1"]}, "external", "fe80::1", "a host can have"),
     ({"external": ["::ffff:203.0.113.1"]}, "external", "::ffff:", "203.0.113.1"),
+    ({"external": ["2001:db8::1"]}, "external", "2001:db8::1", "give --internal theirs"),
+    ({"internal": ["2001:db8::/64"]}, "external", "203.0.113.1", "give --internal theirs"),
     ({"external": ["2001:db8::1%eth0"]}, "external", "2001:db8::1%eth0", "zone|address"),
     ({"external": ["10.0.0.1"]}, "external", "10.0.0.1", "Give --internal the prefix of the LAN"),
     ({"external": ["203.0.113.1", "203.0.113.1"]}, "external", "203.0.113.1", "right is once"),
@@ -204,6 +206,14 @@ ADDRESSES: list[Mistake] = [
     ({"nptv6": "fd01::1/48=2001:db8::/48"}, "nptv6", "fd01::1/48", "fd01::/48 has none"),
     ({"nptv6": "fd01::/65=2001:db8::/65"}, "nptv6", "fd01::/65", "longer than /64"),
     ({"nptv6": "fd01::/48=fd01::/56"}, "nptv6", "fd01::/48=fd01::/56", "must be disjoint"),
+    (
+        {
+            "nptv6": "fd01::/48=2001:db8::/48",
+            "external": ["2001:db8::1"],
+            "internal": ["fd00::/64"],
+        },
+        *("nptv6", "2001:db8::1", "by prefix or by port, not both"),
+    ),
     ({"nptv6": "10.0.0.0/8=2001:db8::/48"}, "nptv6", "10.0.0.0/8", "such as fd01:203:405::/48"),
 ]
 PORTS: list[Mistake] = [

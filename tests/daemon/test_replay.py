@@ -111,6 +111,22 @@ def test_a_fragment_that_waited_is_written_when_the_first_one_came(
         assert f" {line}" in err
 
 
+@pytest.mark.parametrize(
+    ("link_type", "frame"), [(RAW, b""), (EN10MB, ETHERNET + b"\x08\x00")], ids=["raw", "ethernet"]
+)
+def test_a_packet_of_no_bytes_is_dropped_like_any_malformed_one(
+    link_type: int,
+    frame: bytes,
+    tmp_path: Path,
+    target: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = write(tmp_path / "in.pcap", link_type, (START, frame))
+    assert main(["replay", str(source), str(target), *NAT]) == 0
+    assert read(target) == []
+    assert "1 empty" in capsys.readouterr().err
+
+
 def test_every_frame_is_of_the_ip_version_its_link_header_says(
     tmp_path: Path, target: Path
 ) -> None:

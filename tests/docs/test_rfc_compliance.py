@@ -44,7 +44,9 @@ def test_every_link_leads_somewhere() -> None:
 
 
 # An invented page of one RFC, for what is done to it below.
-SMALL = """
+TESTS = "`tests/a/test_b.py::test_c`<br>`tests/a/test_b.py::test_d`"
+ROW = "| REQ-2 | MAY do that. | by choice not | Because. | |"
+SMALL = f"""
 | | met | by choice not | not applicable |
 |---|---|---|---|
 | [RFC 4787: unicast UDP](#x) | 1 | 1 | 0 |
@@ -53,14 +55,13 @@ SMALL = """
 
 | no. | asks | state | how, or why not | tests |
 |---|---|---|---|---|
-| REQ-1 | MUST do this. | met | | `tests/a/test_b.py::test_c`<br>`tests/a/test_b.py::test_d` |
-| REQ-2 | MAY do that. | by choice not | Because. | |
+| REQ-1 | MUST do this. | met | | {TESTS} |
+{ROW}
 """
 KNOWN: Collected = {
     "tests/a/test_b.py::test_c": {"parametrize"},
     "tests/a/test_b.py::test_d": set(),
 }
-ROW_1, ROW_2 = SMALL.splitlines()[-2:]
 
 
 @pytest.fixture
@@ -80,11 +81,11 @@ def test_the_checker_finds_nothing_where_nothing_is_wrong() -> None:
     [
         ("test_c", "test_x", "RFC 4787 REQ-1: there is no test tests/a/test_b.py::test_x"),
         ("::test_c", "", "RFC 4787 REQ-1: there is no test tests/a/test_b.py"),
-        (ROW_1[-60:], " |", "RFC 4787 REQ-1: met, and no test shows it"),
-        (" met |", " mostly |", "RFC 4787 REQ-1: state 'mostly'"),
+        (TESTS, "", "RFC 4787 REQ-1: met, and no test shows it"),
+        ("| met | |", "| mostly | |", "RFC 4787 REQ-1: state 'mostly'"),
         ("Because.", "", "RFC 4787 REQ-2: by choice not, and no reason is given"),
-        (ROW_2, "", "RFC 4787 REQ-2: 0 rows"),
-        (ROW_2, f"{ROW_2}\n{ROW_2}", "RFC 4787 REQ-2: 2 rows"),
+        (ROW, "", "RFC 4787 REQ-2: 0 rows"),
+        (ROW, f"{ROW}\n{ROW}", "RFC 4787 REQ-2: 2 rows"),
         ("REQ-2", "REQ-2a", "RFC 4787 REQ-2a: no such requirement"),
         ("| 1 | 1 |", "| 2 | 0 |", "RFC 4787: the summary says"),
     ],

@@ -12,7 +12,8 @@ from ratsnake.lab import Namespace
 
 ICMP, TCP, UDP = 1, 6, 17
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
-_ETH_P_ALL, _ETH_P_IP = 3, 0x0800
+_ETH_P_ALL = 3
+_ETH_P = {4: 0x0800, 6: 0x86DD}  # IPv4, IPv6
 _SO_RCVBUFFORCE = 33
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6  # linux/if_packet.h
 
@@ -97,9 +98,12 @@ def send(handle: socket.socket, packet: bytes) -> None:
     handle.sendto(packet, (socket.inet_ntoa(packet[16:20]), 0))
 
 
-def injector(namespace: Namespace, interface: str) -> socket.socket:
-    """Any octets at all, straight into an interface without a link layer (a TUN): `send` them."""
-    return _packet_socket(namespace, interface, socket.SOCK_RAW, _ETH_P_IP)
+def injector(namespace: Namespace, interface: str, version: int = 4) -> socket.socket:
+    """Any octets at all, straight into an interface without a link layer (a TUN): `send` them.
+
+    The kernel takes them for that version of IP.
+    """
+    return _packet_socket(namespace, interface, socket.SOCK_RAW, _ETH_P[version])
 
 
 def sniffer(namespace: Namespace, interface: str) -> socket.socket:
@@ -109,8 +113,10 @@ def sniffer(namespace: Namespace, interface: str) -> socket.socket:
     return handle
 
 
-def captured(handle: socket.socket) -> list[bytes]:
-    """What the sniffer has received so far and is IPv4; fails if it had to drop any."""
+def captured(handle: socket.socket, *versions: int) -> list[bytes]:
+    """What the sniffer has received so far and is of these versions of IP (none given: IPv4);
+    fails if it had to drop any."""
+    wanted = {_ETH_P[version] for version in versions or (4,)}
     handle.setblocking(False)
     packets = []
     while True:
@@ -118,7 +124,7 @@ def captured(handle: socket.socket) -> list[bytes]:
             packet, (_, protocol, *_) = handle.recvfrom(65536)
         except BlockingIOError:
             break
-        if protocol == _ETH_P_IP:
+        if protocol in wanted:
             packets.append(packet)
     statistics = handle.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
     assert struct.unpack("=II", statistics)[1] == 0, "the sniffer lost packets"

@@ -6,11 +6,12 @@ say what becomes of every octet.
 
 from __future__ import annotations
 
-import os
 import random
 import struct
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from ipaddress import ip_address, ip_network
+from typing import Any
 
 import pytest
 
@@ -30,155 +31,286 @@ from end_to_end.frames import (
     udp,
 )
 from end_to_end.harness import DEVICE, drops, greet, status, udp_pair, until
-from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic
+from end_to_end.pieces import piece
+from ratsnake.lab import (
+    EXTERNAL,
+    EXTERNAL_6,
+    LAN_PREFIX,
+    LAN_PREFIX_6,
+    RunningNat,
+    Topology,
+    nat,
+    traffic,
+)
+from support import layers
+from support.malformed import MALFORMED
 
 _LAN, _REMOTE = "192.0.2.130", "198.51.100.1"
+_LAN_6, _REMOTE_6 = "2001:db8:1::130", "2001:db8:2::1"
 _GOOD = udp(_LAN, _REMOTE, (5000, 53), b"question")
 _QUOTED = udp(EXTERNAL, _REMOTE, (5000, 53), b"question")
+_PREFIX, _PREFIX_6 = ip_network(LAN_PREFIX), ip_network(LAN_PREFIX_6)
 _SOL_PACKET, _PACKET_VNET_HDR = 263, 15  # linux/if_packet.h
 
-#: Reason: packets that must be dropped for it, besides those cut short.
+
+def _udp_6(source: str, destination: str) -> bytes:
+    return layers.ipv6(UDP, layers.udp(), source, destination)
+
+
+def _spoilt(packet: bytes, at: int) -> bytes:
+    """With one octet changed."""
+    return packet[:at] + bytes([packet[at] ^ 1]) + packet[at + 1 :]
+
+
+_UNREACHABLE = icmp(_REMOTE, EXTERNAL, 3, 1, 0, _QUOTED)
+
+#: Reason: packets that must be dropped for it, besides those that `MALFORMED` has.
 _PACKETS: dict[str, tuple[bytes, ...]] = {
-    "ip-version": tuple(bytes([version << 4 | 5]) + _GOOD[1:] for version in (0, 5, 15)),
-    "ipv6": (bytes([6 << 4]) + bytes(39), b"\x60"),
-    "ip-header-length": (ipv4(_LAN, _REMOTE, UDP, bytes(20), words=2), b"\x40" + _GOOD[1:]),
-    "ip-truncated": (
-        *(_GOOD[:size] for size in (1, 10, 19, 20, 27, 35)),
-        ipv4(_LAN, _REMOTE, UDP, bytes(20), total=41),
-        ipv4(_LAN, _REMOTE, UDP, bytes(20), total=65535),
-    ),
-    "ip-length": (ipv4(_LAN, _REMOTE, UDP, bytes(20), total=19),),
-    "ip-overlong": (_GOOD + b"x", ipv4(_LAN, _REMOTE, UDP, bytes(20), total=39)),
-    "fragment": tuple(
-        ipv4(_LAN, _REMOTE, UDP, _GOOD[20:], fragment=field) for field in (0x2000, 1, 0x2001)
-    ),
-    "tcp-truncated": tuple(ipv4(_LAN, _REMOTE, TCP, bytes(size)) for size in (0, 4, 10, 19)),
-    "tcp-header-length": tuple(
-        ipv4(_LAN, _REMOTE, TCP, bytes(12) + bytes([words << 4, SYN]) + bytes(6))
-        for words in (0, 4, 6, 15)
-    ),
-    "udp-truncated": (ipv4(_LAN, _REMOTE, UDP, bytes(4)), ipv4(_LAN, _REMOTE, UDP, b"")),
-    "udp-length": tuple(
-        ipv4(_LAN, _REMOTE, UDP, struct.pack("!4H", 5000, 53, length, 0) + b"ab")
-        for length in (0, 4, 7, 11, 9000, 65535)
-    ),
-    "icmp-truncated": tuple(ipv4(_LAN, _REMOTE, ICMP, b"\x08" + bytes(n)) for n in (3, 6)),
+    "ip-truncated": tuple(_GOOD[:size] for size in range(1, len(_GOOD))),
     "icmp-embedded": (
         *(icmp(_REMOTE, EXTERNAL, 3, 1, 0, bytes([0x40 | n]) + _QUOTED[1:]) for n in (0, 4, 15)),
         *(icmp(_REMOTE, EXTERNAL, 3, 1, 0, _QUOTED[:size]) for size in range(28)),
     ),
-    "protocol": (ipv4(_LAN, _REMOTE, 253, bytes(8)),),
+    "icmp-checksum": (
+        *(_spoilt(_UNREACHABLE, at) for at in (22, 23, 27, 50)),
+        # The quoted IP header's own checksum, which the sum of the error takes in.
+        icmp(_REMOTE, EXTERNAL, 3, 1, 0, _spoilt(_QUOTED, 10)),
+        icmp(_REMOTE, EXTERNAL, 11, 0, 0, _spoilt(_QUOTED, 8)),
+        _spoilt(icmp(_LAN, _REMOTE, 3, 3, 0, udp(_REMOTE, _LAN, (53, 5000))), 22),
+        layers.ipv6(58, layers.icmp(1, _udp_6(EXTERNAL_6, _REMOTE_6)), _REMOTE_6, EXTERNAL_6),
+        layers.ipv6(58, layers.icmp(1, _udp_6(_REMOTE_6, _LAN_6)), _LAN_6, _REMOTE_6),
+    ),
     "source": (
         udp("203.0.113.77", _REMOTE, (1, 2)),  # neither inside, nor to an external address
         udp("127.0.0.1", EXTERNAL, (1, 2)),
         udp("255.255.255.255", EXTERNAL, (1, 2)),
         udp("224.0.0.1", EXTERNAL, (1, 2)),
+        udp("169.254.0.1", EXTERNAL, (1, 2)),
+        udp(EXTERNAL, EXTERNAL, (1, 2)),
+        *(_udp_6("2001:db8:3::77", remote) for remote in (_REMOTE_6, _LAN_6)),
+        *(_udp_6(source, EXTERNAL_6) for source in ("::1", "fe80::1", "ff02::1", EXTERNAL_6)),
+        *(_udp_6(source, _REMOTE_6) for source in ("::", "fe80::1")),
     ),
-    "destination": tuple(
-        udp(_LAN, remote, (1, 2))
-        for remote in ("127.0.0.1", "224.0.0.1", "255.255.255.255", "0.0.0.0", "192.0.2.131")
+    "destination": (
+        *(
+            udp(_LAN, remote, (1, 2))
+            for remote in ("127.0.0.1", "224.0.0.1", "255.255.255.255", "0.0.0.0", "192.0.2.131")
+        ),
+        *(
+            _udp_6(_LAN_6, remote)
+            for remote in ("::", "::1", "fe80::1", "ff02::1", "::192.0.2.1", "2001:db8:1::131")
+        ),
     ),
 }
+for _packet, _reason in MALFORMED.values():
+    if _packet:
+        _PACKETS[_reason] = (*_PACKETS.get(_reason, ()), _packet)
 
 
 @pytest.fixture(scope="module")
 def attacked() -> Iterator[tuple[Topology, RunningNat]]:
-    """One NAT for all of them: each must leave it as it was."""
-    with Topology() as topology, nat(topology, "full-cone") as running:
+    """One NAT, of both versions, for all of them: each must leave it as it was."""
+    external, internal = (EXTERNAL, EXTERNAL_6), (LAN_PREFIX, LAN_PREFIX_6)
+    with (
+        Topology(ipv6=True) as topology,
+        nat(topology, "full-cone", external=external, internal=internal) as running,
+    ):
         yield topology, running
 
 
 @pytest.mark.parametrize("reason", _PACKETS)
 def test_each_by_its_reason(attacked: tuple[Topology, RunningNat], reason: str) -> None:
+    _check(attacked, _PACKETS[reason], {reason: len(_PACKETS[reason])})
+
+
+#: Where the fragments are, before the first one, that cannot be of one datagram: offset, size and
+#: whether more follow.  The first is good, and waits.
+_CONTRADICTIONS = {
+    "the same twice": ((800, 800, True), (800, 800, True)),
+    "one inside another": ((800, 800, True), (1200, 8, True)),
+    "one across the start": ((800, 800, True), (400, 408, True)),
+    "one across the end": ((800, 800, True), (1592, 16, True)),
+    "one beyond the end": ((800, 800, False), (1600, 8, True)),
+    "an end inside": ((800, 800, True), (400, 8, False)),
+    "a later end": ((800, 800, False), (1600, 8, False)),
+}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("name", _CONTRADICTIONS)
+def test_fragments_that_contradict_each_other(
+    attacked: tuple[Topology, RunningNat], name: str, version: int
+) -> None:
+    """Then the datagram's first fragment does not pass either."""
+    source, destination = {4: (_LAN, _REMOTE), 6: (_LAN_6, _REMOTE_6)}[version]
+    identification = list(_CONTRADICTIONS).index(name)
+    packets = [
+        piece(source, destination, identification, offset, bytes(size), more)
+        for offset, size, more in _CONTRADICTIONS[name]
+    ]
+    first = udp(_LAN, _REMOTE, (5000, 53), bytes(392))[20:]
+    packets.append(piece(source, destination, identification, 0, first, True))
+    expected = {"fragment-overlap": 1, "fragment-refused": 1}
+    _check(attacked, tuple(packets), expected, held=1)
+
+
+def _check(
+    attacked: tuple[Topology, RunningNat],
+    packets: tuple[bytes, ...],
+    expected: dict[str, int],
+    held: int = 0,
+) -> None:
+    """Send them: the drops are those `expected`, and nothing comes out or remains."""
     topology, running = attacked
-    packets = _PACKETS[reason]
     before = status(running)
-    expected = before["counters"]["dropped"] | {reason: len(packets)}
+    counters = before["counters"]["dropped"]
+    wanted = counters | {reason: counters[reason] + more for reason, more in expected.items()}
     with (
         sniffer(topology.router, DEVICE) as watch,
         injector(topology.router, DEVICE) as device,
     ):
         for packet in packets:
             device.send(packet)
-        until(lambda: status(running)["counters"]["dropped"] == expected, f"drops are {expected}")
+        until(lambda: status(running)["counters"]["dropped"] == wanted, f"drops are {wanted}")
         # What the sniffer saw is what was put in: nothing came out.
-        assert len(captured(watch)) <= len(packets)
+        assert sorted(captured(watch, 4, 6)) == sorted(packets)
     after = status(running)
-    assert after["counters"]["outbound"] == before["counters"]["outbound"]
+    for counter in ("outbound", "inbound", "icmp_errors_sent"):
+        assert after["counters"][counter] == before["counters"][counter]
+    assert after["counters"]["fragments_held"] == before["counters"]["fragments_held"] + held
     assert after["usage"] == before["usage"]
     traffic.exchange(topology, rounds=1)
 
 
 #: A vnet header: flags, GSO type, header length, segment size, checksum start and offset.
 _VNET = struct.Struct("=BBHHHH")
-_NEEDS_CSUM, _GSO_TCP4, _GSO_UDP_L4 = 1, 1, 5
-_TRUTHS_ABOUT_TCP = (_NEEDS_CSUM, _GSO_TCP4, 40, 1000, 20, 16)
+_NEEDS_CSUM, _GSO_TCP4, _GSO_UDP, _GSO_TCP6, _GSO_UDP_L4, _GSO_ECN = 1, 1, 3, 4, 5, 0x80
 
 
-def test_offload_headers_from_a_local_sender(topology: Topology) -> None:
+@pytest.mark.parametrize("version", [4, 6])
+def test_offload_headers_from_a_local_sender(
+    attacked: tuple[Topology, RunningNat], version: int
+) -> None:
     """The kernel checks them first: what it lets pass is dropped or translated, all the same."""
+    topology, running = attacked
     segment = tcp(_LAN, _REMOTE, (5000, 80), SYN, payload=bytes(4000))
-    lies = (
-        _TRUTHS_ABOUT_TCP,
-        (_NEEDS_CSUM, _GSO_UDP_L4, 40, 1000, 20, 16),
-        (_NEEDS_CSUM, _GSO_TCP4, 0, 1000, 20, 16),
-        (_NEEDS_CSUM, _GSO_TCP4, 40, 0, 20, 16),
-        (_NEEDS_CSUM, _GSO_TCP4, 65535, 65535, 20, 16),
+    start, right, wrong = 20, _GSO_TCP4, _GSO_TCP6
+    fence = ipv4(_LAN, _REMOTE, layers.AH, b"")
+    if version == 6:
+        segment = layers.ipv6(TCP, segment[20:], _LAN_6, _REMOTE_6)
+        start, right, wrong = 40, _GSO_TCP6, _GSO_TCP4
+        fence = layers.ipv6(layers.AH, bytes(8), _LAN_6, _REMOTE_6)
+    size = start + 20
+    headers = (
+        (_NEEDS_CSUM, right, size, 1000, start, 16),  # the one that tells the truth
+        (_NEEDS_CSUM, right | _GSO_ECN, size, 1000, start, 16),
+        (_NEEDS_CSUM, wrong, size, 1000, start, 16),
+        (_NEEDS_CSUM, _GSO_UDP, size, 1000, start, 16),
+        (_NEEDS_CSUM, _GSO_UDP_L4, size, 1000, start, 16),
+        (_NEEDS_CSUM, _GSO_UDP_L4, start + 8, 1000, start, 6),
+        (_NEEDS_CSUM, right, 0, 1000, start, 16),
+        (_NEEDS_CSUM, right, size, 0, start, 16),
+        (_NEEDS_CSUM, right, 65535, 65535, start, 16),
         (_NEEDS_CSUM, 0, 0, 0, 0, 0),
         (_NEEDS_CSUM, 0, 0, 0, 12, 4),
-        (_NEEDS_CSUM, 0, 0, 0, 20, 2),
+        (_NEEDS_CSUM, 0, 0, 0, start, 2),
+        (_NEEDS_CSUM, 0, 0, 0, start + 8, 8),
         (_NEEDS_CSUM, 0, 0, 0, 4000, 16),
-        (0, _GSO_TCP4, 40, 1000, 0, 0),
+        (0, right, size, 1000, 0, 0),
     )
+    before = drops(running)
     taken = 0
-    with nat(topology) as running, injector(topology.router, DEVICE) as device:
+    with injector(topology.router, DEVICE, version) as device:
         device.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
-        for lie in lies:
-            try:
-                device.send(_VNET.pack(*lie) + segment)
+        for header in headers:
+            with suppress(OSError):
+                device.send(_VNET.pack(*header) + segment)
                 taken += 1
-            except OSError:
-                continue
-        assert taken > 1
-        with injector(topology.router, DEVICE) as plain:
-            plain.send(ipv4(_LAN, _REMOTE, 253, b""))
-        until(lambda: drops(running).get("protocol") == 1, "all before it were read")
-        assert set(drops(running)) <= {"protocol", "offload"}
-        assert drops(running)["offload"] >= 1
-        traffic.exchange(topology, rounds=1)
+    assert taken > 1
+    with injector(topology.router, DEVICE, version) as plain:
+        plain.send(fence)
+    protocol = before.get("protocol", 0) + 1
+    until(lambda: drops(running).get("protocol") == protocol, "all before it were read")
+    after = drops(running)
+    assert {reason for reason in after if after[reason] != before.get(reason)} == {
+        "protocol",
+        "offload",
+    }
+    traffic.exchange(topology, rounds=1, version=version)
 
 
-def test_a_hundred_thousand_random_and_mutated_packets(topology: Topology) -> None:
-    """A live flow goes on among them, and no answer to any of them is the NAT's own."""
+#: What is mutated: of both versions, from both sides, whole and in fragments.
+_SEEDS = (
+    _GOOD,
+    tcp(_LAN, _REMOTE, (5000, 80), SYN),
+    udp(_REMOTE, EXTERNAL, (53, 5000)),
+    icmp(_LAN, _REMOTE, 8, 0, 1, b"ping"),
+    icmp(_REMOTE, EXTERNAL, 3, 4, 1300, _QUOTED),
+    ipv4(_LAN, _REMOTE, UDP, _GOOD[20:], fragment=0x2000),
+    ipv4(_LAN, _REMOTE, UDP, bytes(16), fragment=2),
+    ipv4(_LAN, _REMOTE, 132, layers.sctp()),
+    ipv4(_LAN, _REMOTE, 47, bytes(12)),
+    _udp_6(_LAN_6, _REMOTE_6),
+    _udp_6(_REMOTE_6, EXTERNAL_6),
+    layers.ipv6(60, layers.extension(TCP, layers.tcp()), _LAN_6, _REMOTE_6),
+    layers.ipv6(44, layers.fragment_header(UDP, layers.udp(), 0, 1), _LAN_6, _REMOTE_6),
+    layers.ipv6(58, layers.icmp(128), _LAN_6, _REMOTE_6),
+    layers.ipv6(58, layers.icmp(2, _udp_6(EXTERNAL_6, _REMOTE_6)), _REMOTE_6, EXTERNAL_6),
+)
+_PACKET_COUNT = 100_000
+_BURST = 500  # packets between two exchanges of a live flow: half of what the device's queue holds
+
+
+def test_a_hundred_thousand_random_and_mutated_packets(
+    attacked: tuple[Topology, RunningNat],
+) -> None:
+    """Live flows go on among them, the NAT itself answers none but those it has no port for, and
+    nothing leaves with an address of the LAN."""
+    topology, running = attacked
     chance = random.Random(20260101)
-    good = [
-        _GOOD,
-        tcp(_LAN, _REMOTE, (5000, 80), SYN),
-        udp(_REMOTE, EXTERNAL, (53, 5000)),
-        icmp(_LAN, _REMOTE, 8, 0, 1, b"ping"),
-        icmp(_REMOTE, EXTERNAL, 3, 4, 1300, _QUOTED),
-    ]
-    with (
-        nat(topology, "full-cone") as running,
-        injector(topology.router, DEVICE) as device,
-        udp_pair(topology) as (near, far),
-    ):
-        for number in range(100_000):
-            packet = bytearray(chance.choice(good))
+    before = status(running)["counters"]
+    with ExitStack() as stack:
+        device = stack.enter_context(injector(topology.router, DEVICE))
+        watch = stack.enter_context(sniffer(topology.internet, "eth0"))
+        pairs = [stack.enter_context(udp_pair(topology, version=version)) for version in (4, 6)]
+        for number in range(_PACKET_COUNT):
+            packet = bytearray(chance.choice(_SEEDS))
             if number % 3:
                 for _ in range(chance.randrange(1, 4)):
                     packet[chance.randrange(len(packet))] = chance.randrange(256)
             else:
-                packet = bytearray(os.urandom(chance.randrange(1, 100)))
-            try:
-                device.send(packet[: chance.randrange(1, len(packet) + 1)])
-            except OSError:  # ENOBUFS: the queue is full
-                continue
-            if number % 1000 == 0:
-                greet(near, far)
-        greet(near, far)
-        assert running.process.poll() is None
-        assert len(drops(running)) > 10
+                packet = bytearray(chance.randbytes(chance.randrange(1, 100)))
+            size = len(packet) if number % 2 else chance.randrange(1, len(packet) + 1)
+            device.send(packet[:size])
+            if number % _BURST == 0:
+                for pair in pairs:
+                    greet(*pair)
+        for pair in pairs:
+            greet(*pair)
+        seen = captured(watch, 4, 6)
+    assert running.process.poll() is None
+    after = status(running)["counters"]
+    assert _decided(after) - _decided(before) >= _PACKET_COUNT
+    refused = after["dropped"]["no-port"] - before["dropped"]["no-port"]
+    assert after["icmp_errors_sent"] - before["icmp_errors_sent"] <= refused
+    assert sum(count > before["dropped"][name] for name, count in after["dropped"].items()) > 15
+    assert len(seen) > _PACKET_COUNT // 100
+    assert not any(_is_of_the_lan(packet) for packet in seen)
+
+
+def _decided(counters: dict[str, Any]) -> int:
+    """How many packets the NAT has read and translated, kept or dropped."""
+    return int(
+        sum(counters["dropped"].values())
+        + counters["fragments_held"]
+        + counters["outbound"]["packets"]
+        + counters["inbound"]["packets"]
+    )
+
+
+def _is_of_the_lan(packet: bytes) -> bool:
+    source = packet[12:16] if packet[0] >> 4 == 4 else packet[8:24]
+    return ip_address(source) in (_PREFIX if len(source) == 4 else _PREFIX_6)
 
 
 def test_hostile_packets_by_raw_sockets_from_both_sides(topology: Topology) -> None:

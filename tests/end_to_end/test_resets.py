@@ -89,7 +89,7 @@ def test_a_reset_forged_for_the_very_connection_does_not_end_its_session(
     topology: Topology,
 ) -> None:
     """It reaches the host, whose TCP refuses its sequence number; the session must still be there
-    (RFC 7857 section 2.3), and data makes it an established one again."""
+    (RFC 7857 section 2.2), and data makes it an established one again."""
     with (
         nat(topology) as running,
         traffic.connection(topology) as (near, far),

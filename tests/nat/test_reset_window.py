@@ -151,6 +151,14 @@ def test_the_other_sides_scale_is_not_the_insides(engine: Engine, called: bool) 
     assert not connection.is_reset_by(1000)
 
 
+def test_before_the_insides_first_ack_the_other_syn_says_where_the_window_is(
+    engine: Engine,
+) -> None:
+    assert Connection(engine, established=False).is_reset_by(0)
+    assert not Connection(engine, established=False).is_reset_by(1000)
+    assert not Connection(engine, established=False).is_reset_by(-1)
+
+
 def test_the_window_of_a_syn_is_not_scaled(engine: Engine) -> None:
     """RFC 7323 section 2.2: until the next segment the window is as it stands there."""
     for distance, counts in ((999, True), (1000, False)):

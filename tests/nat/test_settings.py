@@ -67,6 +67,30 @@ def test_a_mapped_address_is_told_to_be_an_ipv4_one(engine: Engine) -> None:
         made(engine, "::ffff:203.0.113.1")
 
 
+@pytest.mark.parametrize(
+    ("external", "internal", "family"),
+    [("203.0.113.1", "2001:db8::/64", "IPv4"), ("2001:db8:1::1", "192.168.0.0/16", "IPv6")],
+)
+def test_an_external_address_needs_internal_hosts_of_its_family(
+    engine: Engine, external: str, internal: str, family: str
+) -> None:
+    message = f"external: {external} serves {family} hosts, but .* give --internal theirs"
+    with pytest.raises(ValueError, match=message):
+        made(engine, external, internal=(ip_network(internal),))
+
+
+def test_prefixes_exchanged_and_addresses_shared_do_not_overlap(engine: Engine) -> None:
+    pair = ip_network("fd01:203:405::/48"), ip_network("2001:db8:1::/48")
+    both = (*LAN, ip_network("2001:db8:1:5::/64"))
+    with pytest.raises(ValueError, match="nptv6: 2001:db8:1::/48 overlaps the internal prefix"):
+        made(engine, internal=both, nptv6=pair)
+    inside = (*LAN, ip_network("fd00::/64"))
+    for address in ("2001:db8:1::1", "fd01:203:405::1"):
+        with pytest.raises(ValueError, match=f"nptv6: .* holds the external address {address}"):
+            made(engine, address, internal=inside, nptv6=pair)
+    made(engine, "2001:db8:2::1", internal=inside, nptv6=pair)
+
+
 def test_the_external_address_must_lie_outside_the_internal_prefixes(engine: Engine) -> None:
     message = "external: 192.168.5.5 lies inside the internal prefix 192.168.0.0/16"
     with pytest.raises(ValueError, match=message):

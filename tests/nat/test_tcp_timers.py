@@ -1,6 +1,6 @@
 """Timers of TCP, DCCP and SCTP: opening, established, closing (RFC 5382 REQ-5, RFC 7857 section 2).
 
-RFC 7857 section 2.2 has one timer for partly open and another for partly closed connections.
+RFC 7857 section 2.1 has one timer for partly open and another for partly closed connections.
 """
 
 import pytest
@@ -179,7 +179,7 @@ def test_resets_that_repeat_neither_prolong_nor_shorten_the_closing_time(engine:
 
 
 def test_a_reset_of_an_opening_connection_changes_nothing(engine: Engine) -> None:
-    """RFC 7857 section 2.1: only an established connection goes over to the closing time."""
+    """RFC 7857 section 2: only an established connection goes over to the closing time."""
     connection = Connection(engine)
     connection.both("inside open")
     connection.site.now = 10_000

@@ -118,7 +118,7 @@ def test_both_directions_refresh_once_the_inside_has_sent(engine: Engine) -> Non
 
 @pytest.mark.parametrize(("protocol", "seconds"), [("udp", 300), ("icmp", 60)])
 def test_inbound_refresh_may_be_turned_off(engine: Engine, protocol: str, seconds: int) -> None:
-    """RFC 4787 REQ-6b: then only what the inside sends keeps sessions without connections alive."""
+    """RFC 4787 REQ-6a: then only what the inside sends keeps sessions without connections alive."""
     for refresh in (True, False):
         bench = Bench(engine, "full-cone", inbound_refresh=refresh)
         external = bench.open(protocol, HOST, far(protocol))

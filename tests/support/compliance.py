@@ -94,11 +94,8 @@ def mistakes(page: str, collected: Collected) -> list[str]:
     for rfc, number in expected:
         if times[rfc, number] != 1:
             found.append(f"RFC {rfc} {number}: {times[rfc, number]} rows")
-    found += [
-        f"RFC {rfc} {number}: no such requirement"
-        for rfc, number in times - Counter(expected)
-        if (rfc, number) not in expected
-    ]
+    for rfc, number in sorted(times.keys() - set(expected)):
+        found.append(f"RFC {rfc} {number}: no such requirement")
     for row in rows:
         if row.state not in STATES:
             found.append(f"{row}: state {row.state!r}")
@@ -111,7 +108,7 @@ def mistakes(page: str, collected: Collected) -> list[str]:
                 found.append(f"{row}: there is no test {test}")
             elif collected[test] & NOT_RUN:
                 found.append(f"{row}: {test} does not run")
-    for rfc, numbers in REQUIREMENTS.items():
+    for rfc in REQUIREMENTS:
         states = Counter(row.state for row in rows if row.rfc == rfc)
         said = [count.numbers for count in read_counts(page) if count.rfc == rfc]
         if said != [tuple(states[state] for state in STATES)]:

@@ -86,7 +86,8 @@ class _Translator:
         else:
             name = REASONS[reason].name
             counts.dropped[name] = counts.dropped.get(name, 0) + 1
-        self._links[packet[0] >> 4] = link
+        if packet:
+            self._links[packet[0] >> 4] = link
         while own := self._nat.outgoing():
             # Always of a version that was seen: it answers a packet, or waited for one.
             self._writer.write(record.time, self._links[own[0] >> 4] + own)

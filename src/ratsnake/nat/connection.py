@@ -7,8 +7,8 @@ The *client* is the side that opened the session.  What the table does not name 
   acknowledge the client's: that is a simultaneous open (RFC 5382 REQ-2a).
 - One FIN leaves the long timeout on: a half-closed connection may go on for hours (RFC 5382 REQ-5
   counts a connection as established until both sides have closed or one has reset it).
-- RESET (TRANS in RFC 7857 section 2.1): a RST may be forged, so the session stays for the closing
-  time, and any other segment in it brings it back to ESTABLISHED (section 2.3).
+- RESET (TRANS in RFC 7857 section 2): a RST may be forged, so the session stays for the closing
+  time, and any other segment in it brings it back to ESTABLISHED (section 2.2).
 - BOTH_FIN, RESET: the same 5-tuple may be opened again, by the client (INIT) or by the server
   (REOPENED, which the client's SYN establishes).
 

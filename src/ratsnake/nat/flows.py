@@ -175,8 +175,8 @@ class Flows:
         if self.mappings.rows[m].policy >= STATIC:
             self.hosts.leave_forward(self.mappings.rows[m].host)
             return
-        self.hosts.leave_mapping(self.mappings.rows[m].host)
         self.allocator.give(m, ended + self.rest if self.rest else 0)
+        self.hosts.leave_mapping(self.mappings.rows[m].host)
 
     def open_session(
         self,

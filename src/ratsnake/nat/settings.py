@@ -69,7 +69,7 @@ class Timeouts:
     """Idle seconds after which a session ends, 1..604800 each; the TCP ones hold for DCCP and SCTP
     too.
 
-    Defaults: RFC 5382 REQ-5 and RFC 7857 section 2.2 (established 2 h 4 min, opening and closing
+    Defaults: RFC 5382 REQ-5 and RFC 7857 section 2.1 (established 2 h 4 min, opening and closing
     4 min), RFC 4787 REQ-5c (UDP and UDP-Lite 5 min), RFC 5508 REQ-2 (ICMP query 60 s); `other` is
     for protocols without ports.  `rest` (from 0) is how long a port stays unused after its last
     mapping where strangers could send to it (RFC 6888 REQ-8), `fragments` how long an incomplete

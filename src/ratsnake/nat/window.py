@@ -44,9 +44,13 @@ def inside_sent(s: Sessions, i: u32, b: Bytes, p: Packet) -> None:
 
 
 def outside_synchronized(s: Sessions, i: u32, b: Bytes, p: Packet) -> None:
-    """Note whether a SYN from outside offers a scale; in a running connection it is forged."""
+    """Note where a SYN from outside begins, and whether it offers a scale.
+
+    In a running connection it is forged.
+    """
     if s[i].timer == TCP_ESTABLISHED:
         return
+    s[i].inside_next = be32(b, p.transport + SEQUENCE) + 1 & M32
     if find_option(b, p.transport, WINDOW_SCALE, WINDOW_SCALE_LENGTH):
         s[i].flags |= OUTSIDE_SCALES
     else:
