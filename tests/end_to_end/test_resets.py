@@ -8,12 +8,13 @@ import struct
 
 import pytest
 
-from end_to_end.frames import ACK, RST, raw_sender, send, tcp
-from end_to_end.harness import DEADLINE, drops, greet, rows, udp_pair, until
+from end_to_end.frames import ACK, RST, captured, raw_sender, send, sniffer, tcp
+from end_to_end.harness import DEADLINE, drops, greet, rows, status, udp_pair, until
 from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic
 
 _CLOSED_PORT = 9
 _IP_RECVERR = 11  # linux/in.h
+_WORD = 0xFFFFFFFF  # sequence numbers are of 32 bits
 _ABORT = struct.pack("ii", 1, 0)  # SO_LINGER for 0 seconds: close() sends a RST
 
 
@@ -88,18 +89,40 @@ def test_a_reset_forged_from_another_remote_changes_nothing(topology: Topology) 
 def test_a_reset_forged_for_the_very_connection_does_not_end_its_session(
     topology: Topology,
 ) -> None:
-    """It reaches the host, whose TCP refuses its sequence number; the session must still be there
-    (RFC 7857 section 2.2), and data makes it an established one again."""
+    """One outside the inside's window changes nothing (RFC 5961).  One inside it that is not the
+    very next number is answered by the host's TCP, which brings the session back (RFC 7857
+    section 2.2)."""
     with (
         nat(topology) as running,
         traffic.connection(topology) as (near, far),
         raw_sender(topology.internet) as forger,
+        sniffer(topology.internet, "eth0") as watch,
     ):
-        ports = (far.getsockname()[1], far.getpeername()[1])
-        send(forger, tcp(far.getsockname()[0], EXTERNAL, ports, RST, sequence=12345))
-        until(lambda: _state(running) == "reset", "the forged reset is noted")
         _talk(near, far)
-        assert _state(running) == "established"
+        ports = (far.getsockname()[1], far.getpeername()[1])
+        expected = _next_sequence(watch, far)
+        for distance in (1 << 31, 1):
+            inbound = status(running)["counters"]["inbound"]["packets"]
+            number = expected + distance & _WORD
+            send(forger, tcp(far.getsockname()[0], EXTERNAL, ports, RST, sequence=number))
+            until(
+                lambda before=inbound: status(running)["counters"]["inbound"]["packets"] > before,
+                "it was passed on",
+            )
+            until(lambda: _state(running) == "established", "the session is as it was")
+        _talk(near, far)
+
+
+def _next_sequence(watch: socket.socket, far: socket.socket) -> int:
+    """The number the inside expects next: the last it acknowledged to this remote."""
+    acknowledged = [
+        int.from_bytes(packet[28:32], "big")
+        for packet in captured(watch)
+        if packet[9] == 6
+        and packet[22:24] == far.getsockname()[1].to_bytes(2, "big")
+        and packet[33] & ACK
+    ]
+    return acknowledged[-1]
 
 
 def _talk(near: socket.socket, far: socket.socket) -> None:

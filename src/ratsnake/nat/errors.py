@@ -90,7 +90,7 @@ def inbound_error(flows: Flows, b: Bytes, p: Packet, now: u64, partial: bool) ->
         p.destination_port,
     )
     s: Sessions = flows.sessions.rows
-    if i == 0 or s[i].expires <= now:
+    if i == 0 or not flows.meets(i, now):
         return NO_SESSION
     difference: u32 = restore(
         b, p, SENDER, s[i].internal_high, s[i].internal_low, s[i].internal_port
@@ -128,7 +128,7 @@ def outbound_error(flows: Flows, b: Bytes, p: Packet, now: u64, partial: bool) -
         p.source_port,
     )
     s: Sessions = flows.sessions.rows
-    if i == 0 or s[i].expires <= now:
+    if i == 0 or not flows.meets(i, now):
         return NO_SESSION
     external: u32 = s[i].external
     difference: u32 = restore(

@@ -47,6 +47,7 @@ cdef class Flows:
     cdef void end_session(self, u32 i, u64 now) noexcept nogil
     cdef void end_mapping(self, u32 m, u64 ended) noexcept nogil
     cdef bint alive(self, u32 m, u64 now) noexcept nogil
+    cdef bint meets(self, u32 i, u64 now) noexcept nogil
     cdef bint shows_life(self, u32 m, u64 now) noexcept nogil
     cdef bint permits(self, u32 m, u64 remote_high, u64 remote_low, u64 now) noexcept nogil
     cdef u32 expire(self, u64 now, u32 budget) noexcept nogil

@@ -315,6 +315,21 @@ class Flows:
             left -= 1
         return False
 
+    def meets(self, i: u32, now: u64) -> bool:
+        """Whether a session that was found is still there; ends it if it should have ended.
+
+        One that only outsiders sent in goes with its mapping.
+        """
+        if self.sessions.rows[i].expires <= now:
+            self.end_session(i, now)
+            return False
+        m: u32 = self.sessions.rows[i].mapping
+        return (
+            self.sessions.rows[i].flags & INSIDE_SENT != 0
+            or self.mappings.rows[m].policy >= STATIC
+            or self.alive(m, now)
+        )
+
     def shows_life(self, m: u32, now: u64) -> bool:
         """`alive` for who only looks: ends nothing.  A forward's mapping is there while it has
         sessions."""

@@ -33,6 +33,7 @@ if not cython.compiled:
     from .rewrite import RECEIVER, SENDER, renumber, rewrite
     from .segment_size import clamp
     from .sessions import INSIDE_SENT, OPENED_OUTSIDE
+    from .timers import SWEEP
     from .window import in_window, inside_sent, outside_synchronized
 
 from ratsnake.wire.packet import PROTOCOLS
@@ -149,8 +150,11 @@ class Translator:
             p.destination_low,
             p.destination_port,
         )
-        if i and s[i].expires <= self.clock:
-            self.flows.end_session(i, self.clock)
+        if (
+            i
+            and (s[i].expires <= self.clock or not s[i].flags & INSIDE_SENT)
+            and not self.flows.meets(i, self.clock)
+        ):
             i = 0
         if i == 0:
             i = admit_outbound(self.flows, p, self.openers[kind] != 0, self.clock)
@@ -208,8 +212,11 @@ class Translator:
             p.source_low,
             remote_port,
         )
-        if i and s[i].expires <= self.clock:
-            self.flows.end_session(i, self.clock)
+        if (
+            i
+            and (s[i].expires <= self.clock or not s[i].flags & INSIDE_SENT)
+            and not self.flows.meets(i, self.clock)
+        ):
             i = 0
         if i == 0:
             if self.flows.scope.is_internal(p.source_high, p.source_low):
@@ -254,6 +261,7 @@ class Translator:
         """
         p: Packet = self.packet
         pool: u32 = self.flows.allocator.pool_of(p.protocol, external)
+        self.flows.expire(self.clock, SWEEP)
         if (
             p.protocol != ICMP
             and self.flows.allocator.pools.users_of(pool, p.destination_port) == 0

@@ -1,0 +1,1 @@
+"""A naive model of the NAT, and the engine held against it."""
