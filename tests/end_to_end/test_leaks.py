@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address, ip_network
 
 import pytest
 
+from end_to_end import pieces
 from end_to_end.frames import (
     ACK,
     FIN,
@@ -19,8 +22,10 @@ from end_to_end.frames import (
     PSH,
     RST,
     SYN,
+    TCP,
     UDP,
     captured,
+    checksum,
     icmp,
     ipv4,
     raw_sender,
@@ -30,39 +35,109 @@ from end_to_end.frames import (
     udp,
 )
 from end_to_end.harness import drops, greet, status, udp_pair, until
-from ratsnake.lab import EXTERNAL, Topology, masquerade, nat, traffic
+from end_to_end.others import DCCP, ESP, GRE, SCTP, UDPLITE, dccp, sctp, summed
+from end_to_end.pieces import piece
+from ratsnake.lab import (
+    EXTERNAL,
+    EXTERNAL_6,
+    LAN_PREFIX,
+    LAN_PREFIX_6,
+    Topology,
+    masquerade,
+    nat,
+    traffic,
+)
 from ratsnake.lab.path import ping, traceroute
 from ratsnake.lab.topology import ROUTER_WAN
+from support import layers
 
-_MORE = 0x2000  # the flag "more fragments"
+_IGMP, _IPIP, _IPV6_IN_IP, _AH, _ICMPV6 = 2, 4, 41, 51, 58
+_TIMESTAMP = 13  # of ICMP
+_NO_DROP = ("", "held")
 _LAN = ("192.0.2.",)  # no lab address outside the LAN begins so
 
 
 def _odd_packets(lan: str, remote: str) -> Iterator[tuple[str, bytes]]:
-    """What a LAN host's kernel, or a program with raw sockets, may send: reason, packet."""
+    """What a LAN host's kernel, or a program with raw sockets, may send: reason, packet.
+
+    The reason is "" for what is translated, and "held" for fragments whose first never comes.
+    """
     strays = (ACK, FIN | ACK, RST, RST | ACK, SYN | ACK, PSH | ACK)
     for flags in strays:
         yield "not-syn", tcp(lan, remote, (1111, 80), flags)
     for flags in (0, FIN, SYN | FIN, SYN | RST, 0x3F):
         yield "tcp-flags", tcp(lan, remote, (1112, 80), flags)
     yield "not-syn", tcp(lan, remote, (1111, 80), ACK, payload=b"late data", spoil=1)
-    yield "fragment", ipv4(lan, remote, UDP, bytes(64), fragment=_MORE)
-    yield "fragment", ipv4(lan, remote, UDP, bytes(64), fragment=8)
-    yield "fragment", ipv4(lan, remote, ICMP, bytes(64), fragment=_MORE | 8)
-    for protocol in (2, 4, 41, 47, 50, 51, 132, 136, 253, 255):
-        yield "protocol", ipv4(lan, remote, protocol, bytes(40))
-    for kind in (1, 4, 5, 9, 10, 13, 15, 17, 42, 255):
+    yield from _fragments(lan, remote)
+    for protocol in (_IGMP, _IPIP, _IPV6_IN_IP, GRE, ESP, UDPLITE, 253, 255):
+        yield "", ipv4(lan, remote, protocol, bytes(40))
+    yield "protocol", ipv4(lan, remote, _AH, bytes(40))
+    yield "protocol", ipv4(lan, remote, _ICMPV6, bytes(40))
+    yield "", ipv4(lan, remote, DCCP, summed(lan, remote, DCCP, dccp((1113, 80), 0)))
+    yield "not-syn", ipv4(lan, remote, DCCP, summed(lan, remote, DCCP, dccp((1114, 80), 4)))
+    yield "dccp-header", ipv4(lan, remote, DCCP, bytes(40))
+    yield "", ipv4(lan, remote, SCTP, summed(lan, remote, SCTP, sctp((1115, 80), 0, 1, bytes(16))))
+    yield "not-syn", ipv4(lan, remote, SCTP, summed(lan, remote, SCTP, sctp((1116, 80), 9, 6, b"")))
+    yield "sctp-header", ipv4(lan, remote, SCTP, bytes(40))
+    for kind in (1, 4, 5, 9, 10, 15, 17, 42, 255):
         yield "icmp-type", icmp(lan, remote, kind, 0, 0, bytes(32))
-    yield "no-session", icmp(lan, remote, 0, 0, 0x01020304, b"a reply nobody asked for")
+    yield "", icmp(lan, remote, _TIMESTAMP, 0, 0x01020304, bytes(12))
+    for kind in (0, _TIMESTAMP + 1):
+        yield "no-session", icmp(lan, remote, kind, 0, 0x04050607, b"a reply nobody asked for")
     quoted = udp(remote, lan, (53, 5353), b"of no session")
     for kind, code in ((3, 0), (3, 1), (3, 3), (3, 4), (11, 0), (11, 1), (12, 0)):
         yield "no-session", icmp(lan, remote, kind, code, 0, quoted)
+    for protocol in (SCTP, UDPLITE):
+        other = ipv4(remote, lan, protocol, bytes(range(20)))
+        yield "no-session", icmp(lan, remote, 3, 2, 0, other)
+    for protocol in (_IPIP, GRE, ESP):  # of the sessions that were opened above
+        yield "", icmp(lan, remote, 3, 2, 0, ipv4(remote, lan, protocol, bytes(20)))
+    yield "icmp-checksum", icmp(lan, remote, 3, 3, 0, quoted)[:-1] + b"!"
     yield "icmp-embedded", icmp(lan, remote, 3, 3, 0, quoted[:19])
     yield "icmp-embedded", icmp(lan, remote, 3, 3, 0, b"")
     yield "udp-length", ipv4(lan, remote, UDP, struct.pack("!HHHH", 1, 2, 4, 0))
     yield "udp-length", ipv4(lan, remote, UDP, struct.pack("!HHHH", 1, 2, 9000, 0))
-    yield "tcp-truncated", ipv4(lan, remote, 6, bytes(4))
+    yield "tcp-truncated", ipv4(lan, remote, TCP, bytes(4))
     yield "icmp-truncated", ipv4(lan, remote, ICMP, bytes(7))
+
+
+def _fragments(lan: str, remote: str) -> Iterator[tuple[str, bytes]]:
+    """In order, backward, without their first, and such as cannot be."""
+    whole = {
+        UDP: udp(lan, remote, (1117, 53), bytes(3000))[20:],
+        ICMP: icmp(lan, remote, 8, 0, 0x02030001, bytes(3000))[20:],
+        GRE: bytes(3000),
+    }
+    for number, protocol in enumerate(whole):
+        for backward in (False, True):
+            starts = range(0, 3000, 1000)
+            for start in reversed(starts) if backward else starts:
+                octets = whole[protocol][start : start + 1000 if start < 2000 else None]
+                identification = 2 * number + backward + 1
+                more = start < 2000
+                yield "", piece(lan, remote, identification, start, octets, more, protocol)
+    for protocol in (TCP, UDP, ICMP, ESP):
+        yield "held", piece(lan, remote, 11, 64, bytes(64), True, protocol)
+    for protocol in (UDP, GRE):
+        yield "fragment", piece(lan, remote, 12, 0, bytes(65), True, protocol)
+        yield "fragment", piece(lan, remote, 13, 65528, bytes(64), False, protocol)
+    quoted = udp(remote, lan, (53, 5353), bytes(100))
+    error = icmp(lan, remote, 3, 3, 0, quoted)[20:]
+    yield "fragment", piece(lan, remote, 14, 0, error[:64], True, ICMP)
+    yield "held", piece(lan, remote, 14, 64, error[64:], False, ICMP)
+    first = udp(lan, remote, (1118, 53), bytes(792))[20:]
+    yield "", piece(lan, remote, 15, 0, first, True)
+    yield "fragment-overlap", piece(lan, remote, 15, 792, bytes(808), True)
+    yield "fragment-refused", piece(lan, remote, 15, 1600, bytes(8), False)
+    yield "tcp-truncated", piece(lan, remote, 16, 0, bytes(16), True, TCP)
+    yield "held", piece(lan, remote, 16, 16, bytes(64), False, TCP)
+    yield "protocol", piece(lan, remote, 17, 8, bytes(8), False, _AH)
+
+
+def _form(packet: bytes) -> tuple[object, ...]:
+    """What translation leaves as it is: destination, protocol, fragment field and length."""
+    field = int.from_bytes(packet[6:8], "big")
+    return socket.inet_ntoa(packet[16:20]), packet[9], field, len(packet)
 
 
 def _lan_addresses(packets: list[bytes]) -> list[str]:
@@ -84,7 +159,8 @@ def _lan_addresses(packets: list[bytes]) -> list[str]:
 @pytest.mark.parametrize("nat_type", ["full-cone", "quasi-port-restricted-cone"])
 def test_odd_packets_among_good_traffic(topology: Topology, nat_type: str) -> None:
     lan = topology.hosts[0].address
-    expected: dict[str, int] = {}
+    decided: Counter[str] = Counter()
+    passed: Counter[tuple[object, ...]] = Counter()
     with (
         nat(topology, nat_type) as running,
         sniffer(topology.internet, "eth0") as watch,
@@ -95,18 +171,92 @@ def test_odd_packets_among_good_traffic(topology: Topology, nat_type: str) -> No
             for reason, packet in _odd_packets(lan, remote):
                 greet(near, far)
                 send(sender, packet)
-                expected[reason] = expected.get(reason, 0) + 1
+                decided[reason] += 1
+                if not reason:
+                    passed[_form(packet)] += 1
         ping(topology.hosts[0], topology.remotes[0])
         traceroute(topology.hosts[1], topology.remotes[1])
         traffic.download(topology, 1 << 20)
         traffic.upload(topology, 1 << 20, host=1)
+        expected = {reason: count for reason, count in decided.items() if reason not in _NO_DROP}
         until(lambda: drops(running) == expected, f"the odd packets are dropped: {expected}")
+        assert status(running)["counters"]["fragments_held"] >= decided["held"]
         greet(near, far)
         packets = captured(watch)
         assert _lan_addresses(packets) == []
+        assert passed <= Counter(map(_form, packets))
         sources = {socket.inet_ntoa(packet[12:16]) for packet in packets}
         assert sources <= {EXTERNAL, ROUTER_WAN, *topology.remotes}
         assert EXTERNAL in sources
+
+
+def _odd_packets_6(lan: str, remote: str) -> Iterator[tuple[str, bytes]]:
+    """The same of IPv6."""
+
+    def packet(number: int, payload: bytes) -> bytes:
+        return layers.ipv6(number, payload, lan, remote)
+
+    for flags in (ACK, FIN | ACK, RST, RST | ACK, SYN | ACK):
+        yield "not-syn", packet(TCP, layers.tcp(flags))
+    for flags in (0, FIN, SYN | FIN, SYN | RST):
+        yield "tcp-flags", packet(TCP, layers.tcp(flags))
+    for number in (layers.AH, layers.NONE, ICMP):
+        yield "protocol", packet(number, bytes(40))
+    for number in (_IPIP, _IPV6_IN_IP, GRE, ESP, UDPLITE, 253):
+        yield "", packet(number, bytes(40))
+    yield "", packet(SCTP, layers.sctp())
+    yield "", packet(DCCP, layers.dccp())
+    yield "not-syn", packet(DCCP, layers.dccp(2).replace(layers.PORTS, bytes([0, 1, 0, 2])))
+    yield "sctp-header", packet(SCTP, bytes(12))
+    yield "dccp-header", packet(DCCP, bytes(8))
+    options, routing = layers.DESTINATION_OPTIONS, layers.ROUTING
+    yield "", packet(options, layers.extension(UDP, layers.udp()))
+    yield "", packet(routing, layers.extension(UDP, layers.udp(b"there")))
+    yield "extension-header", packet(routing, layers.extension(UDP, layers.udp(), 24, 1))
+    for kind in (133, 134, 135, 136, 137, 143):
+        yield "neighbour-discovery", packet(_ICMPV6, layers.icmp(kind, bytes(24)))
+    yield "icmp-type", packet(_ICMPV6, layers.icmp(200))
+    yield "no-session", packet(_ICMPV6, layers.icmp(129))
+    quoted = layers.ipv6(UDP, layers.udp(), remote, lan)
+    for kind in (1, 2, 3, 4):
+        error = layers.icmp(kind, quoted)
+        yield "icmp-checksum", packet(_ICMPV6, error)
+        addresses = ip_address(lan).packed + ip_address(remote).packed
+        sound = checksum(addresses + struct.pack("!II", len(error), _ICMPV6) + error)
+        yield "no-session", packet(_ICMPV6, error[:2] + sound.to_bytes(2, "big") + error[4:])
+    for number, start in ((1, 0), (2, 2000)):
+        whole = layers.udp(bytes(2992))
+        for place in (0, 1000, 2000):
+            at = abs(start - place)  # the second datagram comes backward
+            yield "", piece(lan, remote, number, at, whole[at : at + 1000], at < 2000)
+    for number in (TCP, _ICMPV6, ESP):
+        yield "held", piece(lan, remote, 3 + number, 64, bytes(64), True, number)
+    yield "fragment", piece(lan, remote, 3, 0, bytes(65), True)
+
+
+def test_odd_packets_of_ipv6(dual: Topology) -> None:
+    lan = dual.hosts[0].of(6)
+    decided: Counter[str] = Counter()
+    external, internal = (EXTERNAL, EXTERNAL_6), (LAN_PREFIX, LAN_PREFIX_6)
+    with (
+        nat(dual, "full-cone", external=external, internal=internal) as running,
+        sniffer(dual.internet, "eth0") as watch,
+        pieces.sender(dual.hosts[0], 6) as sender,
+        udp_pair(dual, version=6) as (near, far),
+    ):
+        for remote in dual.remotes_6[:2]:
+            for reason, packet in _odd_packets_6(lan, remote):
+                greet(near, far)
+                pieces.send(sender, packet)
+                decided[reason] += 1
+        expected = {reason: count for reason, count in decided.items() if reason not in _NO_DROP}
+        until(lambda: drops(running) == expected, f"the odd packets are dropped: {expected}")
+        greet(near, far)
+        packets = captured(watch, 6)
+    inside = ip_network(LAN_PREFIX_6).network_address.packed[:8]
+    assert [packet.hex() for packet in packets if inside in packet] == []
+    translated = [p for p in packets if p[8:24] == ip_address(EXTERNAL_6).packed]
+    assert len(translated) >= decided.total() + 1 + decided[""]  # the greetings, and those
 
 
 def test_wrong_checksums_stay_wrong_and_leak_nothing(topology: Topology) -> None:

@@ -8,12 +8,14 @@ import struct
 
 import pytest
 
-from end_to_end.frames import ACK, RST, captured, raw_sender, send, sniffer, tcp
-from end_to_end.harness import DEADLINE, drops, greet, rows, status, udp_pair, until
+from end_to_end.frames import ACK, RST, SYN, TCP, captured, raw_sender, send, sniffer, tcp
+from end_to_end.harness import DEADLINE, drops, greet, rows, udp_pair, until
 from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic
 
 _CLOSED_PORT = 9
+_NO_OPERATION, _WINDOW_SCALE = 1, 3  # TCP options (RFC 9293, RFC 7323)
 _IP_RECVERR = 11  # linux/in.h
+_TTL_OF_NAT = 2  # gets a packet to the NAT, and not to the host, which would answer
 _WORD = 0xFFFFFFFF  # sequence numbers are of 32 bits
 _ABORT = struct.pack("ii", 1, 0)  # SO_LINGER for 0 seconds: close() sends a RST
 
@@ -86,43 +88,91 @@ def test_a_reset_forged_from_another_remote_changes_nothing(topology: Topology) 
         _talk(near, far)
 
 
-def test_a_reset_forged_for_the_very_connection_does_not_end_its_session(
-    topology: Topology,
-) -> None:
-    """One outside the inside's window changes nothing (RFC 5961).  One inside it that is not the
-    very next number is answered by the host's TCP, which brings the session back (RFC 7857
-    section 2.2)."""
+def test_a_reset_forged_outside_the_window_changes_nothing(topology: Topology) -> None:
+    """Of who guesses, that is nearly every one (RFC 5961 section 3.2)."""
     with (
         nat(topology) as running,
+        sniffer(topology.internet, "eth0") as watch,
         traffic.connection(topology) as (near, far),
         raw_sender(topology.internet) as forger,
-        sniffer(topology.internet, "eth0") as watch,
     ):
-        _talk(near, far)
-        ports = (far.getsockname()[1], far.getpeername()[1])
-        expected = _next_sequence(watch, far)
-        for distance in (1 << 31, 1):
-            inbound = status(running)["counters"]["inbound"]["packets"]
-            number = expected + distance & _WORD
-            send(forger, tcp(far.getsockname()[0], EXTERNAL, ports, RST, sequence=number))
-            until(
-                lambda before=inbound: status(running)["counters"]["inbound"]["packets"] > before,
-                "it was passed on",
-            )
-            until(lambda: _state(running) == "established", "the session is as it was")
+        expected, window = _receive_window(captured(watch))
+        (before,) = rows(running, "sessions")
+        blind = (expected - 1, expected + window, expected + (1 << 31), expected - window)
+        for sequence in blind:
+            _forge(forger, far, sequence, _TTL_OF_NAT)
+        packets = before["packets_in"] + len(blind)
+        until(lambda: _packets_in(running) == packets, "the NAT has seen them")
+        assert _state(running) == "established"
+        (after,) = rows(running, "sessions")
+        assert after["expires"] <= before["expires"]
         _talk(near, far)
 
 
-def _next_sequence(watch: socket.socket, far: socket.socket) -> int:
-    """The number the inside expects next: the last it acknowledged to this remote."""
-    acknowledged = [
-        int.from_bytes(packet[28:32], "big")
-        for packet in captured(watch)
-        if packet[9] == 6
-        and packet[22:24] == far.getsockname()[1].to_bytes(2, "big")
-        and packet[33] & ACK
-    ]
-    return acknowledged[-1]
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_a_reset_forged_inside_the_window_does_not_end_its_session(
+    topology: Topology, place: str
+) -> None:
+    """The session must still be there (RFC 7857 section 2.2), and data makes it an established one
+    again."""
+    with (
+        nat(topology) as running,
+        sniffer(topology.internet, "eth0") as watch,
+        traffic.connection(topology) as (near, far),
+        raw_sender(topology.internet) as forger,
+    ):
+        expected, window = _receive_window(captured(watch))
+        _forge(forger, far, expected + {"first": 0, "last": window - 1}[place], _TTL_OF_NAT)
+        until(lambda: _state(running) == "reset", "the forged reset is noted")
+        _talk(near, far)
+        assert _state(running) == "established"
+
+
+def test_a_host_objects_to_a_reset_that_is_not_where_it_should_be(topology: Topology) -> None:
+    """Its challenge (RFC 5961 section 3.2) makes the session an established one again."""
+    with (
+        nat(topology) as running,
+        sniffer(topology.internet, "eth0") as watch,
+        traffic.connection(topology) as (near, far),
+        raw_sender(topology.internet) as forger,
+    ):
+        expected, _ = _receive_window(captured(watch))
+        (before,) = rows(running, "sessions")
+        _forge(forger, far, expected + 1)
+        until(lambda: _packets_in(running) > before["packets_in"], "the NAT has seen it")
+        until(lambda: _state(running) == "established", "the host has objected")
+        _talk(near, far)
+
+
+def _forge(forger: socket.socket, far: socket.socket, sequence: int, ttl: int = 64) -> None:
+    """Reset the connection as the remote's."""
+    ports = (far.getsockname()[1], far.getpeername()[1])
+    packet = tcp(far.getsockname()[0], EXTERNAL, ports, RST, sequence=sequence & _WORD)
+    send(forger, packet[:8] + bytes([ttl]) + packet[9:])
+
+
+def _receive_window(packets: list[bytes]) -> tuple[int, int]:
+    """What the inside expects next and how many octets it takes, after a handshake."""
+    external = socket.inet_aton(EXTERNAL)
+    synchronized, acknowledged = (
+        packet[20:] for packet in packets if packet[9] == TCP and packet[12:16] == external
+    )
+    assert (synchronized[13], acknowledged[13]) == (SYN, ACK)
+    options, scale = synchronized[20 : synchronized[12] // 16 * 4], 0
+    while options and options[0]:
+        if options[0] == _NO_OPERATION:
+            options = options[1:]
+            continue
+        if options[0] == _WINDOW_SCALE:
+            scale = options[2]
+        options = options[options[1] :]
+    expected, window = struct.unpack_from("!I2xH", acknowledged, 8)
+    return expected, window << scale
+
+
+def _packets_in(running: RunningNat) -> int:
+    (session,) = rows(running, "sessions")
+    return int(session["packets_in"])
 
 
 def _talk(near: socket.socket, far: socket.socket) -> None:

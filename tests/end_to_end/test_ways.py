@@ -7,13 +7,14 @@ import socket
 
 import pytest
 
-from end_to_end.harness import DEADLINE, drops, readable, rows, until
+from end_to_end.harness import DEADLINE, drops, readable, rows, status, until
 from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat
 from ratsnake.lab.echo import ECHO_REPLY, ECHO_REQUEST, Echo, unpack
 from ratsnake.lab.path import Hop, ping, traceroute
 from ratsnake.lab.topology import ROUTER_LAN, ROUTER_NAT
 
 _IDENTIFIER = 4711
+_FRAGMENT = 1480  # octets of payload in each but the last
 
 
 def test_traceroute_names_every_hop(topology: Topology) -> None:
@@ -27,12 +28,16 @@ def test_traceroute_names_every_hop(topology: Topology) -> None:
         assert drops(running) == {}
 
 
-@pytest.mark.parametrize("size", [0, 1, 56, 1472, 20_000, 65_000])
+@pytest.mark.parametrize("size", [0, 1, 56, 1472, 1473, 20_000, 65_000])
 def test_ping_of_any_size(topology: Topology, size: int) -> None:
-    """Above 1472 octets a ping and its answer come in fragments."""
+    """Above 1472 octets a ping is fragmented."""
     with nat(topology) as running:
         assert ping(topology.hosts[0], topology.remotes[0], size) > 0
         assert drops(running) == {}
+        fragments = -(-(8 + size) // _FRAGMENT)
+        expected = {"packets": fragments, "bytes": 8 + size + 20 * fragments}
+        translated = status(running)["counters"]
+        assert (translated["outbound"], translated["inbound"]) == (expected, expected)
 
 
 def test_ping_by_a_ping_socket(topology: Topology) -> None:

@@ -251,7 +251,13 @@ class Model:
             raise Refused("source")
         self.check_form(packet)
         strangers = [s for s in self.sessions if s.opened == OUTSIDE and not s.hairpin]
-        if not hairpin and len(strangers) >= self.limits.inbound_sessions:
+        # Of either table strangers have half at most.
+        limits = (
+            self.limits.inbound_sessions,
+            self.limits.sessions // 2,
+            self.limits.mappings // 2,
+        )
+        if not hairpin and len(strangers) >= max(1, min(limits)):
             raise Refused("inbound-limit")
         self.check_room()
         mapping = self.mapping_outside(packet.protocol, packet.destination, remote)

@@ -116,11 +116,17 @@ def test_ports_that_expire_are_had_again(engine: Engine) -> None:
 
 
 def test_a_port_of_a_static_forward_is_not_given(engine: Engine) -> None:
-    forward = f"tcp:203.0.113.1:2000-2003={HOSTS[20]}"
+    forward = f"tcp:203.0.113.1:2000-2003={HOSTS[0]}"
     site = site_of(engine, forwards=(forward,))
     assert site.open("tcp", (HOSTS[0], 1), (FAR, 80)) == ("203.0.113.1", 2004)
     assert site.attempt("tcp", (HOSTS[0], 2), (FAR, 80)) == "no-port"
     assert len({site.open("udp", (HOSTS[0], 1 + n), (FAR, 80)) for n in range(5)}) == 5
+
+
+def test_a_port_of_one_host_cannot_lead_to_another(engine: Engine) -> None:
+    """Who has a port could not be computed any more."""
+    with pytest.raises(ValueError, match=f"forward: .* port 2000 is {HOSTS[0]}'s; right is one of"):
+        site_of(engine, forwards=(f"tcp:203.0.113.1:2000-2003={HOSTS[20]}",))
 
 
 def test_gre_goes_out_by_the_hosts_address(engine: Engine) -> None:

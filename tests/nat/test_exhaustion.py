@@ -263,10 +263,18 @@ def test_outsiders_open_at_most_the_inbound_limit(engine: Engine) -> None:
 
 
 def test_the_session_limit_holds_for_outsiders_too(engine: Engine) -> None:
-    bench = Bench(engine, "full-cone", limits={"sessions": 3})
+    bench = Bench(engine, "full-cone", limits={"sessions": 4})
+    external = [bench.open("udp", (INSIDE, 4000 + n), REMOTE) for n in range(3)][0]
+    verdicts = [bench.knock("udp", (R2, port), external) for port in range(1, 3)]
+    assert verdicts == ["translated", "session-limit"]
+
+
+@pytest.mark.parametrize("table", ["mappings", "sessions"])
+def test_outsiders_have_half_of_a_table_at_most(engine: Engine, table: str) -> None:
+    bench = Bench(engine, "full-cone", limits={table: 6})
     external = bench.open("udp", (INSIDE, 4000), REMOTE)
-    verdicts = [bench.knock("udp", (R2, port), external) for port in range(1, 5)]
-    assert verdicts == ["translated"] * 2 + ["session-limit"] * 2
+    verdicts = [bench.knock("udp", (R2, port), external) for port in range(1, 6)]
+    assert verdicts == ["translated"] * 3 + ["inbound-limit"] * 2
 
 
 @EVERY

@@ -46,6 +46,7 @@ MODULES = (
     "nat.coverage",
     "nat.deterministic",
     "nat.endpoints",
+    "nat.flows",
     "nat.forward_text",
     "nat.forwarding",
     "nat.forwards",

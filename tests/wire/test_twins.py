@@ -30,6 +30,7 @@ CONSTANTS = (
     "nat.bucket",
     "nat.connection",
     "nat.coverage",
+    "nat.flows",
     "nat.fragments",
     "nat.generator",
     "nat.identifications",

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from ..device.pcap import Reader, Record, TruncatedRecord, Writer
-from ..nat.nat import Nat
 from ..nat.reasons import FRAGMENT_HELD, REASONS
+from .engine import make_nat
 from .errors import RunError, UsageError
 from .options import NatOptions
 
@@ -56,7 +56,7 @@ class _Translator:
     def __init__(
         self, options: NatOptions, seed: bytes, reader: Reader, writer: Writer, counts: Counts
     ) -> None:
-        self._nat = Nat(options.settings, seed)
+        self._nat = make_nat(options.settings, seed)
         self._reader = reader
         self._writer = writer
         self._counts = counts

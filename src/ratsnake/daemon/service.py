@@ -22,6 +22,7 @@ from ..nat.build import COMPILED
 from ..nat.nat import Nat
 from .control import ControlServer, Page
 from .control_path import Claim
+from .engine import make_nat
 from .errors import RunError
 from .options import RunOptions
 from .seed import fresh
@@ -50,7 +51,7 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
         wakeup = undo.enter_context(Wakeup())
         claim = undo.enter_context(Claim(options.control))
         device = _open_device(options.device, undo)
-        nat = Nat(options.nat.settings, fresh())
+        nat = make_nat(options.nat.settings, fresh())
         device.bring_up(MTU)
         if options.lan is not None:
             _install_routing(options, options.lan, undo)

@@ -14,7 +14,7 @@ from ratsnake.wire.types cimport Bytes, i32, i64, u32, u64
 from .lock cimport Lock, give, new_lock, release_lock, take
 
 cdef enum:
-    BUFFER = 65546
+    BUFFER = 65586
     BATCH = 64
     LINGER = 50
     IDLE = 1000

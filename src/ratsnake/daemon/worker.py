@@ -29,7 +29,7 @@ if not cython.compiled:
 
     from .lock import Lock, give, new_lock, release_lock, take
 
-    BUFFER = 65546  # the largest IP packet, its vnet header, and a byte more would show
+    BUFFER = 65586  # the largest IPv6 packet, its vnet header, and a byte more would show
     BATCH = 64  # packets under one hold of the lock
     LINGER = 50  # microseconds without packets until it sleeps
     IDLE = 1000  # milliseconds without packets until the next look for expired sessions

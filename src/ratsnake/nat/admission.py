@@ -168,6 +168,9 @@ def admit_inbound(flows: Flows, p: Packet, external: u32, opens: bool, now: u64)
     if other:
         # The answers would leave by the port of that session, where the remote expects none.
         flows.refusal = CONFLICT
+        if r[m].sessions == 0:
+            # A forward's, made for this packet.
+            flows.end_mapping(m, now)
         return 0
     return flows.open_session(m, p.source_high, p.source_low, p.source_port, opener, now)
 

@@ -40,7 +40,6 @@ cdef class Allocator:
     cdef bint find(self, Packet p, u32 host, u64 now) noexcept nogil
     cdef bint look(self, Packet p, u32 base, u32 count, u32 host, u64 now) noexcept nogil
     cdef u32 holder_of_preferred(self, Packet p) noexcept nogil
-    cdef void abandon(self, Packet p) noexcept nogil
     cdef bint find_in(self, Packet p, u32 external, u32 first, u32 last, u64 now) noexcept nogil
     cdef bint find_anywhere(self, Packet p, u32 base, u32 count, u64 now) noexcept nogil
     cdef u32 longest_rested(self, Packet p, u32 base, u32 count) noexcept nogil

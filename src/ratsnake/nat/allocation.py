@@ -220,9 +220,16 @@ class Allocator:
         if self.blocks.granted(host) >= self.blocks_per_host:
             return False
         block = self.blocks.grant(host, external)
-        return block != 0 and self.find_in(
+        if block == 0:
+            return False
+        if self.find_in(
             p, external, self.blocks.first_port(block), self.blocks.last_port(block), now
-        )
+        ):
+            return True
+        # Held for a moment and dropped, it goes back.
+        self.blocks.hold(block)
+        self.blocks.drop(block)
+        return False
 
     def find_computed(self, p: Packet, now: u64) -> bool:
         """`find` in the ports that are the host's by arithmetic."""
@@ -252,15 +259,6 @@ class Allocator:
             p.destination_low,
             p.destination_port,
         )
-
-    def abandon(self, p: Packet) -> None:
-        """What was found is not taken: a block granted for it goes back."""
-        block: u32 = 0
-        if self.mode == BLOCKS and not self.policies.rows[p.protocol].fixed:
-            block = self.blocks.block_at(self.external, self.port)
-        if block:
-            self.blocks.hold(block)
-            self.blocks.drop(block)
 
     def take(self, m: u32) -> None:
         """A mapping was made of what `find` found."""

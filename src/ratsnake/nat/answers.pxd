@@ -18,7 +18,7 @@ cdef class Answers:
     cdef Scope scope
     cdef Parcels parcels
     cdef Outbox outbox
-    cdef TokenBucket bucket
+    cdef TokenBucket inside, outside
     cdef UnsolicitedSyns syns
     cdef Octets told, error, kept
     cdef u32 refused, source_ipv4, source_ipv6

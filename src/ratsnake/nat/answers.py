@@ -4,7 +4,7 @@
 - A TCP SYN from outside that nobody waited for: its sender, after 6 s (RFC 5382 REQ-4).
 - A packet whose hops are used up: its sender (RFC 1812 section 5.3.1, RFC 4443 section 3.3).
 
-No more answers leave than the limit allows, whatever comes in.
+No more answers leave than the limit allows, to the inside and to the outside each.
 """
 
 import cython
@@ -50,7 +50,9 @@ class Answers:
         self.parcels = parcels
         self.outbox = outbox
         rate = settings.limits.icmp_errors
-        self.bucket = TokenBucket(max(1, rate), max(1, rate))
+        # What outsiders do must not use up what the inside is told.
+        self.inside = TokenBucket(max(1, rate), max(1, rate))
+        self.outside = TokenBucket(max(1, rate), max(1, rate))
         self.muted = rate == 0
         self.hold_syns = settings.unsolicited_syn is UnsolicitedSyn.ICMP and not self.muted
         self.syns = UnsolicitedSyns(HELD_SYNS, secret)
@@ -139,7 +141,12 @@ class Answers:
             self.scope.external_low[row - 1],
             self.error,
         )
-        if size and self.bucket.take(now):
+        if size == 0:
+            return
+        if self.scope.is_internal(p.source_high, p.source_low):
+            if self.inside.take(now):
+                self.push(size)
+        elif self.outside.take(now):
             self.push(size)
 
     def push(self, size: u32) -> None:
@@ -157,7 +164,7 @@ class Answers:
         external: u32
         while size:
             external = self.syns.external
-            if self.bucket.take(now):
+            if self.outside.take(now):
                 self.push(
                     error_about(
                         self.kept,

@@ -18,7 +18,7 @@ from .secret import Secret
 
 
 class EndpointMemory:
-    """Arguments are not checked: rows, pools and ports must be in range."""
+    """Arguments are not checked: rows must be those of entries that are there."""
 
     rows: Endpoints
 

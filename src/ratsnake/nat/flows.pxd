@@ -17,6 +17,9 @@ from .sessions cimport COUNTED, INSIDE_SENT, LIVE, OPENED_OUTSIDE, SessionTable
 from .tally cimport PERMITTED_ADDRESS, Tally
 from .timers cimport SWEEP, TIMERS
 
+cdef enum:
+    MOST_LOOKED_AT = 64
+
 @cython.final
 cdef class Flows:
     cdef Secret secret

@@ -20,6 +20,8 @@ if not cython.compiled:
     from .tally import PERMITTED_ADDRESS
     from .timers import SWEEP, TIMERS
 
+    MOST_LOOKED_AT = 64
+
 from .allocation import Allocator
 from .connection import FIRST_STATES, TIMER_OF_PROTOCOL
 from .forwarding import resolve
@@ -79,7 +81,10 @@ class Flows:
             self.secret,
         )
         self.inbound_sessions = 0
-        self.inbound_limit = limits.inbound_sessions
+        # Whatever the limits are, outsiders never have more than half of either table.
+        self.inbound_limit = max(
+            1, min(limits.inbound_sessions, limits.sessions // 2, limits.mappings // 2)
+        )
         self.unanswered_limit = limits.unanswered_sessions
         # Without a limit of its own a host meets that of the table, and is told so.
         self.host_mappings = limits.host_mappings or limits.mappings + 1
@@ -107,15 +112,15 @@ class Flows:
         if self.mappings.count >= self.mappings.capacity:
             self.refusal = MAPPING_LIMIT
             return 0
-        if not self.allocator.find(p, host, now):
-            self.refusal = NO_PORT
-            return 0
+        found: bool = self.allocator.find(p, host, now)
         # A port is free when its mapping has expired, not when that is swept.
         holder: u32 = self.allocator.holder_of_preferred(p)
         if holder and not self.alive(holder, now):
-            self.allocator.abandon(p)
             host = self.hosts.enter(p.source_high, p.source_low)
-            self.allocator.find(p, host, now)
+            found = self.allocator.find(p, host, now)
+        if not found:
+            self.refusal = NO_PORT
+            return 0
         m: u32 = self.mappings.add(
             p.protocol,
             p.source_high,
@@ -355,6 +360,9 @@ class Flows:
         s: Sessions = self.sessions.rows
         left: u32 = self.mappings.rows[m].confirmed
         i: u32 = self.mappings.rows[m].first
+        if left > MOST_LOOKED_AT:
+            # Strangers must not make it walk a long ring: the tally is late by a second at most.
+            return True
         while left:
             if (
                 s[i].remote_low == remote_low

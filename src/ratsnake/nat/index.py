@@ -14,7 +14,7 @@ if not cython.compiled:
 
 
 class Index:
-    """Arguments are not checked: rows, pools and ports must be in range."""
+    """Arguments are not checked: rows must be those of entries that are there."""
 
     slots: Words
 

@@ -46,7 +46,7 @@ from .translator import Translator
 from .views import counters, mapping_rows, session_rows, usage
 
 SEED_BYTES = 80  # eight hash secrets and the generator's key, 64 bits each
-LARGEST_PACKET = 65535
+LARGEST_PACKET = 40 + 65535  # of IPv6: its payload length does not count the header
 PARCELS = 4096  # packets that wait: held fragments, and what is to be sent
 PARCEL_OCTETS = 4 << 20
 
@@ -136,7 +136,10 @@ class Nat:
             reason = self.carry(b, size, partial)
         elif self.stateless.active and PROTOCOL <= reason < OFFLOAD:
             # Its addresses are sound, and more is not needed here.
-            reason = self.pass_by(b, size, reason)
+            if self.decrements and not self.has_hop_left(b):
+                reason = HOPS_USED_UP
+            else:
+                reason = self.pass_by(b, size, reason)
         self.drops[reason] += 1
         return reason
 
@@ -176,7 +179,7 @@ class Nat:
             return otherwise
         if reason == TRANSLATED:
             self.count(self.stateless.is_outbound, size)
-        elif reason == UNMAPPABLE and self.stateless.is_outbound:
+        elif reason == UNMAPPABLE and self.stateless.is_outbound and otherwise == REASONS_COUNT:
             self.answers.no_way(b, p, self.clock)
         return reason
 

@@ -57,7 +57,7 @@ class Parcels:
         release(self.links)
 
     def store(self, b: Bytes, size: u32) -> u32:
-        """Copy b[:size] (1..65535 octets); its slot, linked to none, or 0 if there is no room."""
+        """Copy b[:size] (1..65575 octets); its slot, linked to none, or 0 if there is no room."""
         if self.count == self.capacity or size > self.room - self.octets:
             return 0
         slot: u32 = self.free or self.fresh
@@ -77,7 +77,7 @@ class Parcels:
         return self.sizes[slot]
 
     def copy_out(self, slot: u32, b: Bytes) -> u32:
-        """Write the copy to b, which has room for 65535 octets; return its size."""
+        """Write the copy to b, which has room for 65575 octets; return its size."""
         paste(self.copies, slot, b, self.sizes[slot])
         return self.sizes[slot]
 

@@ -44,8 +44,12 @@ class PolicyTable:
             )
             # RFC 6888 REQ-8C: under ADF and APDF the next user of a port is safe from strangers.
             self.rows[row].rests = behaviour.filtering is Filtering.EIF and row in UNTRACKED
-            # The protocol number stands where others have a port, and cannot be changed.
-            self.rows[row].fixed = row == OTHER
+            # The protocol number stands where others have a port, and cannot be changed: it is
+            # what the mapping gets or nothing is.
+            if row == OTHER:
+                self.rows[row].fixed = 1
+                self.rows[row].selection = Selection.PRESERVE
+                self.rows[row].sticky = 0
 
     def __dealloc__(self) -> None:
         release(self.rows)

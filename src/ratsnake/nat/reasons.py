@@ -34,7 +34,7 @@ REASONS_COUNT = 44
 
 POLICY_MEANINGS: dict[int, tuple[str, str]] = {
     TRANSLATED: ("translated", "not dropped"),
-    SOURCE: ("source", "an outbound source outside the internal prefixes"),
+    SOURCE: ("source", "outbound from outside the internal prefixes, or inbound from no host"),
     DESTINATION: (
         "destination",
         "a destination that is no remote host: multicast, loopback, inside",
@@ -54,7 +54,7 @@ POLICY_MEANINGS: dict[int, tuple[str, str]] = {
     CONFLICT: ("conflict", "inbound, but the inside already talks to this remote by another port"),
     FRAGMENT_HELD: ("fragment-held", "kept until the datagram's first fragment comes"),
     FRAGMENT_OVERLAP: ("fragment-overlap", "a datagram whose fragments overlap or contradict"),
-    FRAGMENT_LIMIT: ("fragment-limit", "no room to keep a fragment that came before the first"),
+    FRAGMENT_LIMIT: ("fragment-limit", "no room for a fragment, or too many of one datagram"),
     HOP_LIMIT: ("hop-limit", "the TTL or hop limit is used up"),
     UNMAPPABLE: ("unmappable", "an address that prefix translation cannot map (RFC 6296)"),
     FRAGMENT_REFUSED: (

@@ -1,22 +1,30 @@
 """What a NAT is told at its start, checked as a whole before anything is built."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from ipaddress import IPv4Address, IPv4Network
 
 from ratsnake.portset import PortSet
 
 from .behaviour import BY_ADDRESS_ONLY, PRESETS, Behaviour
+from .checks import (
+    DEFAULT_PORTS,
+    check_blocks,
+    check_externals,
+    check_families,
+    check_forwarded_ports,
+    check_one_to_one,
+    check_shares,
+    check_untranslated,
+)
 from .deterministic import Deterministic
-from .forwarding import Forward, check_forwards, resolve
+from .forwarding import Forward, check_forwards
 from .nptv6 import PrefixPair
-from .scope import UNROUTABLE, Address, Network
+from .scope import Address, Network
 
 LONGEST_TIMEOUT = 7 * 86_400
 MOST_ROWS = 1 << 24
 MOST_A_SECOND = 1_000_000
-MOST_EXTERNALS = 1024
 LEAST_MTU = 576  # RFC 791: what every host must be able to receive
 MOST_MTU = 65535
 
@@ -26,8 +34,6 @@ PRIVATE_PREFIXES = tuple(
     for prefix in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
 )
 DEFAULT_PRESET = "port-restricted-cone"
-# RFC 4787 REQ-3a wants internal ports above 1023 to stay there.
-DEFAULT_PORTS = PortSet(((1024, 65535),))
 
 
 class Pooling(Enum):
@@ -203,118 +209,19 @@ class Settings:
         return (*self.internal, *([self.nptv6[0]] if self.nptv6 else []))
 
     def validate(self) -> None:
-        _check_externals(self.externals, self.internal)
+        check_externals(self.externals, self.internal)
         if not self.internal:
             raise ValueError("internal: at least one prefix is needed, such as 192.168.0.0/16")
-        _check_blocks(self)
+        check_blocks(self)
+        if self.deterministic:
+            check_shares(self.forwards, deterministic_table(self))
         if self.mtu and not LEAST_MTU <= self.mtu <= MOST_MTU:
             raise ValueError(f"mtu: {self.mtu} is not in {LEAST_MTU}..{MOST_MTU} bytes")
-        _check_families(self)
-        _check_one_to_one(self.externals, self.forwards)
+        check_families(self)
+        check_untranslated(self)
+        check_one_to_one(self.externals, self.forwards)
         check_forwards(self.forwards, self.addresses, self.internal)
-        _check_forwarded_ports(self)
-
-
-def _check_externals(externals: Sequence[External], internal: Iterable[Network]) -> None:
-    addresses = [external.address for external in externals]
-    if not addresses:
-        raise ValueError("external: at least one address is needed, such as 203.0.113.1")
-    if len(addresses) > MOST_EXTERNALS:
-        raise ValueError(f"external: {len(addresses)} addresses; at most {MOST_EXTERNALS} work")
-    for external in externals:
-        address = external.address
-        key = "one-to-one" if external.ports is None else "external"
-        if addresses.count(address) > 1:
-            raise ValueError(f"{key}: {address} stands twice; right is once")
-        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-        if mapped:
-            raise ValueError(f"{key}: {address} is an IPv4 address in disguise; right is {mapped}")
-        if any(address in prefix for prefix in UNROUTABLE):
-            raise ValueError(f"{key}: {address} is no address a host can have on the internet")
-        for prefix in internal:
-            if address in prefix:
-                raise ValueError(
-                    f"{key}: {address} lies inside the internal prefix {prefix}; the NAT could "
-                    f"not tell inside from outside. Give --internal the prefix of the LAN only"
-                )
-
-
-def _check_families(settings: Settings) -> None:
-    """IPv4 hosts need an IPv4 address outside, IPv6 hosts an IPv6 one, and the reverse."""
-    inside = {prefix.version for prefix in settings.internal}
-    for external in settings.externals:
-        if external.address.version not in inside:
-            raise ValueError(
-                f"external: {external.address} serves IPv{external.address.version} hosts, but no "
-                f"internal prefix is of IPv{external.address.version}; give --internal theirs"
-            )
-    if settings.nptv6 is None:
-        return
-    internal, outside = settings.nptv6
-    for prefix in settings.internal:
-        if prefix.version == 6 and prefix.overlaps(outside):
-            raise ValueError(f"nptv6: {outside} overlaps the internal prefix {prefix}")
-    for address in settings.addresses:
-        if address in outside or address in internal:
-            raise ValueError(
-                f"nptv6: {internal}={outside} holds the external address {address}; hosts are "
-                f"translated by prefix or by port, not both"
-            )
-
-
-def _check_one_to_one(externals: Iterable[External], forwards: Iterable[Forward]) -> None:
-    taken = {forward.external for forward in forwards if forward.one_to_one}
-    for external in externals:
-        if external.ports is not None and external.address in taken:
-            raise ValueError(
-                f"one-to-one: {external.address} belongs to one internal host, so it cannot serve "
-                f"others; leave it out of --external"
-            )
-
-
-def _check_forwarded_ports(settings: Settings) -> None:
-    """A forward of a port that another customer has, as on a MAP-E line, would never be reached.
-
-    The default set is no such restriction: it only spares the ports below 1024.
-    """
-    rows = settings.addresses
-    for forward in settings.forwards:
-        external = resolve(forward, rows).external
-        ports = next(one.ports for one in settings.externals if one.address == external)
-        if ports is None or ports == DEFAULT_PORTS or forward.one_to_one:
-            continue
-        asked = PortSet.of([(forward.first_port, forward.last_port)])
-        outside = asked.without(ports.ranges)
-        if outside:
-            raise ValueError(
-                f"forward: {forward}: port {PortSet(outside)} is none of the address's ports, "
-                f"which are {ports}"
-            )
-
-
-def _check_blocks(settings: Settings) -> None:
-    sizes = {external.address: len(external.ports or ()) for external in settings.externals}
-    if settings.port_block < 0:
-        raise ValueError("port-block: right is a number of ports from 1, or 0 for single ports")
-    if settings.blocks_per_host < 1:
-        raise ValueError(f"blocks-per-host: {settings.blocks_per_host}; right is at least one")
-    if settings.port_block and settings.pooling is Pooling.ARBITRARY:
-        raise ValueError(
-            "port-block: blocks are of one address for each host, which contradicts arbitrary "
-            "pooling; leave --pooling out"
-        )
-    for address, size in sizes.items():
-        if size and settings.port_block > size:
-            raise ValueError(
-                f"port-block: {settings.port_block} is more than the {size} ports of {address}"
-            )
-    if settings.deterministic:
-        if settings.pooling is Pooling.ARBITRARY:
-            raise ValueError(
-                "deterministic: the address of each host is computed, which contradicts arbitrary "
-                "pooling; leave --pooling out"
-            )
-        deterministic_table(settings)
+        check_forwarded_ports(self)
 
 
 def deterministic_table(settings: Settings) -> Deterministic:

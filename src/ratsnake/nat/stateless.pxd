@@ -4,7 +4,7 @@ from ratsnake.wire.packet cimport Packet
 from ratsnake.wire.types cimport Bytes, u32
 from .errors cimport quoted_high, quoted_low
 from .nptv6 cimport PrefixTranslator
-from .reasons cimport DESTINATION, REASONS_COUNT, TRANSLATED, UNMAPPABLE
+from .reasons cimport DESTINATION, REASONS_COUNT, SOURCE, TRANSLATED, UNMAPPABLE
 from .rewrite cimport RECEIVER, SENDER
 from .scope cimport Scope
 

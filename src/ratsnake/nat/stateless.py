@@ -16,7 +16,7 @@ if not cython.compiled:
     from ratsnake.wire.types import Bytes, u32
 
     from .errors import quoted_high, quoted_low
-    from .reasons import DESTINATION, REASONS_COUNT, TRANSLATED, UNMAPPABLE
+    from .reasons import DESTINATION, REASONS_COUNT, SOURCE, TRANSLATED, UNMAPPABLE
     from .rewrite import RECEIVER, SENDER
 
 from .nptv6 import PrefixPair, PrefixTranslator
@@ -76,8 +76,18 @@ class Stateless:
                 return REASONS_COUNT
             # The router reports an inbound packet; its own address has no other prefix.
             return TRANSLATED if self.restore(b, p, True, False) else UNMAPPABLE
+        if back and not out:
+            # Only packets between two internal hosts have a source in the external prefix, and
+            # they get it here.
+            if self.scope.is_unroutable(p.source_high, p.source_low):
+                return SOURCE
+            if not p.is_error and self.translator.is_external(p.source_high):
+                return SOURCE
         if out:
-            if not back and not self.scope.is_remote(p.destination_high, p.destination_low):
+            if not back and (
+                not self.scope.is_remote(p.destination_high, p.destination_low)
+                or self.translator.is_internal(p.destination_high)
+            ):
                 return DESTINATION
             if not self.translator.to_external(b, SOURCE_AT):
                 return UNMAPPABLE

@@ -276,7 +276,9 @@ class Translator:
         if (
             s[self.session].external == external
             and s[self.session].external_port == port
-            and self.flows.policies.rows[p.protocol].share
+            and self.flows.policies.rows[
+                self.flows.mappings.rows[s[self.session].mapping].policy
+            ].share
         ):
             # The sender now shares the very port it sends to, and nobody else has it toward it.
             return FILTERED
@@ -287,7 +289,8 @@ class Translator:
 
     def opens(self) -> bool:
         """Whether the last packet may open a session."""
-        return self.openers[self.packet.protocol * KINDS + self.packet.kind] != 0
+        p: Packet = self.packet
+        return p.is_error == 0 and self.openers[p.protocol * KINDS + p.kind] != 0
 
     def advance(self, i: u32, event: u32, side: u32) -> None:
         """A packet of `side` was seen in session i: its state, and how long it lives on."""

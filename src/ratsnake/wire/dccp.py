@@ -20,16 +20,9 @@ if not cython.compiled:
     HEADER = 12
     LONG_HEADER = 16
     EXTENDED = 1
-    REQUEST = 0
-    RESPONSE = 1
     DATA = 2
     ACKNOWLEDGMENT = 3
     DATA_ACKNOWLEDGMENT = 4
-    CLOSE_REQUEST = 5
-    CLOSE = 6
-    RESET = 7
-    SYNC = 8
-    SYNC_ACKNOWLEDGMENT = 9
 
 
 def parse_dccp(b: Bytes, p: Packet) -> u32:

@@ -14,19 +14,11 @@ if not cython.compiled:
 
     SOURCE_PORT = 0
     DESTINATION_PORT = 2
-    VERIFICATION_TAG = 4
     CHECKSUM = 8
     HEADER = 12
     CHUNK_TYPE = 12
     CHUNK_LENGTH = 14
     CHUNK_HEAD = 4
-    DATA = 0
-    INIT = 1
-    INIT_ACKNOWLEDGMENT = 2
-    ABORT = 6
-    SHUTDOWN = 7
-    SHUTDOWN_ACKNOWLEDGMENT = 8
-    SHUTDOWN_COMPLETE = 14
 
 
 def parse_sctp(b: Bytes, p: Packet) -> u32:
