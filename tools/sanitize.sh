@@ -9,7 +9,7 @@ find "$copy" -name '*.so' -delete
 python=$PWD/.venv/bin/python
 cd "$copy"
 echo "building with sanitizers ..."
-RATSNAKE_SANITIZE=1 "$python" setup.py -q build_ext --inplace > build.log 2>&1 || { cat build.log; exit 1; }
+RATSNAKE_SANITIZE=1 "$python" setup.py -q build_ext --inplace --parallel 2 > build.log 2>&1 || { cat build.log; exit 1; }
 # Leaks are not looked for: the interpreter itself never frees everything.
 LD_PRELOAD="$(${CC:-gcc} -print-file-name=libasan.so) $(${CC:-gcc} -print-file-name=libubsan.so)" \
 ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \

@@ -82,7 +82,7 @@ def _wrapped(name: str, text: str) -> Iterator[str]:
 def _types(types: dict[str, str]) -> str:
     if len(set(types.values())) == 1:
         return next(iter(types.values()))
-    return ", ".join(f"{protocol} {name}" for protocol, name in types.items())
+    return ",".join(f"{protocol} {name}" for protocol, name in types.items())
 
 
 def _of(used: int, total: int) -> str:
