@@ -35,6 +35,7 @@ class TcpTransport:
     def __init__(self, topology: Topology, version: int) -> None:
         self._topology = topology
         self.version = version
+        self.ports: set[int] = set()  # of all endpoints so far
         self._listeners: dict[Remote, socket.socket] = {}
         with ExitStack() as stack:
             for a, address in enumerate(topology.remotes_of(version)[:ADDRESSES]):
@@ -72,8 +73,12 @@ class TcpEndpoint:
         self._stack = ExitStack()
         with self._stack:
             self._listener = self._inside(port)
+            # As ports may be shared, the kernel may choose one that has mappings already.
+            while not port and self._listener.getsockname()[1] in transport.ports:
+                self._listener = self._inside(port)
             self._listener.listen()
             self.port: int = self._listener.getsockname()[1]
+            transport.ports.add(self.port)
             self._stack = self._stack.pop_all()
         self._connections: dict[Remote, tuple[socket.socket, socket.socket]] = {}
 
