@@ -414,10 +414,10 @@ NUMBERS: list[Mistake] = [
     ({"limit": ["mappings=many"]}, "limit", "mappings=many", "must be NAME=NUMBER"),
     ({"limit": ["host_sessions=5"]}, "limit", "host_sessions", "mean host-sessions?"),
     ({"limit": ["zzz=5"]}, "limit", "zzz", "there are mappings, sessions, inbound-sessions"),
-    ({"limit": ["mappings=0"]}, "limit mappings", "0", r"1\.\.16777216"),
-    ({"limit": ["sessions=16777217"]}, "limit sessions", "16777217", r"1\.\.16777216"),
-    ({"limit": ["fragments=3"]}, "limit fragments", "3", r"4\.\.16777216"),
-    ({"limit": ["icmp-errors=16777217"]}, "limit icmp-errors", "16777217", r"0\.\.1000000"),
+    ({"limit": ["mappings=0"]}, "limit mappings", "0", r"1\.\.16000000"),
+    ({"limit": ["sessions=16000001"]}, "limit sessions", "16000001", r"1\.\.16000000"),
+    ({"limit": ["fragments=3"]}, "limit fragments", "3", r"4\.\.16000000"),
+    ({"limit": ["icmp-errors=16777217"]}, "limit icmp-errors", "16000001", r"0\.\.1000000"),
     ({"limit": ["host-rate=" + "9" * 5000]}, "limit host-rate", "9+", r"0\.\.1000000"),
 ]
 MISTAKES = (*ADDRESSES, *PORTS, *DETERMINISTIC, *TYPES, *FORWARDS, *WORDS, *NUMBERS)

@@ -1,7 +1,9 @@
 """The engine's own data structures against plain Python ones: index, tally, endpoint memory."""
 
 from collections import Counter, OrderedDict
+from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,45 +13,106 @@ from support.properties import examples
 WORDS = tuple(0x9E3779B97F4A7C15 * n % (1 << 64) for n in range(1, 9))
 NONE32 = 0xFFFFFFFF
 # Few home slots, next to each other and round the end, so that clusters meet and wrap.
-TAGS = st.sampled_from([0, 1, 2, 13, 14, 15, 16, 31, 0xFFFFFFFE, 0xFFFFFFFF, 0x80000000])
+HOMES = (0, 1, 2, 13, 14, 15, 16, 61, 62, 63, 64, 127, 0xFFFFFFFE, 0xFFFFFFFF, 0x80000000)
+TAGS = st.sampled_from(HOMES)
 
 
-def walk(index: object, tag: int) -> list[int]:
-    """The rows a look-up of this tag meets, as the tables do it."""
-    at, rows = tag & index.mask, []  # type: ignore[attr-defined]
-    while slot := index.slots[at]:  # type: ignore[attr-defined]
-        if slot >> 32 == tag:
-            rows.append(slot & 0xFFFFFFFF)
-        at = at + 1 & index.mask  # type: ignore[attr-defined]
-    return rows
+class Indexed:
+    """An index with its owner's part: who knows the tag of every row."""
+
+    def __init__(self, engine: Engine, rows: int) -> None:
+        self.index = engine.modules["nat.index"].Index(rows)
+        self.tags: dict[int, int] = {}
+
+    def insert(self, tag: int, row: int) -> int:
+        """How many entries moved with it."""
+        self.tags[row] = tag
+        self.index.insert(tag, row)
+        moved = 0
+        while row := self.index.moving():
+            self.index.move(self.tags[row], row)
+            moved += 1
+        return moved
+
+    def remove(self, row: int) -> None:
+        self.index.remove(self.tags.pop(row), row)
+
+    def walk(self, tag: int) -> list[int]:
+        """The rows a look-up of this tag meets; others only where too little of a tag is kept."""
+        rows = []
+        row = self.index.first(tag)
+        while row:
+            rows.append(row)
+            row = self.index.next()
+        return rows
+
+    def check(self, tags: set[int]) -> None:
+        for tag in tags:
+            met = self.walk(tag)
+            assert len(set(met)) == len(met)
+            assert {row for row, known in self.tags.items() if known == tag} <= set(met)
+        assert self.index.count == len(self.tags)
 
 
-@examples(300)
-@given(st.lists(st.tuples(TAGS, st.integers(0, 7)), max_size=80))
-def test_an_index_finds_what_was_inserted_and_not_removed(steps: list[tuple[int, int]]) -> None:
-    """On the source only: the compiled slots are not visible from Python."""
-    index = load("interpreted").modules["nat.index"].Index(8)
-    model: dict[int, int] = {}
+@examples(200)
+@given(st.lists(st.tuples(TAGS, st.integers(1, 300)), max_size=400))
+def test_an_index_finds_what_was_inserted_and_not_removed(
+    engine: Engine, steps: list[tuple[int, int]]
+) -> None:
+    indexed = Indexed(engine, 300)
     for tag, row in steps:
-        row += 1
-        if row in model:
-            index.remove(model.pop(row), row)
+        if row in indexed.tags:
+            indexed.remove(row)
         else:
-            model[row] = tag
-            index.insert(tag, row)
-        for wanted in {tag for tag, _ in steps}:
-            assert sorted(walk(index, wanted)) == sorted(r for r, t in model.items() if t == wanted)
-    for row, tag in model.items():
-        index.remove(tag, row)
-    assert not any(index.slots)
+            indexed.insert(tag, row)
+    indexed.check(set(HOMES))
+    for row in tuple(indexed.tags):
+        indexed.remove(row)
+    assert not any(indexed.walk(tag) for tag in HOMES)
 
 
-def test_an_index_is_never_more_than_half_full() -> None:
-    index = load("interpreted").modules["nat.index"].Index
-    for rows in (1, 7, 8, 9, 1000, 1024, 1025):
-        slots = len(index(rows).slots)
-        assert slots >= 2 * rows
-        assert slots & slots - 1 == 0
+@pytest.mark.parametrize("seed", range(8))
+def test_an_index_keeps_all_entries_while_it_grows(engine: Engine, seed: int) -> None:
+    """Removals fall into every stage of a move, from either array."""
+    random = Random(seed)
+    indexed = Indexed(engine, 2000)
+    for row in range(1, 2001):
+        indexed.insert(random.getrandbits(32), row)
+        if random.random() < 0.3:
+            indexed.remove(random.choice(list(indexed.tags)))
+        if row % 50 == 0:
+            indexed.check(set(indexed.tags.values()))
+
+
+def test_an_index_moves_at_most_eight_entries_at_an_insertion(engine: Engine) -> None:
+    indexed = Indexed(engine, 5000)
+    moved = [indexed.insert(row * 0x9E3779B1 & 0xFFFFFFFF, row) for row in range(1, 5001)]
+    assert max(moved) == 8
+    assert sum(moved) > 3000  # each doubling moves what is there
+
+
+def test_an_index_that_is_full_goes_on_for_ever(engine: Engine) -> None:
+    """Tombstones are cleared away by moves at the same size, again and again."""
+    indexed = Indexed(engine, 256)
+    random = Random(1)
+    for row in range(1, 257):
+        indexed.insert(random.getrandbits(32), row)
+    for _ in range(3000):
+        row = random.randint(1, 256)
+        indexed.remove(row)
+        indexed.insert(random.getrandbits(32), row)
+    indexed.check(set(indexed.tags.values()))
+
+
+def test_an_index_starts_small_and_ends_at_most_half_full() -> None:
+    """On the source only: the compiled slots are not visible from Python."""
+    engine = load("interpreted")
+    indexed = Indexed(engine, 1000)
+    assert len(indexed.index.slots) == 64
+    for row in range(1, 1001):
+        indexed.insert(row * 0x9E3779B1 & 0xFFFFFFFF, row)
+        assert indexed.index.used * 4 <= len(indexed.index.slots) * 3
+    assert len(indexed.index.slots) == 2048
 
 
 KEYS = st.tuples(

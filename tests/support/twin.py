@@ -8,7 +8,7 @@ import ratsnake
 PACKAGE = Path(ratsnake.__file__).parent
 ENUM = re.compile(r"^cdef enum:\n((?:[ \t]+.*\n|\n)+)", re.MULTILINE)
 MEMBER = re.compile(r"^\s+(\w+) = (\w+)\s*$", re.MULTILINE)
-STRUCT = re.compile(r"^ctypedef struct (\w+):\n((?:    .*\n)+)", re.MULTILINE)
+STRUCT = re.compile(r"^( *)ctypedef struct (\w+)(?: \"\w+\")?:\n((?:\1    .*\n)+)", re.MULTILINE)
 DEFINE = re.compile(r"#define RATSNAKE_(\w+) (0x[0-9A-F]+)U?(?:LL)?$", re.MULTILINE)
 
 
@@ -29,7 +29,7 @@ def numbers(name: str) -> dict[str, int]:
 def structs(name: str) -> dict[str, dict[str, str]]:
     """Of every struct in the header: its fields in order, each with its type."""
     found: dict[str, dict[str, str]] = {}
-    for struct, body in STRUCT.findall(source(name)):
+    for _, struct, body in STRUCT.findall(source(name)):
         fields: dict[str, str] = {}
         for line in body.splitlines():
             kind, members = line.split(maxsplit=1)

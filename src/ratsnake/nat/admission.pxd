@@ -1,7 +1,8 @@
 from ratsnake.wire.packet cimport ICMP, Packet
 from ratsnake.wire.types cimport u32, u64
 from .flows cimport Flows
-from .policies cimport APDF, EIF
+from .mappings cimport FREE
+from .policies cimport ADM, APDF, EIF
 from .reasons cimport (
     CONFLICT, DESTINATION, FILTERED, HOST_LIMIT, HOST_RATE, INBOUND_LIMIT, NOT_SYN, NO_MAPPING,
     NO_SESSION, SESSION_LIMIT, SOURCE, STATUS_REQUEST, TRANSLATED,

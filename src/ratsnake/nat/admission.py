@@ -10,7 +10,8 @@ if not cython.compiled:
     from ratsnake.wire.packet import ICMP, Packet
     from ratsnake.wire.types import u32, u64
 
-    from .policies import APDF, EIF
+    from .mappings import FREE
+    from .policies import ADM, APDF, EIF
     from .reasons import (
         CONFLICT,
         DESTINATION,
@@ -99,7 +100,7 @@ def outbound_mapping(flows: Flows, p: Packet, now: u64) -> u32:
             flows.refusal = HOST_LIMIT
             return 0
         host = flows.hosts.enter(p.source_high, p.source_low)
-        if m and not flows.mappings.rows[m].live:
+        if m and flows.mappings.rows[m].policy == FREE:
             m = 0
     if not flows.hosts.take_token(host, now, flows.host_rate, flows.host_rate):
         flows.refusal = HOST_RATE
@@ -125,7 +126,7 @@ def passes_filter(flows: Flows, mapping: u32, remote_high: u64, remote_low: u64,
         return False
     if flows.policies.rows[policy].permits:
         return flows.permits(mapping, remote_high, remote_low, now)
-    return m[mapping].remote_low == remote_low and m[mapping].remote_high == remote_high
+    return flows.mappings.is_with(mapping, ADM, remote_high, remote_low, 0)
 
 
 def admit_inbound(flows: Flows, p: Packet, external: u32, opens: bool, now: u64) -> u32:
@@ -155,7 +156,7 @@ def admit_inbound(flows: Flows, p: Packet, external: u32, opens: bool, now: u64)
         return 0
     other: u32 = flows.sessions.find_outbound(
         p.protocol,
-        r[m].internal_high,
+        flows.mappings.internal_high(m),
         r[m].internal_low,
         r[m].internal_port,
         p.source_high,

@@ -10,7 +10,7 @@ from .mappings cimport MappingTable
 from .policies cimport DISTINCT, EXCLUSIVE
 from .policy_table cimport PolicyTable
 from .ports cimport PortPools
-from .records cimport Mappings, NONE32, Numbers, new_numbers, release
+from .records cimport Mappings, NONE32, Numbers, Partners, new_numbers, release
 from .secret cimport Secret
 from .selection cimport HIGHEST, PortSelector
 from .tally cimport PORTS_TOWARD_REMOTE, PORT_OF_ENDPOINT, Tally

@@ -16,7 +16,7 @@ if not cython.compiled:
 
     from .hashing import hash5
     from .policies import DISTINCT, EXCLUSIVE
-    from .records import NONE32, Mappings, Numbers, new_numbers, release
+    from .records import NONE32, Mappings, Numbers, Partners, new_numbers, release
     from .selection import HIGHEST
     from .tally import PORT_OF_ENDPOINT, PORTS_TOWARD_REMOTE
 
@@ -263,19 +263,20 @@ class Allocator:
     def take(self, m: u32) -> None:
         """A mapping was made of what `find` found."""
         r: Mappings = self.mappings.rows
+        partners: Partners = self.mappings.partners
         policy: u32 = r[m].policy
         pool: u32 = self.pool_of(r[m].protocol, r[m].external)
         self.pools.take(pool, r[m].external_port)
-        r[m].endpoint = self.endpoint
         if self.endpoint:
+            self.mappings.partners[m].endpoint = self.endpoint
             self.endpoints.hold(self.endpoint, r[m].external, r[m].external_port)
         if self.policies.rows[policy].sharing != EXCLUSIVE:
             self.tally.add(
                 PORTS_TOWARD_REMOTE,
                 pool,
-                r[m].remote_port if self.policies.rows[policy].share == 2 else 0,
-                r[m].remote_high,
-                r[m].remote_low,
+                partners[m].remote_port if self.policies.rows[policy].share == 2 else 0,
+                partners[m].remote_high,
+                partners[m].remote_low,
             )
         if self.policies.rows[policy].sharing == DISTINCT:
             self.tally.add(PORT_OF_ENDPOINT, self.endpoint, r[m].external_port, r[m].external, 0)
@@ -285,6 +286,7 @@ class Allocator:
     def give(self, m: u32, rests_until: u64) -> None:
         """A mapping ended; its port stays unused until then (0: it need not)."""
         r: Mappings = self.mappings.rows
+        partners: Partners = self.mappings.partners
         policy: u32 = r[m].policy
         pool: u32 = self.pool_of(r[m].protocol, r[m].external)
         self.pools.give(
@@ -294,13 +296,15 @@ class Allocator:
             self.tally.remove(
                 PORTS_TOWARD_REMOTE,
                 pool,
-                r[m].remote_port if self.policies.rows[policy].share == 2 else 0,
-                r[m].remote_high,
-                r[m].remote_low,
+                partners[m].remote_port if self.policies.rows[policy].share == 2 else 0,
+                partners[m].remote_high,
+                partners[m].remote_low,
             )
         if self.policies.rows[policy].sharing == DISTINCT:
-            self.tally.remove(PORT_OF_ENDPOINT, r[m].endpoint, r[m].external_port, r[m].external, 0)
-        if r[m].endpoint:
-            self.endpoints.drop(r[m].endpoint)
+            self.tally.remove(
+                PORT_OF_ENDPOINT, partners[m].endpoint, r[m].external_port, r[m].external, 0
+            )
+        if self.policies.rows[policy].remembers:
+            self.endpoints.drop(partners[m].endpoint)
         if self.mode == BLOCKS and not self.policies.rows[policy].fixed:
             self.blocks.drop(self.blocks.block_at(r[m].external, r[m].external_port))

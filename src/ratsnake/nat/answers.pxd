@@ -6,7 +6,7 @@ from .flows cimport Flows
 from .outbox cimport Outbox
 from .parcels cimport Parcels
 from .reasons cimport FILTERED, NO_MAPPING, REASONS_COUNT
-from .records cimport Octets, Sessions, new_octets, release
+from .records cimport Mappings, Octets, Sessions, new_octets, release
 from .replies cimport (
     ERROR_SIZE, HOST_UNREACHABLE, NO_ROUTE, PORT_UNREACHABLE, PROHIBITED, TIME_EXCEEDED, error_about,
 )

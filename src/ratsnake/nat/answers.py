@@ -14,7 +14,7 @@ if not cython.compiled:
     from ratsnake.wire.types import Bytes, u32, u64
 
     from .reasons import FILTERED, NO_MAPPING, REASONS_COUNT
-    from .records import Octets, Sessions, new_octets, release
+    from .records import Mappings, Octets, Sessions, new_octets, release
     from .replies import (
         ERROR_SIZE,
         HOST_UNREACHABLE,
@@ -107,10 +107,11 @@ class Answers:
         """A segment of session i went out: if it is one side of a simultaneous open, the SYN that
         came from the other needs no answer."""
         s: Sessions = flows.sessions.rows
+        m: Mappings = flows.mappings.rows
         self.syns.cancel(
-            s[i].external,
-            s[i].external_port,
-            s[i].remote_high,
+            m[s[i].mapping].external,
+            m[s[i].mapping].external_port,
+            flows.sessions.remote_high(i),
             s[i].remote_low,
             s[i].remote_port,
         )

@@ -1,8 +1,8 @@
 cimport cython
-from ratsnake.wire.types cimport M32, u32, u64
+from ratsnake.wire.types cimport u32, u64
 from .hashing cimport hash5
 from .index cimport Index
-from .records cimport Endpoints, NONE32, new_endpoints, release
+from .records cimport Endpoints, NONE32, new_endpoints, unreserve
 from .secret cimport Secret
 
 @cython.final
@@ -14,6 +14,7 @@ cdef class EndpointMemory:
     cdef u32 fresh
     cdef u32 find(self, u32 protocol, u64 high, u64 low, u32 port, u32 tag) noexcept nogil
     cdef u32 tag_of(self, u32 protocol, u64 high, u64 low, u32 port) noexcept nogil
+    cdef u32 tag_of_row(self, u32 row) noexcept nogil
     cdef void unlink(self, u32 row) noexcept nogil
     cdef void append(self, u32 row) noexcept nogil
     cdef u32 evict(self) noexcept nogil

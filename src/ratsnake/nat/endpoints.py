@@ -8,10 +8,10 @@ forgetting an endpoint that is in use.
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.types import M32, u32, u64
+    from ratsnake.wire.types import u32, u64
 
     from .hashing import hash5
-    from .records import NONE32, Endpoints, new_endpoints, release
+    from .records import NONE32, Endpoints, new_endpoints, unreserve
 
 from .index import Index
 from .secret import Secret
@@ -31,28 +31,31 @@ class EndpointMemory:
         self.fresh = 1
 
     def __dealloc__(self) -> None:
-        release(self.rows)
+        unreserve(self.rows)
 
     def tag_of(self, protocol: u32, high: u64, low: u64, port: u32) -> u32:
         return hash5(self.secret.words, high, low, protocol, port, 0)
 
     def find(self, protocol: u32, high: u64, low: u64, port: u32, tag: u32) -> u32:
-        at: u64 = tag & self.index.mask
-        slot: u64 = self.index.slots[at]
-        row: u32
-        while slot:
-            if slot >> 32 == tag:
-                row = slot & M32
-                if (
-                    self.rows[row].internal_low == low
-                    and self.rows[row].internal_high == high
-                    and self.rows[row].internal_port == port
-                    and self.rows[row].protocol == protocol
-                ):
-                    return row
-            at = at + 1 & self.index.mask
-            slot = self.index.slots[at]
+        row: u32 = self.index.first(tag)
+        while row:
+            if (
+                self.rows[row].internal_low == low
+                and self.rows[row].internal_high == high
+                and self.rows[row].internal_port == port
+                and self.rows[row].protocol == protocol
+            ):
+                return row
+            row = self.index.next()
         return 0
+
+    def tag_of_row(self, row: u32) -> u32:
+        return self.tag_of(
+            self.rows[row].protocol,
+            self.rows[row].internal_high,
+            self.rows[row].internal_low,
+            self.rows[row].internal_port,
+        )
 
     def unlink(self, row: u32) -> None:
         older: u32 = self.rows[row].older
@@ -72,15 +75,7 @@ class EndpointMemory:
         """Forget the endpoint that has been unused for longest; return its row."""
         row: u32 = self.rows[0].younger
         self.unlink(row)
-        self.index.remove(
-            self.tag_of(
-                self.rows[row].protocol,
-                self.rows[row].internal_high,
-                self.rows[row].internal_low,
-                self.rows[row].internal_port,
-            ),
-            row,
-        )
+        self.index.remove(self.tag_of_row(row), row)
         return row
 
     def enter(self, protocol: u32, high: u64, low: u64, port: u32) -> u32:
@@ -102,6 +97,10 @@ class EndpointMemory:
         self.rows[row].last_external = NONE32
         self.rows[row].last_port = NONE32
         self.index.insert(tag, row)
+        moved: u32 = self.index.moving()
+        while moved:
+            self.index.move(self.tag_of_row(moved), moved)
+            moved = self.index.moving()
         self.append(row)
         return row
 

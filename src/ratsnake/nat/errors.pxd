@@ -10,7 +10,6 @@ from ratsnake.wire.packet cimport ICMP, IPPROTO_ICMPV6, OTHER, Packet, SCTP, TCP
 from ratsnake.wire.types cimport Bytes, M16, MAPPED_IPV4, u32, u64
 from .flows cimport Flows
 from .reasons cimport DESTINATION, NO_SESSION, SOURCE, TRANSLATED
-from .records cimport Sessions
 from .rewrite cimport RECEIVER, SENDER, SHORT_CHECKSUM, TCP_CHECKSUM, put_address
 
 cdef u64 quoted_high(Bytes b, Packet p, u32 end) noexcept nogil

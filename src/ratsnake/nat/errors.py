@@ -26,7 +26,6 @@ if not cython.compiled:
     from ratsnake.wire.types import M16, MAPPED_IPV4, Bytes, u32, u64
 
     from .reasons import DESTINATION, NO_SESSION, SOURCE, TRANSLATED
-    from .records import Sessions
     from .rewrite import RECEIVER, SENDER, SHORT_CHECKSUM, TCP_CHECKSUM, put_address
 
 from .flows import Flows
@@ -89,13 +88,13 @@ def inbound_error(flows: Flows, b: Bytes, p: Packet, now: u64, partial: bool) ->
         quoted_low(b, p, RECEIVER),
         p.destination_port,
     )
-    s: Sessions = flows.sessions.rows
     if i == 0 or not flows.meets(i, now):
         return NO_SESSION
-    difference: u32 = restore(
-        b, p, SENDER, s[i].internal_high, s[i].internal_low, s[i].internal_port
-    )
-    finish(b, p, RECEIVER, s[i].internal_high, s[i].internal_low, difference, partial)
+    m: u32 = flows.sessions.rows[i].mapping
+    high: u64 = flows.mappings.internal_high(m)
+    low: u64 = flows.mappings.rows[m].internal_low
+    difference: u32 = restore(b, p, SENDER, high, low, flows.mappings.rows[m].internal_port)
+    finish(b, p, RECEIVER, high, low, difference, partial)
     return TRANSLATED
 
 
@@ -127,17 +126,17 @@ def outbound_error(flows: Flows, b: Bytes, p: Packet, now: u64, partial: bool) -
         p.destination_low,
         p.source_port,
     )
-    s: Sessions = flows.sessions.rows
     if i == 0 or not flows.meets(i, now):
         return NO_SESSION
-    external: u32 = s[i].external
+    m: u32 = flows.sessions.rows[i].mapping
+    external: u32 = flows.mappings.rows[m].external
     difference: u32 = restore(
         b,
         p,
         RECEIVER,
         flows.scope.external_high[external],
         flows.scope.external_low[external],
-        s[i].external_port,
+        flows.mappings.rows[m].external_port,
     )
     # A reporter with an address of its own outside is seen by that: of all forwards, only
     # one-to-one addresses are for ICMP.

@@ -13,7 +13,7 @@ from .reasons cimport HOST_LIMIT, MAPPING_LIMIT, NO_PORT, TRANSLATED
 from .records cimport Mappings, Sessions, Words, new_words, release
 from .scope cimport Scope
 from .secret cimport Secret
-from .sessions cimport COUNTED, INSIDE_SENT, LIVE, OPENED_OUTSIDE, SessionTable
+from .sessions cimport COUNTED, INSIDE_SENT, OPENED_OUTSIDE, SessionTable
 from .tally cimport PERMITTED_ADDRESS, Tally
 from .timers cimport SWEEP, TIMERS
 
@@ -42,6 +42,7 @@ cdef class Flows:
     cdef u32 make_mapping(self, Packet p, u32 host, u64 now) noexcept nogil
     cdef u32 try_mapping(self, Packet p, u32 host, u64 now) noexcept nogil
     cdef u32 make_static(self, u32 protocol, u32 forward, u32 external_port, u64 now) noexcept nogil
+    cdef void complete(self, u32 m, u32 host, u64 now) noexcept nogil
     cdef u32 open_session(self, u32 mapping, u64 remote_high, u64 remote_low, u32 remote_port, u32 opener, u64 now) noexcept nogil
     cdef void confirm(self, u32 i) noexcept nogil
     cdef void join(self, u32 i) noexcept nogil

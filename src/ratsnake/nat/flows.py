@@ -16,7 +16,7 @@ if not cython.compiled:
     from .policies import STATIC
     from .reasons import HOST_LIMIT, MAPPING_LIMIT, NO_PORT, TRANSLATED
     from .records import Mappings, Sessions, Words, new_words, release
-    from .sessions import COUNTED, INSIDE_SENT, LIVE, OPENED_OUTSIDE
+    from .sessions import COUNTED, INSIDE_SENT, OPENED_OUTSIDE
     from .tally import PERMITTED_ADDRESS
     from .timers import SWEEP, TIMERS
 
@@ -68,7 +68,7 @@ class Flows:
             settings.addresses,
         )
         self.mappings = MappingTable(limits.mappings, self.policies, self.secret)
-        self.sessions = SessionTable(limits.sessions, self.secret)
+        self.sessions = SessionTable(limits.sessions, self.mappings, self.secret)
         self.hosts = HostTable(limits.mappings + 1, self.secret)
         self.tally = Tally(limits.sessions + 2 * limits.mappings, self.secret)
         self.allocator = Allocator(
@@ -132,8 +132,7 @@ class Flows:
             p.destination_low,
             p.destination_port,
         )
-        self.mappings.rows[m].created = now
-        self.mappings.rows[m].host = host
+        self.complete(m, host, now)
         self.hosts.join_mapping(host)
         self.allocator.take(m)
         return m
@@ -169,19 +168,32 @@ class Flows:
             forward,
             0,
         )
-        self.mappings.rows[m].created = now
-        self.mappings.rows[m].host = host
+        self.complete(m, host, now)
         self.hosts.join_forward(host)
         return m
 
+    def complete(self, m: u32, host: u32, now: u64) -> None:
+        """Fill in what a mapping is not found by: what it does to packets, among others."""
+        r: Mappings = self.mappings.rows
+        external: u32 = r[m].external
+        r[m].created = now
+        r[m].host = host
+        r[m].address_difference = difference128(
+            self.mappings.internal_high(m),
+            r[m].internal_low,
+            self.scope.external_high[external],
+            self.scope.external_low[external],
+        )
+        r[m].port_difference = difference16(r[m].internal_port, r[m].external_port)
+
     def end_mapping(self, m: u32, ended: u64) -> None:
         """`ended` is when its last session did."""
-        self.mappings.remove(m)
         if self.mappings.rows[m].policy >= STATIC:
             self.hosts.leave_forward(self.mappings.rows[m].host)
-            return
-        self.allocator.give(m, ended + self.rest if self.rest else 0)
-        self.hosts.leave_mapping(self.mappings.rows[m].host)
+        else:
+            self.allocator.give(m, ended + self.rest if self.rest else 0)
+            self.hosts.leave_mapping(self.mappings.rows[m].host)
+        self.mappings.remove(m)
 
     def open_session(
         self,
@@ -200,32 +212,14 @@ class Flows:
         m: Mappings = self.mappings.rows
         s: Sessions = self.sessions.rows
         i: u32 = self.sessions.row_for_new()
-        external: u32 = m[mapping].external
         protocol: u32 = m[mapping].protocol
-        s[i].internal_high = m[mapping].internal_high
-        s[i].internal_low = m[mapping].internal_low
-        s[i].internal_port = m[mapping].internal_port
-        s[i].external = external
-        s[i].external_port = m[mapping].external_port
-        s[i].remote_high = remote_high
-        s[i].remote_low = remote_low
-        s[i].remote_port = remote_port
-        s[i].protocol = protocol
         s[i].state = self.first_state[protocol]
         s[i].timer = self.timer_of_protocol[protocol]
         s[i].expires = now + self.timeouts[s[i].timer]
-        s[i].flags = LIVE | opener
+        s[i].flags = opener
         s[i].packets_out = s[i].bytes_out = s[i].packets_in = s[i].bytes_in = 0
         s[i].inside_next = s[i].inside_window = s[i].inside_scale = 0
-        s[i].address_difference = difference128(
-            s[i].internal_high,
-            s[i].internal_low,
-            self.scope.external_high[external],
-            self.scope.external_low[external],
-        )
-        s[i].port_difference = difference16(s[i].internal_port, s[i].external_port)
-        self.sessions.enter(i)
-        s[i].mapping = mapping
+        self.sessions.enter(i, mapping, remote_high, remote_low, remote_port)
         m[mapping].sessions += 1
         self.join(i)
         if opener & COUNTED:
@@ -268,7 +262,13 @@ class Flows:
         self.join(i)
         m[s[i].mapping].first = i
         if self.policies.rows[m[s[i].mapping].policy].permits:
-            self.tally.add(PERMITTED_ADDRESS, s[i].mapping, 0, s[i].remote_high, s[i].remote_low)
+            self.tally.add(
+                PERMITTED_ADDRESS,
+                s[i].mapping,
+                0,
+                self.sessions.remote_high(i),
+                s[i].remote_low,
+            )
 
     def detach(self, i: u32) -> None:
         """Take a session out of everything but the question whether its mapping goes on."""
@@ -282,7 +282,11 @@ class Flows:
             m[s[i].mapping].confirmed -= 1
             if self.policies.rows[m[s[i].mapping].policy].permits:
                 self.tally.remove(
-                    PERMITTED_ADDRESS, s[i].mapping, 0, s[i].remote_high, s[i].remote_low
+                    PERMITTED_ADDRESS,
+                    s[i].mapping,
+                    0,
+                    self.sessions.remote_high(i),
+                    s[i].remote_low,
                 )
         self.leave(i)
         m[s[i].mapping].sessions -= 1
@@ -366,7 +370,7 @@ class Flows:
         while left:
             if (
                 s[i].remote_low == remote_low
-                and s[i].remote_high == remote_high
+                and self.sessions.remote_high(i) == remote_high
                 and s[i].expires > now
             ):
                 return True
@@ -376,6 +380,7 @@ class Flows:
 
     def expire(self, now: u64, budget: u32) -> u32:
         """End at most `budget` expired sessions; return how many were ended."""
+        self.sessions.tidy()
         ended: u32 = 0
         timer: u32
         i: u32

@@ -1,5 +1,5 @@
 cimport cython
-from ratsnake.wire.types cimport Bytes, M32, u32, u64
+from ratsnake.wire.types cimport Bytes, u32, u64
 from .coverage cimport Coverage, PIECES
 from .hashing cimport hash5
 from .index cimport Index

@@ -15,7 +15,7 @@ A row is in one of two rings, ordered by when it came in:
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.types import M32, Bytes, u32, u64
+    from ratsnake.wire.types import Bytes, u32, u64
 
     from .coverage import PIECES
     from .hashing import hash5
@@ -48,7 +48,7 @@ class Fragments:
         self.lifetime = lifetime
         self.rows = new_datagrams(datagrams + LEARNT + 1)
         self.coverage = Coverage(datagrams + LEARNT + 1)
-        self.index = Index(datagrams)
+        self.index = Index(datagrams + LEARNT)
         self.free = 0
         self.fresh = LEARNT + 1
         self.count = 0
@@ -106,25 +106,20 @@ class Fragments:
             datagram,
         )
         d: Datagrams = self.rows
-        at: u64 = tag & self.index.mask
-        slot: u64 = self.index.slots[at]
-        row: u32
-        while slot:
-            if slot >> 32 == tag:
-                row = slot & M32
-                if (
-                    d[row].datagram == datagram
-                    and d[row].source_low == source_low
-                    and d[row].destination_low == destination_low
-                    and d[row].source_high == source_high
-                    and d[row].destination_high == destination_high
-                ):
-                    if d[row].expires > now:
-                        return row
-                    self.end(row)
-                    return 0
-            at = at + 1 & self.index.mask
-            slot = self.index.slots[at]
+        row: u32 = self.index.first(tag)
+        while row:
+            if (
+                d[row].datagram == datagram
+                and d[row].source_low == source_low
+                and d[row].destination_low == destination_low
+                and d[row].source_high == source_high
+                and d[row].destination_high == destination_high
+            ):
+                if d[row].expires > now:
+                    return row
+                self.end(row)
+                return 0
+            row = self.index.next()
         return 0
 
     def make(
@@ -157,6 +152,10 @@ class Fragments:
         d[row].state = WAITING
         self.coverage.clear(row)
         self.index.insert(self.tag_of(row), row)
+        moved: u32 = self.index.moving()
+        while moved:
+            self.index.move(self.tag_of(moved), moved)
+            moved = self.index.moving()
         self.append(row, UNLEARNT)
         self.count += 1
         self.waiting += 1

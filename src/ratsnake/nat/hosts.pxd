@@ -1,8 +1,8 @@
 cimport cython
-from ratsnake.wire.types cimport M32, u32, u64
+from ratsnake.wire.types cimport u32, u64
 from .hashing cimport hash5
 from .index cimport Index
-from .records cimport Hosts, new_hosts, release
+from .records cimport Hosts, new_hosts, unreserve
 from .secret cimport Secret
 
 @cython.final

@@ -8,10 +8,10 @@ what is counted; who opens mappings and sessions compares it with the limits.
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.types import M32, u32, u64
+    from ratsnake.wire.types import u32, u64
 
     from .hashing import hash5
-    from .records import Hosts, new_hosts, release
+    from .records import Hosts, new_hosts, unreserve
 
 from .index import Index
 from .secret import Secret
@@ -37,22 +37,17 @@ class HostTable:
         self.fresh = 1
 
     def __dealloc__(self) -> None:
-        release(self.rows)
+        unreserve(self.rows)
 
     def tag_of(self, high: u64, low: u64) -> u32:
         return hash5(self.secret.words, high, low, 0, 0, 0)
 
     def search(self, high: u64, low: u64, tag: u32) -> u32:
-        at: u64 = tag & self.index.mask
-        slot: u64 = self.index.slots[at]
-        row: u32
-        while slot:
-            if slot >> 32 == tag:
-                row = slot & M32
-                if self.rows[row].low == low and self.rows[row].high == high:
-                    return row
-            at = at + 1 & self.index.mask
-            slot = self.index.slots[at]
+        row: u32 = self.index.first(tag)
+        while row:
+            if self.rows[row].low == low and self.rows[row].high == high:
+                return row
+            row = self.index.next()
         return 0
 
     def find(self, high: u64, low: u64) -> u32:
@@ -82,6 +77,10 @@ class HostTable:
         self.rows[row].live = 1
         self.count += 1
         self.index.insert(tag, row)
+        moved: u32 = self.index.moving()
+        while moved:
+            self.index.move(self.tag_of(self.rows[moved].high, self.rows[moved].low), moved)
+            moved = self.index.moving()
         return row
 
     def settle(self, row: u32) -> None:

@@ -8,6 +8,7 @@ from ratsnake.wire.octets cimport be16, be32, put16, put32
 from ratsnake.wire.packet cimport FIRST, Packet, SCTP, TCP, WHOLE
 from ratsnake.wire.types cimport Bytes, M32, u32, u64
 from .answers cimport Answers
+from .forecast cimport Forecast
 from .fragments cimport Fragments, KNOWN, REFUSED
 from .outbox cimport Outbox
 from .parcels cimport Parcels
@@ -23,6 +24,7 @@ from .translator cimport Translator
 @cython.final
 cdef class Nat:
     cdef Translator translator
+    cdef readonly Forecast forecast
     cdef Stateless stateless
     cdef Parcels parcels
     cdef Outbox outbox
@@ -34,6 +36,9 @@ cdef class Nat:
     cdef u64 clock, packets_out, bytes_out, packets_in, bytes_in
     cdef readonly object settings
     cdef u32 process(self, Bytes b, u32 size, bint partial, u64 now) noexcept nogil
+    cdef bint has_many_sessions(self) noexcept nogil
+    cdef void expect(self, Bytes b, u32 size, u32 k) noexcept nogil
+    cdef void prepare(self, u32 count, u64 now) noexcept nogil
     cdef void refuse(self, u32 reason) noexcept nogil
     cdef u32 next_outgoing(self, Bytes b) noexcept nogil
     cdef u32 sweep(self, u64 now, u32 budget) noexcept nogil

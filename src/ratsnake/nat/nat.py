@@ -36,6 +36,7 @@ if not cython.compiled:
     from .rewrite import RECEIVER, SENDER, readdress, renumber
 
 from .answers import Answers
+from .forecast import Forecast
 from .fragments import Fragments
 from .outbox import Outbox
 from .parcels import Parcels
@@ -66,6 +67,7 @@ class Nat:
         self.settings = settings
         self.translator = Translator(settings, seed)
         flows = self.translator.flows
+        self.forecast = Forecast(flows)
         self.stateless = Stateless(flows.scope, settings.nptv6)
         self.parcels = Parcels(PARCELS, PARCEL_OCTETS)
         self.outbox = Outbox(self.parcels)
@@ -142,6 +144,18 @@ class Nat:
                 reason = self.pass_by(b, size, reason)
         self.drops[reason] += 1
         return reason
+
+    def has_many_sessions(self) -> bool:
+        """Whether `expect` and `prepare` before a batch are worth their time."""
+        return self.forecast.is_worthwhile()
+
+    def expect(self, b: Bytes, size: u32, k: u32) -> None:
+        """`process` will be called for the packet in b[:size], number k (0..63) of a batch."""
+        self.forecast.note(b, size, k)
+
+    def prepare(self, count: u32, now: u64) -> None:
+        """That many packets of a batch have been announced by `expect`."""
+        self.forecast.fetch(count, now)
 
     def refuse(self, reason: u32) -> None:
         """Count a packet that never came to `process`, or could not be sent after it."""

@@ -42,6 +42,11 @@ class PolicyTable:
                 or behaviour.selection is Selection.SEQUENTIAL
                 or behaviour.sharing is Sharing.DISTINCT
             )
+            self.rows[row].keeps = (
+                behaviour.mapping is not Mapping.EIM
+                or behaviour.share > 0
+                or self.rows[row].remembers
+            )
             # RFC 6888 REQ-8C: under ADF and APDF the next user of a port is safe from strangers.
             self.rows[row].rests = behaviour.filtering is Filtering.EIF and row in UNTRACKED
             # The protocol number stands where others have a port, and cannot be changed: it is

@@ -2,28 +2,88 @@
 from libc.stdlib cimport calloc, free as release
 from ratsnake.wire.types cimport u8, u16, u32, u64
 
+# Tables that grow with use are reserved: their pages are taken from the system when first touched,
+# and no row ever moves.  The sanitizer cannot watch such memory, so it gets ordinary one.
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <stdlib.h>
+    #include <string.h>
+    #if defined(__SANITIZE_ADDRESS__) || !defined(__unix__)
+    static inline void *ratsnake_reserve(size_t size) {
+        size_t rounded = (size + 63) / 64 * 64;
+        void *p = aligned_alloc(64, rounded ? rounded : 64);
+        return p ? memset(p, 0, rounded) : p;
+    }
+    static inline void ratsnake_unreserve(void *p) { free(p); }
+    static inline void ratsnake_forget(void *p, size_t size) { memset(p, 0, size); }
+    #else
+    #include <sys/mman.h>
+    #define RATSNAKE_PAGE 4096
+    static inline void *ratsnake_reserve(size_t size) {
+        /* The page before the table remembers how much is to be given back. */
+        uint8_t *p = mmap(NULL, size + RATSNAKE_PAGE, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (p == MAP_FAILED) return NULL;
+        *(size_t *)p = size + RATSNAKE_PAGE;
+        return p + RATSNAKE_PAGE;
+    }
+    static inline void ratsnake_unreserve(void *p) {
+        uint8_t *start = (uint8_t *)p - RATSNAKE_PAGE;
+        if (p) munmap(start, *(size_t *)start);
+    }
+    static inline void ratsnake_forget(void *p, size_t size) {
+        /* Where pages are larger than expected, or locked, the system refuses. */
+        if (madvise(p, size, MADV_DONTNEED)) memset(p, 0, size);
+    }
+    #endif
+
+    /* Each 64 bits of a session hold one wide field and the narrow ones that fit beside it. */
+    typedef struct __attribute__((aligned(64))) {
+        uint64_t remote_low;
+        uint64_t expires : 48, inside_window : 16;
+        uint64_t packets_out : 40, ring_previous : 24;
+        uint64_t packets_in : 40, ring_next : 24;
+        uint64_t bytes_out : 48, remote_port : 16;
+        uint64_t bytes_in : 48, state : 3, timer : 3, inside_scale : 4, flags : 6;
+        uint32_t mapping, inside_next, older, younger;
+    } ratsnake_session;
+    typedef struct {
+        uint64_t internal_low;
+        uint64_t created : 48, internal_port : 16;
+        uint32_t sessions : 24, policy : 8;
+        uint32_t confirmed : 24, protocol : 7, is_wide : 1;
+        uint32_t first, host;
+        uint16_t external_port, external, address_difference, port_difference;
+    } ratsnake_mapping;
+    _Static_assert(sizeof(ratsnake_session) == 64, "a session fills one cache line");
+    _Static_assert(sizeof(ratsnake_mapping) == 40, "a mapping has no gaps");
+    """
+    void* reserve "ratsnake_reserve"(size_t size) noexcept nogil
+    void unreserve "ratsnake_unreserve"(void* p) noexcept nogil
+    void forget_memory "ratsnake_forget"(void* p, size_t size) noexcept nogil
+    ctypedef struct SessionFields "ratsnake_session":
+        u64 remote_low, expires, packets_out, bytes_out, packets_in, bytes_in
+        u32 mapping, older, younger, ring_previous, ring_next
+        u32 inside_next
+        u16 inside_window, remote_port
+        u8 state, timer, flags, inside_scale
+    ctypedef struct MappingFields "ratsnake_mapping":
+        u64 internal_low, created
+        u32 sessions, confirmed, first, host
+        u16 internal_port, external_port, external, address_difference, port_difference
+        u8 protocol, policy, is_wide
+
 cdef extern from *:
     """
     #define RATSNAKE_NONE32 0xFFFFFFFFU
     """
     u32 NONE32 "RATSNAKE_NONE32"
 
-ctypedef struct SessionFields:
-    u64 internal_high, internal_low, remote_high, remote_low
-    u64 expires, packets_out, bytes_out, packets_in, bytes_in
-    u32 mapping, older, younger, ring_previous, ring_next
-    u32 inside_next
-    u16 inside_window
-    u16 internal_port, external_port, remote_port, external
-    u16 address_difference, port_difference
-    u8 protocol, state, timer, flags, inside_scale
-
-ctypedef struct MappingFields:
-    u64 internal_high, internal_low, remote_high, remote_low
-    u64 created
-    u32 sessions, confirmed, first, endpoint, host
-    u16 internal_port, external_port, remote_port, external
-    u8 protocol, policy, live
+ctypedef struct PartnerFields:
+    u64 remote_high, remote_low
+    u32 endpoint
+    u16 remote_port
 
 ctypedef struct EndpointFields:
     u64 internal_high, internal_low
@@ -63,10 +123,11 @@ ctypedef struct SynFields:
 
 ctypedef struct PolicyFields:
     u8 mapping, filtering, sharing, selection, sticky, parity, share, permits, remembers, rests
-    u8 fixed
+    u8 keeps, fixed
 
 ctypedef SessionFields* Sessions
 ctypedef MappingFields* Mappings
+ctypedef PartnerFields* Partners
 ctypedef EndpointFields* Endpoints
 ctypedef TallyFields* Tallies
 ctypedef HostFields* Hosts
@@ -80,27 +141,64 @@ ctypedef u32* Numbers
 ctypedef u16* Shorts
 ctypedef u8* Octets
 
+cdef extern from *:
+    """
+    #define ratsnake_ctzll(x) ((uint32_t)__builtin_ctzll(x))
+    #define ratsnake_prefetch(p) __builtin_prefetch(p, 1)
+    """
+    u32 ctzll "ratsnake_ctzll"(u64) noexcept nogil
+    void prefetch "ratsnake_prefetch"(const void* p) noexcept nogil
+
 cdef inline void* zeroed(size_t n, size_t size) except NULL:
-    # calloc: untouched pages cost nothing, so a limit that is never reached takes no memory.
     cdef void* p = calloc(n if n else 1, size)
     if p == NULL:
         raise MemoryError
     return p
 
+cdef inline void* reserved(size_t n, size_t size) except NULL:
+    cdef void* p = reserve(n * size)
+    if p == NULL:
+        raise MemoryError
+    return p
+
 cdef inline Sessions new_sessions(size_t n) except NULL:
-    return <Sessions>zeroed(n, sizeof(SessionFields))
+    return <Sessions>reserved(n, sizeof(SessionFields))
 
 cdef inline Mappings new_mappings(size_t n) except NULL:
-    return <Mappings>zeroed(n, sizeof(MappingFields))
+    return <Mappings>reserved(n, sizeof(MappingFields))
+
+cdef inline Partners new_partners(size_t n) except NULL:
+    return <Partners>reserved(n, sizeof(PartnerFields))
 
 cdef inline Endpoints new_endpoints(size_t n) except NULL:
-    return <Endpoints>zeroed(n, sizeof(EndpointFields))
+    return <Endpoints>reserved(n, sizeof(EndpointFields))
 
 cdef inline Tallies new_tallies(size_t n) except NULL:
-    return <Tallies>zeroed(n, sizeof(TallyFields))
+    return <Tallies>reserved(n, sizeof(TallyFields))
 
 cdef inline Hosts new_hosts(size_t n) except NULL:
-    return <Hosts>zeroed(n, sizeof(HostFields))
+    return <Hosts>reserved(n, sizeof(HostFields))
+
+cdef inline Words reserved_words(size_t n) except NULL:
+    return <Words>reserved(n, sizeof(u64))
+
+cdef inline Numbers reserved_numbers(size_t n) except NULL:
+    return <Numbers>reserved(n, sizeof(u32))
+
+cdef inline Numbers emptied(Numbers numbers, size_t n) noexcept nogil:
+    return numbers
+
+cdef inline void forget(Numbers numbers, size_t first, size_t n) noexcept nogil:
+    forget_memory(numbers + first, n * sizeof(u32))
+
+cdef inline void prefetch_number(Numbers numbers, size_t at) noexcept nogil:
+    prefetch(numbers + at)
+
+cdef inline void prefetch_session(Sessions sessions, size_t at) noexcept nogil:
+    prefetch(sessions + at)
+
+cdef inline void prefetch_mapping(Mappings mappings, size_t at) noexcept nogil:
+    prefetch(mappings + at)
 
 cdef inline ForwardRows new_forwards(size_t n) except NULL:
     return <ForwardRows>zeroed(n, sizeof(ForwardFields))
@@ -131,9 +229,3 @@ cdef inline Octets new_octets(size_t n) except NULL:
 
 cdef inline u32 lowest_bit(u64 word) noexcept nogil:
     return ctzll(word)
-
-cdef extern from *:
-    """
-    #define ratsnake_ctzll(x) ((uint32_t)__builtin_ctzll(x))
-    """
-    u32 ctzll "ratsnake_ctzll"(u64) noexcept nogil

@@ -6,7 +6,7 @@ Rows refer to each other by row number; row 0 is never used, so 0 means "none".
 from array import array
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from ratsnake.wire.types import u8, u16, u32, u64
 
@@ -15,18 +15,18 @@ NONE32 = 0xFFFFFFFF
 
 @dataclass(slots=True)
 class SessionFields:
-    """One 5-tuple: its timer, its counters and the precomputed rewrite of both directions.
+    """One remote endpoint of a mapping: its timer, its counters, and its TCP window.
+
+    64 octets in C: one cache line.  The rest of its 5-tuple is in its mapping, the upper half of a
+    wide remote address beside the table.  A row without a mapping is free.
 
     `older`/`younger` link the sessions of one timer by last use (and free rows by `younger`);
-    `ring_previous`/`ring_next` link the sessions of one mapping.  `external` is the row of the
-    external address.  The differences are checksum differences of the outbound rewrite.
+    `ring_previous`/`ring_next` link the sessions of one mapping.
     `inside_next` is the sequence number the inside of a TCP session expects next, `inside_window`
     how much it takes from there, to be shifted by `inside_scale` (RFC 7323 section 2).
+    Packets are counted in 40 bits, bytes in 48, and then from zero again.
     """
 
-    internal_high: u64 = 0
-    internal_low: u64 = 0
-    remote_high: u64 = 0
     remote_low: u64 = 0
     expires: u64 = 0
     packets_out: u64 = 0
@@ -40,13 +40,7 @@ class SessionFields:
     ring_next: u32 = 0
     inside_next: u32 = 0
     inside_window: u16 = 0
-    internal_port: u16 = 0
-    external_port: u16 = 0
     remote_port: u16 = 0
-    external: u16 = 0
-    address_difference: u16 = 0
-    port_difference: u16 = 0
-    protocol: u8 = 0
     state: u8 = 0
     timer: u8 = 0
     flags: u8 = 0
@@ -57,30 +51,42 @@ class SessionFields:
 class MappingFields:
     """Internal endpoint [+ remote as far as the mapping behaviour looks] → external endpoint.
 
-    `policy` is the row of its policy: its protocol, or its protocol + STATIC.
+    40 octets in C.  The remote is in the row of `PartnerFields` of the same number, the upper half
+    of a wide internal address beside the table.
+
+    `policy` is the row of its policy: its protocol, or its protocol + STATIC; FREE in a free row.
     `sessions` counts its sessions, `confirmed` those in which the inside has sent.  `first` heads
-    the ring of its sessions, confirmed ones first (of a free row: the next free row); `endpoint` is
-    the row of its internal endpoint's memory, 0 where the policy keeps none; `host` that of its
-    internal host.
+    the ring of its sessions, confirmed ones first (of a free row: the next free row); `host` is the
+    row of its internal host.  `external` is the row of the external address.  The differences are
+    checksum differences of the outbound rewrite.
     """
 
-    internal_high: u64 = 0
     internal_low: u64 = 0
-    remote_high: u64 = 0
-    remote_low: u64 = 0
     created: u64 = 0
     sessions: u32 = 0
     confirmed: u32 = 0
     first: u32 = 0
-    endpoint: u32 = 0
     host: u32 = 0
     internal_port: u16 = 0
     external_port: u16 = 0
-    remote_port: u16 = 0
     external: u16 = 0
+    address_difference: u16 = 0
+    port_difference: u16 = 0
     protocol: u8 = 0
     policy: u8 = 0
-    live: u8 = 0
+    is_wide: u8 = 0
+
+
+@dataclass(slots=True)
+class PartnerFields:
+    """What only some policies keep of a mapping: the remote it was made for, and `endpoint`, the
+    row of its internal endpoint's memory.  Others never touch it, so it takes no memory then.
+    """
+
+    remote_high: u64 = 0
+    remote_low: u64 = 0
+    endpoint: u32 = 0
+    remote_port: u16 = 0
 
 
 @dataclass(slots=True)
@@ -215,7 +221,8 @@ class PolicyFields:
     `share` is how much of a remote tells two mappings of one external port apart: 0 nothing (the
     port is exclusive), 1 the address, 2 address and port.  `permits`: the filter asks which
     addresses a mapping's sessions were with.  `remembers`: the port an internal endpoint had last
-    matters.  `rests`: ports rest after use.  `fixed`: the port cannot be changed.
+    matters.  `keeps`: a mapping has a row of PartnerFields.  `rests`: ports rest after
+    use.  `fixed`: the port cannot be changed.
     """
 
     mapping: u8 = 0
@@ -228,12 +235,14 @@ class PolicyFields:
     permits: u8 = 0
     remembers: u8 = 0
     rests: u8 = 0
+    keeps: u8 = 0
     fixed: u8 = 0
 
 
 # Rows come into being when they are first touched, as the C tables' pages do.
 Sessions: TypeAlias = defaultdict[int, SessionFields]
 Mappings: TypeAlias = defaultdict[int, MappingFields]
+Partners: TypeAlias = defaultdict[int, PartnerFields]
 Endpoints: TypeAlias = defaultdict[int, EndpointFields]
 Tallies: TypeAlias = defaultdict[int, TallyFields]
 Hosts: TypeAlias = defaultdict[int, HostFields]
@@ -254,6 +263,10 @@ def new_sessions(n: int) -> Sessions:
 
 def new_mappings(n: int) -> Mappings:
     return defaultdict(MappingFields)
+
+
+def new_partners(n: int) -> Partners:
+    return defaultdict(PartnerFields)
 
 
 def new_endpoints(n: int) -> Endpoints:
@@ -302,6 +315,45 @@ def new_shorts(n: int) -> Shorts:
 
 def new_octets(n: int) -> Octets:
     return bytearray(n)
+
+
+class Reserve(dict[int, int]):
+    """Words that come into being when they are first written."""
+
+    def __missing__(self, at: int) -> int:
+        return 0
+
+
+def reserved_words(n: int) -> Words:
+    return cast(Words, Reserve())
+
+
+def reserved_numbers(n: int) -> Numbers:
+    return new_numbers(0)
+
+
+def emptied(numbers: Numbers, n: int) -> Numbers:
+    """The first n numbers, all zero, of a reserve that was forgotten."""
+    return new_numbers(n)
+
+
+def forget(numbers: Numbers, first: int, n: int) -> None:
+    """Make n numbers from `first` zero and give their memory back; the garbage collector does it
+    here."""
+
+
+def prefetch_number(numbers: Numbers, at: int) -> None:
+    """Ask for a cache line that is needed soon; nothing to the interpreter, like the next two."""
+
+
+def prefetch_session(sessions: Sessions, at: int) -> None: ...
+
+
+def prefetch_mapping(mappings: Mappings, at: int) -> None: ...
+
+
+def unreserve(table: object) -> None:
+    """Give a reserved table back; the garbage collector does it here."""
 
 
 def lowest_bit(word: u64) -> u32:

@@ -1,5 +1,7 @@
 """The table of sessions, indexed by the 5-tuple of either direction, and their timers.
 
+A row holds the remote endpoint; the rest of the 5-tuple is that of the session's mapping.
+
 The sessions of one timer form a ring in the order of their last use, which within a timer is the
 order of expiry; row number `timer` is the ring's head.  A session that is used again moves to
 the ring's young end only when its time of expiry enters another second (1,024 ms), so that a busy
@@ -10,32 +12,36 @@ compares `expires`; the ring only decides when its memory comes back, up to a se
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.types import M32, u32, u64
+    from ratsnake.wire.types import u32, u64
 
     from .hashing import hash5
-    from .records import Sessions, new_sessions, release
+    from .records import Mappings, Sessions, Words, new_sessions, reserved_words, unreserve
     from .timers import TIMERS
 
     OPENED_OUTSIDE = 1
     INSIDE_SENT = 2
-    LIVE = 4
-    COUNTED = 8  # among those that outsiders opened
-    OUTSIDE_SCALES = 16  # the outside's SYN offered a window scale
-    WINDOW_OF_SYN = 32  # the inside's window is one of a SYN
+    COUNTED = 4  # among those that outsiders opened
+    OUTSIDE_SCALES = 8  # the outside's SYN offered a window scale
+    WINDOW_OF_SYN = 16  # the inside's window is one of a SYN
+    IS_WIDE = 32  # the remote address has an upper half, beside the table
 
 from .index import Index
+from .mappings import MappingTable
 from .secret import Secret
 
 
 class SessionTable:
     rows: Sessions
+    remote_highs: Words
 
-    def __init__(self, capacity: int, secret: Secret) -> None:
+    def __init__(self, capacity: int, mappings: MappingTable, secret: Secret) -> None:
         self.capacity = capacity
+        self.mappings = mappings
         self.secret = secret
         self.rows = new_sessions(capacity + TIMERS + 1)
-        self.by_internal = Index(capacity)
-        self.by_external = Index(capacity)
+        self.remote_highs = reserved_words(capacity + TIMERS + 1)
+        self.by_internal = Index(capacity + TIMERS)
+        self.by_external = Index(capacity + TIMERS)
         self.count = 0
         self.free = 0
         self.fresh = TIMERS + 1
@@ -45,26 +51,66 @@ class SessionTable:
             self.rows[head].younger = head
 
     def __dealloc__(self) -> None:
-        release(self.rows)
+        unreserve(self.rows)
+        unreserve(self.remote_highs)
 
-    def outbound_tag(self, i: u32) -> u32:
+    def remote_high(self, i: u32) -> u64:
+        """The upper half of the remote address."""
+        return self.remote_highs[i] if self.rows[i].flags & IS_WIDE else 0
+
+    def outbound_tag(
+        self,
+        protocol: u32,
+        high: u64,
+        low: u64,
+        port: u32,
+        remote_high: u64,
+        remote_low: u64,
+        remote_port: u32,
+    ) -> u32:
+        last: u64 = protocol << 16 | port
+        last = last << 16 | remote_port
+        return hash5(self.secret.words, high, low, remote_high, remote_low, last)
+
+    def inbound_tag(
+        self,
+        protocol: u32,
+        external: u32,
+        port: u32,
+        remote_high: u64,
+        remote_low: u64,
+        remote_port: u32,
+    ) -> u32:
+        last: u64 = protocol << 16 | port
+        last = last << 16 | remote_port
+        return hash5(self.secret.words, external, 0, remote_high, remote_low, last)
+
+    def outbound_tag_of(self, i: u32) -> u32:
         s: Sessions = self.rows
-        last: u64 = s[i].protocol << 16 | s[i].internal_port
-        last = last << 16 | s[i].remote_port
-        return hash5(
-            self.secret.words,
-            s[i].internal_high,
-            s[i].internal_low,
-            s[i].remote_high,
+        m: Mappings = self.mappings.rows
+        mapping: u32 = s[i].mapping
+        return self.outbound_tag(
+            m[mapping].protocol,
+            self.mappings.internal_high(mapping),
+            m[mapping].internal_low,
+            m[mapping].internal_port,
+            self.remote_high(i),
             s[i].remote_low,
-            last,
+            s[i].remote_port,
         )
 
-    def inbound_tag(self, i: u32) -> u32:
+    def inbound_tag_of(self, i: u32) -> u32:
         s: Sessions = self.rows
-        last: u64 = s[i].protocol << 16 | s[i].external_port
-        last = last << 16 | s[i].remote_port
-        return hash5(self.secret.words, s[i].external, 0, s[i].remote_high, s[i].remote_low, last)
+        m: Mappings = self.mappings.rows
+        mapping: u32 = s[i].mapping
+        return self.inbound_tag(
+            m[mapping].protocol,
+            m[mapping].external,
+            m[mapping].external_port,
+            self.remote_high(i),
+            s[i].remote_low,
+            s[i].remote_port,
+        )
 
     def find_outbound(
         self,
@@ -77,28 +123,27 @@ class SessionTable:
         remote_port: u32,
     ) -> u32:
         """The row of the session with this internal and remote endpoint, expired or not, or 0."""
-        last: u64 = protocol << 16 | port
-        last = last << 16 | remote_port
-        tag: u32 = hash5(self.secret.words, high, low, remote_high, remote_low, last)
         s: Sessions = self.rows
-        at: u64 = tag & self.by_internal.mask
-        slot: u64 = self.by_internal.slots[at]
-        i: u32
-        while slot:
-            if slot >> 32 == tag:
-                i = slot & M32
-                if (
-                    s[i].internal_low == low
-                    and s[i].remote_low == remote_low
-                    and s[i].internal_port == port
-                    and s[i].remote_port == remote_port
-                    and s[i].protocol == protocol
-                    and s[i].internal_high == high
-                    and s[i].remote_high == remote_high
-                ):
-                    return i
-            at = at + 1 & self.by_internal.mask
-            slot = self.by_internal.slots[at]
+        m: Mappings = self.mappings.rows
+        i: u32 = self.by_internal.first(
+            self.outbound_tag(protocol, high, low, port, remote_high, remote_low, remote_port)
+        )
+        while i:
+            mapping: u32 = s[i].mapping
+            if (
+                s[i].remote_low == remote_low
+                and s[i].remote_port == remote_port
+                and m[mapping].internal_low == low
+                and m[mapping].internal_port == port
+                and m[mapping].protocol == protocol
+                and self.remote_high(i) == remote_high
+                and (
+                    not (high or m[mapping].is_wide)
+                    or self.mappings.internal_high(mapping) == high
+                )
+            ):
+                return i
+            i = self.by_internal.next()
         return 0
 
     def find_inbound(
@@ -111,27 +156,23 @@ class SessionTable:
         remote_port: u32,
     ) -> u32:
         """The row of the session with this external and remote endpoint, expired or not, or 0."""
-        last: u64 = protocol << 16 | port
-        last = last << 16 | remote_port
-        tag: u32 = hash5(self.secret.words, external, 0, remote_high, remote_low, last)
         s: Sessions = self.rows
-        at: u64 = tag & self.by_external.mask
-        slot: u64 = self.by_external.slots[at]
-        i: u32
-        while slot:
-            if slot >> 32 == tag:
-                i = slot & M32
-                if (
-                    s[i].remote_low == remote_low
-                    and s[i].external_port == port
-                    and s[i].remote_port == remote_port
-                    and s[i].protocol == protocol
-                    and s[i].external == external
-                    and s[i].remote_high == remote_high
-                ):
-                    return i
-            at = at + 1 & self.by_external.mask
-            slot = self.by_external.slots[at]
+        m: Mappings = self.mappings.rows
+        i: u32 = self.by_external.first(
+            self.inbound_tag(protocol, external, port, remote_high, remote_low, remote_port)
+        )
+        while i:
+            mapping: u32 = s[i].mapping
+            if (
+                s[i].remote_low == remote_low
+                and s[i].remote_port == remote_port
+                and m[mapping].external_port == port
+                and m[mapping].external == external
+                and m[mapping].protocol == protocol
+                and self.remote_high(i) == remote_high
+            ):
+                return i
+            i = self.by_external.next()
         return 0
 
     def row_for_new(self) -> u32:
@@ -145,16 +186,44 @@ class SessionTable:
         self.count += 1
         return i
 
-    def enter(self, i: u32) -> None:
-        """Index a row whose endpoints, timer and expiry are filled in."""
-        self.by_internal.insert(self.outbound_tag(i), i)
-        self.by_external.insert(self.inbound_tag(i), i)
-        self.append(i, self.rows[i].timer)
+    def enter(
+        self, i: u32, mapping: u32, remote_high: u64, remote_low: u64, remote_port: u32
+    ) -> None:
+        """Give a row its mapping and its remote, and index it; timer and expiry are filled in."""
+        s: Sessions = self.rows
+        s[i].mapping = mapping
+        s[i].remote_low = remote_low
+        s[i].remote_port = remote_port
+        if remote_high:
+            s[i].flags |= IS_WIDE
+            self.remote_highs[i] = remote_high
+        self.by_internal.insert(self.outbound_tag_of(i), i)
+        self.by_external.insert(self.inbound_tag_of(i), i)
+        self.move_entries()
+        self.append(i, s[i].timer)
+
+    def move_entries(self) -> None:
+        """Move what the indexes give to be moved."""
+        row: u32 = self.by_internal.moving()
+        while row:
+            self.by_internal.move(self.outbound_tag_of(row), row)
+            row = self.by_internal.moving()
+        row = self.by_external.moving()
+        while row:
+            self.by_external.move(self.inbound_tag_of(row), row)
+            row = self.by_external.moving()
+
+    def tidy(self) -> None:
+        """Bring a move on that insertions have begun, for until it ends look-ups cost more."""
+        self.by_internal.go_on()
+        self.by_external.go_on()
+        self.move_entries()
 
     def remove(self, i: u32) -> None:
-        self.by_internal.remove(self.outbound_tag(i), i)
-        self.by_external.remove(self.inbound_tag(i), i)
+        self.by_internal.remove(self.outbound_tag_of(i), i)
+        self.by_external.remove(self.inbound_tag_of(i), i)
         self.unlink(i)
+        self.rows[i].mapping = 0
         self.rows[i].flags = 0
         self.rows[i].younger = self.free
         self.free = i

@@ -23,7 +23,7 @@ from .nptv6 import PrefixPair
 from .scope import Address, Network
 
 LONGEST_TIMEOUT = 7 * 86_400
-MOST_ROWS = 1 << 24
+MOST_ROWS = 16_000_000  # row numbers are of 24 bits, and a few rows are heads of lists
 MOST_A_SECOND = 1_000_000
 LEAST_MTU = 576  # RFC 791: what every host must be able to receive
 MOST_MTU = 65535
@@ -97,7 +97,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most there may be of something, at most 16777216 each, 1000000 of what is a second's.
+    """The most there may be of something, at most 16,000,000 each, 1000000 of what is a second's.
 
     `inbound_sessions` bounds what outsiders open in all, `unanswered_sessions` what they open of
     one mapping before the inside has answered.  `host_mappings` and `host_sessions` are what one

@@ -1,8 +1,8 @@
 cimport cython
-from ratsnake.wire.types cimport M32, u32, u64
+from ratsnake.wire.types cimport u32, u64
 from .hashing cimport hash5
 from .index cimport Index
-from .records cimport Tallies, new_tallies, release
+from .records cimport Tallies, new_tallies, unreserve
 from .secret cimport Secret
 
 cdef enum:
@@ -17,6 +17,7 @@ cdef class Tally:
     cdef Secret secret
     cdef u32 free, fresh, capacity
     cdef u64 owner_of(self, u32 kind, u32 who, u32 port) noexcept nogil
+    cdef u32 tag_of(self, u32 row) noexcept nogil
     cdef u32 find(self, u64 owner, u64 high, u64 low, u32 tag) noexcept nogil
     cpdef u32 count(self, u32 kind, u32 who, u32 port, u64 high, u64 low) noexcept nogil
     cpdef void add(self, u32 kind, u32 who, u32 port, u64 high, u64 low) noexcept nogil

@@ -9,10 +9,10 @@ Three kinds share the table, told apart in the key:
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.types import M32, u32, u64
+    from ratsnake.wire.types import u32, u64
 
     from .hashing import hash5
-    from .records import Tallies, new_tallies, release
+    from .records import Tallies, new_tallies, unreserve
 
     PERMITTED_ADDRESS = 1
     PORTS_TOWARD_REMOTE = 2
@@ -37,28 +37,28 @@ class Tally:
         self.fresh = 1
 
     def __dealloc__(self) -> None:
-        release(self.rows)
+        unreserve(self.rows)
 
     def owner_of(self, kind: u32, who: u32, port: u32) -> u64:
         owner: u64 = kind
         owner = owner << 32 | who
         return owner << 16 | port
 
+    def tag_of(self, row: u32) -> u32:
+        return hash5(
+            self.secret.words, self.rows[row].owner, 0, self.rows[row].high, self.rows[row].low, 0
+        )
+
     def find(self, owner: u64, high: u64, low: u64, tag: u32) -> u32:
-        at: u64 = tag & self.index.mask
-        slot: u64 = self.index.slots[at]
-        row: u32
-        while slot:
-            if slot >> 32 == tag:
-                row = slot & M32
-                if (
-                    self.rows[row].owner == owner
-                    and self.rows[row].high == high
-                    and self.rows[row].low == low
-                ):
-                    return row
-            at = at + 1 & self.index.mask
-            slot = self.index.slots[at]
+        row: u32 = self.index.first(tag)
+        while row:
+            if (
+                self.rows[row].owner == owner
+                and self.rows[row].high == high
+                and self.rows[row].low == low
+            ):
+                return row
+            row = self.index.next()
         return 0
 
     def count(self, kind: u32, who: u32, port: u32, high: u64, low: u64) -> u32:
@@ -83,6 +83,10 @@ class Tally:
             self.rows[row].low = low
             self.rows[row].count = 0
             self.index.insert(tag, row)
+            moved: u32 = self.index.moving()
+            while moved:
+                self.index.move(self.tag_of(moved), moved)
+                moved = self.index.moving()
         self.rows[row].count += 1
 
     def remove(self, kind: u32, who: u32, port: u32, high: u64, low: u64) -> None:

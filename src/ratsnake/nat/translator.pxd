@@ -5,14 +5,14 @@ from ratsnake.wire.octets cimport be16
 from ratsnake.wire.packet cimport (
     ICMP, OTHER, Packet, TCP, WHOLE, new_packet, release_packet,
 )
-from ratsnake.wire.types cimport Bytes, M16, u32, u64
+from ratsnake.wire.types cimport Bytes, M16, M40, M48, u32, u64
 from .admission cimport admit_inbound, admit_outbound
 from .connection cimport CLIENT, EVENTS, INVALID, KINDS, OPEN, RST, SERVER, STATES, SYN
 from .errors cimport inbound_error, outbound_error, quoted_high, quoted_low
 from .flows cimport Flows
 from .identifications cimport Identifications
 from .reasons cimport FILTERED, NO_MAPPING, SOURCE, TCP_FLAGS, TRANSLATED
-from .records cimport Octets, Sessions, new_octets, release
+from .records cimport Mappings, Octets, Sessions, new_octets, release
 from .rewrite cimport RECEIVER, SENDER, renumber, rewrite
 from .segment_size cimport clamp
 from .sessions cimport INSIDE_SENT, OPENED_OUTSIDE

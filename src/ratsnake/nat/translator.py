@@ -13,7 +13,7 @@ if not cython.compiled:
     from ratsnake.wire.ipv4 import DONT_FRAGMENT, FRAGMENT_FIELD
     from ratsnake.wire.octets import be16
     from ratsnake.wire.packet import ICMP, OTHER, TCP, WHOLE, Packet, new_packet, release_packet
-    from ratsnake.wire.types import M16, Bytes, u32
+    from ratsnake.wire.types import M16, M40, M48, Bytes, u32
 
     from .admission import admit_inbound, admit_outbound
     from .connection import (
@@ -29,7 +29,7 @@ if not cython.compiled:
     )
     from .errors import inbound_error, outbound_error, quoted_high, quoted_low
     from .reasons import FILTERED, NO_MAPPING, SOURCE, TCP_FLAGS, TRANSLATED
-    from .records import Octets, Sessions, new_octets, release
+    from .records import Mappings, Octets, Sessions, new_octets, release
     from .rewrite import RECEIVER, SENDER, renumber, rewrite
     from .segment_size import clamp
     from .sessions import INSIDE_SENT, OPENED_OUTSIDE
@@ -161,8 +161,8 @@ class Translator:
             if i == 0:
                 return self.flows.refusal
         self.session = i
-        s[i].packets_out += 1
-        s[i].bytes_out += p.end
+        s[i].packets_out = s[i].packets_out + 1 & M40
+        s[i].bytes_out = s[i].bytes_out + p.end & M48
         # A reset refuses what came in; it is no part in it (RFC 7857 section 7.1).
         if not s[i].flags & INSIDE_SENT and event != RST:
             self.flows.confirm(i)
@@ -173,15 +173,17 @@ class Translator:
             if event == SYN and self.most_ipv4:
                 self.clamp_segments(b, partial)
         self.intact = False
+        m: Mappings = self.flows.mappings.rows
+        mapping: u32 = s[i].mapping
         rewrite(
             b,
             p,
             SENDER,
-            self.flows.scope.external_high[s[i].external],
-            self.flows.scope.external_low[s[i].external],
-            s[i].external_port,
-            s[i].address_difference,
-            s[i].port_difference,
+            self.flows.scope.external_high[m[mapping].external],
+            self.flows.scope.external_low[m[mapping].external],
+            m[mapping].external_port,
+            m[mapping].address_difference,
+            m[mapping].port_difference,
             partial,
         )
         self.departed = True
@@ -225,8 +227,8 @@ class Translator:
             i = admit_inbound(self.flows, p, external, self.openers[kind] != 0, self.clock)
             if i == 0:
                 return self.flows.refusal
-        s[i].packets_in += 1
-        s[i].bytes_in += p.end
+        s[i].packets_in = s[i].packets_in + 1 & M40
+        s[i].bytes_in = s[i].bytes_in + p.end & M48
         if p.protocol == TCP and event == SYN:
             outside_synchronized(s, i, b, p)
             if self.most_ipv4:
@@ -240,15 +242,17 @@ class Translator:
         ):
             self.advance(i, event, CLIENT if s[i].flags & OPENED_OUTSIDE else SERVER)
         self.intact = False
+        m: Mappings = self.flows.mappings.rows
+        mapping: u32 = s[i].mapping
         rewrite(
             b,
             p,
             RECEIVER,
-            s[i].internal_high,
-            s[i].internal_low,
-            s[i].internal_port,
-            s[i].address_difference ^ M16,
-            s[i].port_difference ^ M16,
+            self.flows.mappings.internal_high(mapping) if m[mapping].is_wide else 0,
+            m[mapping].internal_low,
+            m[mapping].internal_port,
+            m[mapping].address_difference ^ M16,
+            m[mapping].port_difference ^ M16,
             partial,
         )
         return TRANSLATED
@@ -272,13 +276,12 @@ class Translator:
         reason: u32 = self.outbound(b, partial)
         if reason != TRANSLATED:
             return reason
-        s: Sessions = self.flows.sessions.rows
+        m: Mappings = self.flows.mappings.rows
+        mapping: u32 = self.flows.sessions.rows[self.session].mapping
         if (
-            s[self.session].external == external
-            and s[self.session].external_port == port
-            and self.flows.policies.rows[
-                self.flows.mappings.rows[s[self.session].mapping].policy
-            ].share
+            m[mapping].external == external
+            and m[mapping].external_port == port
+            and self.flows.policies.rows[m[mapping].policy].share
         ):
             # The sender now shares the very port it sends to, and nobody else has it toward it.
             return FILTERED

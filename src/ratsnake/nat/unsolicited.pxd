@@ -1,5 +1,5 @@
 cimport cython
-from ratsnake.wire.types cimport Bytes, M32, u32, u64
+from ratsnake.wire.types cimport Bytes, u32, u64
 from .hashing cimport hash5
 from .index cimport Index
 from .records cimport Octets, Syns, new_octets, new_syns, release
@@ -12,6 +12,7 @@ cdef enum:
 
 @cython.final
 cdef class UnsolicitedSyns:
+    cdef u32 tag_of_row(self, u32 row) noexcept nogil
     cdef Syns rows
     cdef Octets copies
     cdef Index index

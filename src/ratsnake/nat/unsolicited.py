@@ -9,7 +9,7 @@ allowed (REQ-4 a).
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.types import M32, Bytes, u32, u64
+    from ratsnake.wire.types import Bytes, u32, u64
 
     from .hashing import hash5
     from .records import Octets, Syns, new_octets, new_syns, release
@@ -51,23 +51,27 @@ class UnsolicitedSyns:
     def find(
         self, external: u32, port: u32, high: u64, low: u64, remote_port: u32, tag: u32
     ) -> u32:
-        at: u64 = tag & self.index.mask
-        slot: u64 = self.index.slots[at]
-        row: u32
-        while slot:
-            if slot >> 32 == tag:
-                row = slot & M32
-                if (
-                    self.rows[row].remote_low == low
-                    and self.rows[row].remote_high == high
-                    and self.rows[row].remote_port == remote_port
-                    and self.rows[row].external_port == port
-                    and self.rows[row].external == external
-                ):
-                    return row
-            at = at + 1 & self.index.mask
-            slot = self.index.slots[at]
+        row: u32 = self.index.first(tag)
+        while row:
+            if (
+                self.rows[row].remote_low == low
+                and self.rows[row].remote_high == high
+                and self.rows[row].remote_port == remote_port
+                and self.rows[row].external_port == port
+                and self.rows[row].external == external
+            ):
+                return row
+            row = self.index.next()
         return 0
+
+    def tag_of_row(self, row: u32) -> u32:
+        return self.tag_of(
+            self.rows[row].external,
+            self.rows[row].external_port,
+            self.rows[row].remote_high,
+            self.rows[row].remote_low,
+            self.rows[row].remote_port,
+        )
 
     def hold(
         self,
@@ -117,6 +121,10 @@ class UnsolicitedSyns:
         self.rows[youngest].younger = row
         self.rows[0].older = row
         self.index.insert(tag, row)
+        moved: u32 = self.index.moving()
+        while moved:
+            self.index.move(self.tag_of_row(moved), moved)
+            moved = self.index.moving()
         self.held += 1
         return True
 
@@ -161,14 +169,5 @@ class UnsolicitedSyns:
             out[k] = self.copies[row * KEPT + k]
         self.transport = self.rows[row].transport
         self.external = self.rows[row].external
-        self.drop(
-            row,
-            self.tag_of(
-                self.rows[row].external,
-                self.rows[row].external_port,
-                self.rows[row].remote_high,
-                self.rows[row].remote_low,
-                self.rows[row].remote_port,
-            ),
-        )
+        self.drop(row, self.tag_of_row(row))
         return self.rows[row].size

@@ -8,10 +8,11 @@ import cython
 if not cython.compiled:
     from ratsnake.wire.types import M32, u32, u64
 
+    from .mappings import FREE
     from .policies import ADM, APDM, EIM, STATIC
     from .reasons import FRAGMENT_HELD
-    from .records import Mappings, Sessions
-    from .sessions import LIVE, OPENED_OUTSIDE
+    from .records import Mappings, Partners, Sessions
+    from .sessions import OPENED_OUTSIDE
     from .timers import TIMERS
 
 from ratsnake.wire.packet import OTHER
@@ -88,24 +89,27 @@ def external_text(flows: Flows, row: u32) -> str:
 
 def mapping_rows(flows: Flows, start: int, count: int, now: int) -> tuple[list[MappingRow], int]:
     m: Mappings = flows.mappings.rows
+    partners: Partners = flows.mappings.partners
     i: u32
     first: u32 = max(start, 1)
     end: u32 = min(first + count, flows.mappings.fresh)
     rows = []
     for i in range(first, end):
-        if not m[i].live or not flows.shows_life(i, now):
+        if m[i].policy == FREE or not flows.shows_life(i, now):
             continue
         is_static = m[i].policy >= STATIC
         depends = EIM if is_static else flows.policies.rows[m[i].policy].mapping
         rows.append(
             MappingRow(
                 PROTOCOL_NAMES[m[i].protocol],
-                address_text(m[i].internal_high, m[i].internal_low),
+                address_text(flows.mappings.internal_high(i), m[i].internal_low),
                 m[i].internal_port,
                 external_text(flows, m[i].external),
                 m[i].external_port,
-                address_text(m[i].remote_high, m[i].remote_low) if depends >= ADM else None,
-                m[i].remote_port if depends == APDM else None,
+                address_text(partners[i].remote_high, partners[i].remote_low)
+                if depends >= ADM
+                else None,
+                partners[i].remote_port if depends == APDM else None,
                 m[i].sessions,
                 max(now - m[i].created, 0) // 1000,
                 is_static,
@@ -116,21 +120,23 @@ def mapping_rows(flows: Flows, start: int, count: int, now: int) -> tuple[list[M
 
 def session_rows(flows: Flows, start: int, count: int, now: int) -> tuple[list[SessionRow], int]:
     s: Sessions = flows.sessions.rows
+    m: Mappings = flows.mappings.rows
     i: u32
     first: u32 = max(start, TIMERS + 1)
     end: u32 = min(first + count, flows.sessions.fresh)
     rows = []
     for i in range(first, end):
-        if not s[i].flags & LIVE or s[i].expires <= now:
+        mapping: u32 = s[i].mapping
+        if mapping == 0 or s[i].expires <= now:
             continue
         rows.append(
             SessionRow(
-                PROTOCOL_NAMES[s[i].protocol],
-                address_text(s[i].internal_high, s[i].internal_low),
-                s[i].internal_port,
-                external_text(flows, s[i].external),
-                s[i].external_port,
-                address_text(s[i].remote_high, s[i].remote_low),
+                PROTOCOL_NAMES[m[mapping].protocol],
+                address_text(flows.mappings.internal_high(mapping), m[mapping].internal_low),
+                m[mapping].internal_port,
+                external_text(flows, m[mapping].external),
+                m[mapping].external_port,
+                address_text(flows.sessions.remote_high(i), s[i].remote_low),
                 s[i].remote_port,
                 STATE_NAMES[s[i].state],
                 (s[i].expires - now) // 1000,
