@@ -106,12 +106,13 @@ class Index:
     def candidate(self, tag: u32) -> u32:
         """`first`, without leave to go on with `next`, and only among the entries that need not be
         moved: for who has announced a look-up and may guess wrong."""
+        row_bits: u32 = self.row_bits
         at: u32 = tag & self.mask
         slot: u32 = self.slots[at]
-        while slot and ((slot ^ tag) & ~self.row_bits & M32 or slot & self.row_bits == self.row_bits):
+        while slot and ((slot ^ tag) & ~row_bits & M32 or slot & row_bits == row_bits):
             at = at + 1 & self.mask
             slot = self.slots[at]
-        return slot & self.row_bits
+        return slot & row_bits
 
     def insert(self, tag: u32, row: u32) -> None:
         """Enter a row that is not there; what `moving` then gives must be moved."""

@@ -138,8 +138,7 @@ class SessionTable:
                 and m[mapping].protocol == protocol
                 and self.remote_high(i) == remote_high
                 and (
-                    not (high or m[mapping].is_wide)
-                    or self.mappings.internal_high(mapping) == high
+                    not (high or m[mapping].is_wide) or self.mappings.internal_high(mapping) == high
                 )
             ):
                 return i
