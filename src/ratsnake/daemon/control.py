@@ -23,12 +23,12 @@ Commands = Mapping[str, Callable[[], Iterator[Page]]]
 log = logging.getLogger(__name__)
 
 
-def _lines(objects: Page) -> bytes:
+def json_lines(objects: Page) -> bytes:
     return b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in objects)
 
 
 def _error(message: str) -> bytes:
-    return _lines([{"error": message}])
+    return json_lines([{"error": message}])
 
 
 @dataclass(eq=False)
@@ -120,7 +120,7 @@ class ControlServer:
     def _answer(self, client: _Client) -> None:
         try:
             client.pages = self._commands[self._command(client.request)]()
-            client.last = _lines([{"done": True}])
+            client.last = json_lines([{"done": True}])
         except ValueError as error:
             client.last = _error(str(error))
         client.deadline = self._clock() + STALL_SECONDS
@@ -164,7 +164,7 @@ class ControlServer:
                 if page is None:
                     client.pages = None
                 elif page:
-                    return _lines(page)
+                    return json_lines(page)
         except Exception as error:  # a defect in an answer must not end the NAT
             log.error("a control request failed: %r", error)
             client.pages = None
