@@ -216,6 +216,10 @@ class Load:
         """Send the batch through the NAT."""
         k: u32
         began: u64 = nanoseconds()
+        if self.nat.has_many_sessions():
+            for k in range(count):
+                self.nat.expect(slot(self.buffer, k), self.sizes[k], k)
+            self.nat.prepare(count, self.now)
         for k in range(count):
             if self.nat.process(slot(self.buffer, k), self.sizes[k], False, self.now) != TRANSLATED:
                 self.refused += 1
