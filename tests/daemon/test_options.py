@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 
 from ratsnake.daemon.errors import UsageError
+from ratsnake.daemon.flags import NAT_FLAGS, PROTOCOLS, RUN_FLAGS
 from ratsnake.daemon.options import (
-    NAT_FLAGS,
-    PROTOCOLS,
-    RUN_FLAGS,
     deterministic,
     nat_options,
     read_flags,

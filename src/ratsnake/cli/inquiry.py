@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..daemon.client import ask
-from ..daemon.options import SOCKET_FLAGS, socket_path
+from ..daemon.flags import SOCKET_FLAGS
+from ..daemon.options import socket_path
 from .flags import add_flags, texts
 
 

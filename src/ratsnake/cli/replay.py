@@ -4,7 +4,8 @@ import argparse
 import sys
 
 from ..daemon.errors import UsageError
-from ..daemon.options import NAT_GROUPS, nat_options
+from ..daemon.flags import NAT_GROUPS
+from ..daemon.options import nat_options
 from .flags import add_groups, texts
 from .progress import Progress
 

@@ -3,16 +3,18 @@
 import argparse
 import contextlib
 
-from ..daemon.options import RUN_GROUPS, run_options
-from .flags import add_groups, texts
+from ..daemon.configuration import run_options_of
+from ..daemon.flags import CONFIG_FLAG, RUN_GROUPS
+from .flags import add_flags, add_groups, texts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_flags(parser, [CONFIG_FLAG])
     add_groups(parser, RUN_GROUPS)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    options = run_options(texts(arguments))
+    options = run_options_of(texts(arguments))
     # Only now: a mistake in the options is told without waiting for the engine to load.
     from ..daemon import log
     from ..daemon.service import serve

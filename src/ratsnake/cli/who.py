@@ -8,7 +8,8 @@ import json
 from ipaddress import IPv4Address
 
 from ..daemon.errors import RunError, UsageError
-from ..daemon.options import WHO_FLAGS, deterministic
+from ..daemon.flags import WHO_FLAGS
+from ..daemon.options import deterministic
 from ..portset import FIRST_PORT, LAST_PORT, PortSet
 from .flags import add_flags, texts
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import UsageError
+from .values import switch, whole_number
+
+KINDS: dict[Callable[[str], Any], str] = {switch: "switch", whole_number: "number"}
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,9 @@ class Flag:
     `parse` raises ValueError saying what would be right. `default` is text a user could have
     written (a tuple of texts when the flag repeats); None where there is none. A `switch` takes no
     value on the command line: to give it is to say yes.
+
+    `table` is the name of the configuration file's table whose keys are this flag's names, for a
+    flag that takes NAME=NUMBER. `unit` and `rfc` are for the documentation.
     """
 
     key: str
@@ -24,14 +30,26 @@ class Flag:
     required: bool = False
     repeat: bool = False
     switch: bool = False
+    table: str = ""
+    unit: str = ""
+    rfc: str = ""
 
     @property
     def name(self) -> str:
         return f"--{self.key}"
 
-    def read(self, text: str) -> Any:
-        """The value of `text`; raises UsageError."""
+    @property
+    def kind(self) -> str:
+        """What a configuration file has for it: "text", "number", "switch", "texts" or "table"."""
+        if self.table:
+            return "table"
+        if self.repeat:
+            return "texts"
+        return KINDS.get(self.parse, "text")
+
+    def read(self, text: str, name: str | None = None) -> Any:
+        """The value of `text`; raises UsageError, which calls the flag by `name`."""
         try:
             return self.parse(text)
         except ValueError as error:
-            raise UsageError(f"{self.name} {text}: {error}") from None
+            raise UsageError(f"{name or self.name} {text}: {error}") from None

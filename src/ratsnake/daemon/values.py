@@ -3,8 +3,8 @@
 Each raises ValueError saying what would be right.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import fields
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from enum import Enum
 from ipaddress import ip_address, ip_interface, ip_network
@@ -55,16 +55,20 @@ def switch(text: str) -> bool:
     raise ValueError("must be yes or no")
 
 
-def one_of(words: type[Enum]) -> Callable[[str], Enum]:
-    """What reads one of the words."""
+@dataclass(frozen=True)
+class OneOf:
+    """Reads one of some words."""
 
-    def read(text: str) -> Enum:
-        known = [word.value for word in words]
-        if text in known:
-            return words(text)
-        raise ValueError(f"must be one of {', '.join(known)}{near(text, known)}")
+    words: type[Enum]
 
-    return read
+    @property
+    def known(self) -> tuple[str, ...]:
+        return tuple(word.value for word in self.words)
+
+    def __call__(self, text: str) -> Enum:
+        if text in self.known:
+            return self.words(text)
+        raise ValueError(f"must be one of {', '.join(self.known)}{near(text, self.known)}")
 
 
 def timeout(text: str) -> tuple[str, int]:
@@ -90,11 +94,15 @@ def names_of(owner: type[Timeouts | Limits]) -> str:
     return ", ".join(f"{field.name.replace('_', '-')} ({field.default})" for field in fields(owner))
 
 
+def table_names(owner: type[Timeouts | Limits]) -> list[str]:
+    return [field.name.replace("_", "-") for field in fields(owner)]
+
+
 def _assignment(text: str, owner: type[Timeouts | Limits], right: str) -> tuple[str, int]:
     name, equals, number = text.partition("=")
     if not equals or not (number.isascii() and number.isdigit()):
         raise ValueError(f"must be {right}")
-    known = [field.name.replace("_", "-") for field in fields(owner)]
+    known = table_names(owner)
     if name not in known:
         raise ValueError(f"no {name!r}{near(name, known) or '; there are ' + ', '.join(known)}")
     return name.replace("-", "_"), whole_number(number)

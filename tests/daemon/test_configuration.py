@@ -1,0 +1,198 @@
+"""The configuration file: read like flags, refused as a whole, and beaten by them."""
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from ratsnake.cli.main import main
+from ratsnake.daemon import configuration
+from ratsnake.daemon.configuration import KEYS, TABLE_FLAGS, from_document, options_of
+from ratsnake.daemon.effective import effective
+from ratsnake.daemon.errors import UsageError
+from ratsnake.daemon.flags import RUN_FLAGS
+from ratsnake.daemon.options import run_options
+from ratsnake.daemon.schema import schema
+from ratsnake.nat.behaviour import PRESETS
+
+EXTERNAL = '[nat]\nexternal = ["203.0.113.1"]\n'
+FULL = """
+[nat]
+external = ["203.0.113.1", "203.0.113.2=7000-7999"]
+internal = ["192.168.1.0/24"]
+ports = "v6plus:33"
+
+[types]
+nat = "full-cone"
+tcp = "symmetric"
+
+[rules]
+forward = ["tcp:4624=192.168.1.10:22"]
+
+[packets]
+mtu = 1460
+decrement-ttl = true
+
+[host]
+device = "nat0"
+lan = "br0"
+control = "/run/nat0.sock"
+
+[timeouts]
+udp = 180
+
+[limits]
+host-sessions = 2000
+"""
+FLAGS: dict[str, Any] = {
+    "external": ["203.0.113.1", "203.0.113.2=7000-7999"],
+    "internal": ["192.168.1.0/24"],
+    "ports": "v6plus:33",
+    "nat": "full-cone",
+    "tcp": "symmetric",
+    "forward": ["tcp:4624=192.168.1.10:22"],
+    "mtu": "1460",
+    "decrement-ttl": "yes",
+    "device": "nat0",
+    "lan": "br0",
+    "control": "/run/nat0.sock",
+    "timeout": ["udp=180"],
+    "limit": ["host-sessions=2000"],
+}
+
+
+def parsed(text: str) -> dict[str, Any]:
+    document: dict[str, Any] = configuration.tomllib.loads(text)
+    return document
+
+
+def options(text: str, **flags: Any) -> Any:
+    given = {key.replace("_", "-"): value for key, value in flags.items()}
+    return options_of(from_document(parsed(text), "home.toml"), given)
+
+
+def test_a_file_says_what_the_flags_say() -> None:
+    assert options(FULL) == run_options(FLAGS)
+
+
+def test_every_flag_has_its_key_and_the_reverse() -> None:
+    keys = [key for flags in KEYS.values() for key in flags]
+    tables = [flag.key for flag in TABLE_FLAGS.values()]
+    assert sorted([*keys, *tables]) == sorted(flag.key for flag in RUN_FLAGS)
+
+
+def test_a_flag_wins_over_its_key() -> None:
+    made = options(FULL, external=["198.51.100.1"], tcp="full-cone", mtu="1400", lan=None)
+    assert [str(address) for address in made.nat.settings.addresses] == ["198.51.100.1"]
+    assert made.nat.settings.tcp == PRESETS["full-cone"].behaviour
+    assert made.nat.settings.mtu == 1400
+    assert made.lan == "br0"
+
+
+def test_a_flag_wins_over_one_name_of_a_table() -> None:
+    text = EXTERNAL + "[timeouts]\nudp = 180\nicmp = 30\n"
+    timeouts = options(text, timeout=["udp=60", "rest=0"]).nat.settings.timeouts
+    assert (timeouts.udp, timeouts.icmp, timeouts.rest) == (60, 30, 0)
+
+
+MISTAKES = [
+    ('[types]\nnat = "restrictd-cone"', "types.nat restrictd-cone: ", "mean restricted-cone?"),
+    ('externl = ["203.0.113.1"]', "nat.externl: no such key", "mean external?"),
+    ('[nat]\nudp = "full-cone"', "nat.udp: ", "a key of [types]; put it there"),
+    ("[nt]\nmtu = 1", "[nt]: no such section", "mean nat?"),
+    ("[zzz]", "[zzz]: no such section", "there are nat, types, rules, packets, host, timeouts"),
+    ('[nat]\nexternal = "203.0.113.1"', "nat.external: '203.0.113.1'", "must be a list of texts"),
+    ("[nat]\nexternal = [1]", "nat.external: [1]", "must be a list of texts"),
+    ("[nat]\nport-block = true", "nat.port-block: True", "must be a whole number"),
+    ("[packets]\nmtu = -1", "packets.mtu -1", "must be a whole number, such as 512"),
+    ('[packets]\nmtu = "1460"', "packets.mtu: '1460'", "must be a whole number"),
+    ('[packets]\ndecrement-ttl = "yes"', "packets.decrement-ttl: 'yes'", "must be true or false"),
+    ("[host]\nlan = 5", "host.lan: 5", "must be a text in quotes"),
+    ("timeouts = 5", "timeouts: ", "must be a section, [timeouts]"),
+    ("[timeouts]\nupd = 5", "timeouts.upd: no such key", "mean udp?"),
+    ("[timeouts]\nudp = 0", "timeouts.udp: 0", "1..604800"),
+    ("[limits]\nzzz = 5", "limits.zzz: no such key", "there are mappings, sessions"),
+    ("[limits]\nfragments = 3", "limits.fragments: 3", "4..16000000"),
+    ('[nat]\nexternal = ["192.168.1.1"]', "nat.external: 192.168.1.1", "inside"),
+    ("[packets]\nmtu = 5", "packets.mtu: 5", "576"),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "right"), MISTAKES, ids=[m[1] for m in MISTAKES])
+def test_a_mistake_names_file_key_value_and_what_is_right(text: str, name: str, right: str) -> None:
+    head = "" if text.startswith("[nat]") or "externl" in text or "timeouts =" in text else EXTERNAL
+    text = f"[nat]\n{text}" if "externl" in text else text
+    with pytest.raises(UsageError) as failure:
+        options(head + text)
+    message = str(failure.value)
+    assert message.startswith(f"home.toml: {name}"), message
+    assert right in message and "\n" not in message, message
+
+
+def test_a_key_outside_its_section_is_told_where_it_belongs() -> None:
+    with pytest.raises(UsageError, match=r"external: is a key of \[nat\]; put it there"):
+        options('external = ["203.0.113.1"]')
+
+
+def test_a_flag_is_complained_about_as_a_flag_although_the_file_has_the_key() -> None:
+    with pytest.raises(UsageError, match="^--udp zzz: "):
+        options(EXTERNAL + '[types]\nudp = "full-cone"', udp="zzz")
+
+
+def test_a_file_that_is_not_there_or_no_toml(tmp_path: Path) -> None:
+    missing, broken = tmp_path / "no.toml", tmp_path / "broken.toml"
+    broken.write_text("[nat\n")
+    with pytest.raises(UsageError, match=f"^{missing}: No such file or directory$"):
+        configuration.read(missing)
+    with pytest.raises(UsageError, match=f"^{broken}: not TOML: .*line 1"):
+        configuration.read(broken)
+    broken.write_bytes(b"\xff")
+    with pytest.raises(UsageError, match=f"^{broken}: not TOML: "):
+        configuration.read(broken)
+
+
+def test_the_default_file_is_read_where_it_is_there(tmp_path: Path) -> None:
+    default = tmp_path / "ratsnake.toml"
+    with pytest.raises(UsageError, match="--external .* is needed"):
+        configuration.run_options_of({}, default)
+    default.write_text(FULL)
+    assert configuration.run_options_of({}, default) == run_options(FLAGS)
+    other = tmp_path / "other.toml"
+    other.write_text(EXTERNAL)
+    assert configuration.run_options_of({"config": str(other)}, default).lan is None
+
+
+def test_the_effective_settings_are_a_file_that_says_the_same() -> None:
+    read = from_document(parsed(FULL), "home.toml")
+    text = effective(read, options_of(read, {}))
+    assert options(text) == options_of(read, {})
+    assert "udp = 180\n" in text and "icmp = 60  # default\n" in text
+    assert 'udp = "full-cone"  # default' in text
+    again = from_document(parsed(text), "again.toml")
+    assert parsed(effective(again, options_of(again, {}))) == parsed(text)
+
+
+def test_the_schema_accepts_what_is_right_and_nothing_else() -> None:
+    validator = jsonschema.Draft202012Validator(schema())
+    validator.check_schema(schema())
+    read = from_document(parsed(FULL), "home.toml")
+    for text in (FULL, effective(read, options_of(read, {}))):
+        validator.validate(parsed(text))
+    for text in ("[nt]", "[nat]\nzzz = 1", "[packets]\nmtu = true", '[nat]\npooling = "some"'):
+        assert list(validator.iter_errors(parsed(text))), text
+
+
+def test_check_prints_the_settings_or_ends_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "home.toml"
+    file.write_text(FULL)
+    assert main(["check", str(file)]) == 0
+    assert "[timeouts]" in capsys.readouterr().out
+    file.write_text(EXTERNAL + '[types]\nnat = "cone"')
+    assert main(["check", str(file)]) == 2
+    out, err = capsys.readouterr()
+    assert not out and err.startswith(f"ratsnake: error: {file}: types.nat cone: ")
+    assert main(["check", "--schema"]) == 0
+    assert '"additionalProperties": false' in capsys.readouterr().out
