@@ -14,8 +14,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: build
 	@$(BIN)/ratsnake demo
 
+# Tests of the engine and other pure ones share the processors; those that run a NAT in network
+# namespaces, with deadlines for its answers, have the machine to themselves.
+PURE_TESTS := tests/wire tests/nat tests/model tests/portset tests/device tests/cli tests/docs
+
 test: build $(VENV)/test-extras
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto $(PURE_TESTS)
+	@$(BIN)/python -m pytest $(addprefix --ignore=,$(PURE_TESTS)) tests
 
 lint: $(VENV)/lint-extras
 	$(BIN)/ruff check .
