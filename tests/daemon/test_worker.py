@@ -12,6 +12,7 @@ from support import oracle
 from support.bench import EXTERNAL, R1, SEED, settings
 from support.flavours import Engine
 from support.packets import ip, seen, udp
+from support.pieces import identification_of, offset_of, piece
 from support.rig import HOST, Rig, flood, running, until
 
 
@@ -34,8 +35,6 @@ def test_a_dropped_packet_is_not_sent_and_is_counted(engine: Engine) -> None:
 def test_the_largest_packet_passes_with_and_without_a_vnet_header(engine: Engine) -> None:
     for header in (b"", VnetHeader().build()):
         with running(engine, bool(header)) as rig:
-            rig.peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-            rig.device.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
             largest = udp(HOST, (R1, 53), bytes(65535 - 28))
             assert len(rig.exchange(header + largest)) == len(header) + 65535
             rig.peer.send(header + largest + b"x")
@@ -56,6 +55,45 @@ def test_what_the_nat_sends_by_itself_is_written_too(engine: Engine, header: byt
         assert seen(first).source[0] == EXTERNAL
         assert later[4:6] == first[4:6] and later[12:20] == first[12:20]
         assert later[20:] == whole[36:]
+
+
+@pytest.mark.parametrize("header", [b"", VnetHeader().build()], ids=["plain", "vnet"])
+def test_frames_that_wait_together_leave_whole_and_in_order(engine: Engine, header: bytes) -> None:
+    """More small ones than a batch holds, and long ones that each end a batch, or nearly."""
+    sizes = [*range(100), 32_600, 10, 40_000, 20_000, 10, 11, 12]
+    contents = [bytes([k]) * size for k, size in enumerate(sizes)]
+    frames = [header + udp(HOST, (R1, 53), content) for content in contents]
+    with running(engine, bool(header), waiting=frames) as rig:
+        for frame, content in zip(frames, contents, strict=True):
+            out = rig.peer.recv(70_000)
+            assert len(out) == len(frame)
+            assert out[: len(header)] == header
+            assert out[len(header) + 28 :] == content
+            assert oracle.is_right(out[len(header) :])
+        rig.barrier(header)
+        assert rig.dropped() == {}
+
+
+def test_a_frame_that_is_dropped_holds_back_none_of_its_batch(engine: Engine) -> None:
+    good, bad = udp(HOST, (R1, 53)), udp(("10.9.9.9", 1), (R1, 53))
+    with running(engine, waiting=[bad, good, bad, b"\x45", good, bad]) as rig:
+        for _ in range(2):
+            assert seen(rig.peer.recv(2048)).source[0] == EXTERNAL
+        rig.barrier()
+        assert rig.dropped() == {"source": 3, "ip-truncated": 1}
+
+
+def test_all_is_sent_that_the_nat_sends_by_itself_of_one_batch(engine: Engine) -> None:
+    """The fragments that waited for their first one are more than a batch holds."""
+    whole = udp(HOST, (R1, 53), bytes(40 - 8))
+    waiting = [piece(whole, at, at + 8, k) for at in (32, 24, 16, 8, 0) for k in range(20)]
+    with running(engine, waiting=waiting) as rig:
+        out = [rig.peer.recv(2048) for _ in waiting]
+        assert rig.dropped() == {}
+    assert all(seen(packet).source[0] == EXTERNAL for packet in out if offset_of(packet) == 0)
+    parts = [(identification_of(packet), offset_of(packet)) for packet in out]
+    assert len(set(parts)) == len(waiting)
+    assert len({number for number, _ in parts}) == 20
 
 
 @pytest.mark.parametrize("vnet_header", [False, True])

@@ -80,6 +80,7 @@ MODULES = (
     "nat.window",
     "device.offload",
     "device.vnet_header",
+    "daemon.batch",
     "daemon.worker",
 )
 

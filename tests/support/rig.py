@@ -3,7 +3,7 @@
 import select
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,8 @@ class Rig:
         self.peer, self.device = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.peer.settimeout(PATIENCE)
         self.device.setblocking(False)
+        for end in (self.peer, self.device):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         self.nat = engine.Nat(settings(engine, "full-cone", timeouts=timeouts), SEED)
         self.worker = engine.Worker(self.nat, self.device.fileno(), vnet_header)
         self.results: list[int] = []
@@ -52,9 +54,15 @@ class Rig:
 
 @contextmanager
 def running(
-    engine: Engine, vnet_header: bool = False, timeouts: dict[str, int] | None = None
+    engine: Engine,
+    vnet_header: bool = False,
+    timeouts: dict[str, int] | None = None,
+    waiting: Sequence[bytes | bytearray] = (),
 ) -> Iterator[Rig]:
+    """`waiting` frames are there before the worker first looks, so it reads them together."""
     rig = Rig(engine, vnet_header, timeouts or {})
+    for frame in waiting:
+        rig.peer.send(frame)
     rig.thread.start()
     try:
         yield rig

@@ -1,4 +1,7 @@
-"""The packet loop: read, translate, write, without the GIL; and the lock other threads wait for."""
+"""The packet loop: read, translate, write, without the GIL; and the lock other threads wait for.
+
+A batch of frames is read, then translated under one hold of the lock, then written.
+"""
 
 import os
 from collections.abc import Iterator
@@ -7,53 +10,31 @@ from contextlib import contextmanager
 import cython
 
 if not cython.compiled:
-    from typing import cast
-
     from ratsnake.device.offload import LIE, PARTIAL, check_offload
-    from ratsnake.device.system import (
-        EAGAIN,
-        EBADFD,
-        EINTR,
-        ENODEV,
-        hung_up,
-        milliseconds,
-        sys_read,
-        sys_write,
-        wait,
-    )
+    from ratsnake.device.system import EBADFD, ENODEV, milliseconds, sys_write, wait
     from ratsnake.device.vnet_header import VNET_SIZE
     from ratsnake.nat.reasons import DEVICE_REFUSED, TRANSLATED
     from ratsnake.nat.timers import SWEEP
     from ratsnake.wire.faults import OFFLOAD
-    from ratsnake.wire.types import Bytes, i32, i64, u32, u64
+    from ratsnake.wire.types import Bytes, i64, u32, u64
 
+    from .batch import behind
     from .lock import Lock, give, new_lock, release_lock, take
 
-    BUFFER = 65586  # the largest IPv6 packet, its vnet header, and a byte more would show
-    BATCH = 64  # packets under one hold of the lock
     LINGER = 50  # microseconds without packets until it sleeps
     IDLE = 1000  # milliseconds without packets until the next look for expired sessions
 
-    def new_buffer(size: int) -> Bytes:
-        return bytearray(size)
-
-    def behind(buffer: Bytes, header: u32) -> Bytes:
-        """The buffer without its first bytes, not a copy."""
-        return cast(Bytes, memoryview(buffer)[header:])
-
-    def clear(buffer: Bytes, size: u32) -> None:
+    def clear_header(frame: Bytes, size: u32) -> None:
         """Zero the first bytes: a vnet header that asks for nothing."""
-        buffer[:size] = bytes(size)
-
-    def release_buffer(buffer: Bytes) -> None:
-        """Give the buffer back; the garbage collector does it here."""
+        frame[:size] = bytes(size)
 
 
 from ratsnake.nat.nat import Nat
 
+from .batch import Batch
+
 
 class Worker:
-    buffer: Bytes
     lock: Lock
 
     def __init__(self, nat: Nat, fd: int, vnet_header: bool) -> None:
@@ -66,12 +47,11 @@ class Worker:
         self.fd = fd
         self.header = VNET_SIZE if vnet_header else 0
         self.stopping = False
-        self.buffer = new_buffer(BUFFER)
+        self.batch = Batch()
         self.lock = new_lock()
         self.stop_read, self.stop_write = os.pipe()
 
     def __dealloc__(self) -> None:
-        release_buffer(self.buffer)
         release_lock(self.lock)
 
     def close(self) -> None:
@@ -108,79 +88,78 @@ class Worker:
         give(self.lock)
 
     def loop(self) -> i64:
-        moved: i64
-        ended: u32
+        failed: i64 = 0
         now: u64
-        broken: i32
-        while not self.stopping:
+        arrived: u32
+        ended: u32 = 0
+        more: u32
+        while failed >= 0 and not self.stopping:
+            failed = self.batch.receive(self.fd, 0 if ended == SWEEP else LINGER)
+            if failed < 0:
+                break
+            arrived = self.batch.count
             now = milliseconds()
             take(self.lock)
-            moved = self.batch(now)
+            self.translate(now)
             ended = self.nat.sweep(now, SWEEP)
-            if moved >= 0:
-                moved = self.send_outgoing(moved)
+            more = self.collect()
             give(self.lock)
-            if moved < 0:
-                return -moved
-            if moved == BATCH:
-                continue
-            broken = wait(self.fd, self.stop_read, LINGER, 0 if ended == SWEEP else IDLE)
-            if broken < 0:
-                return -broken
-        return 0
+            failed = self.transmit()
+            while more and failed >= 0:
+                self.batch.clear()
+                take(self.lock)
+                more = self.collect()
+                give(self.lock)
+                failed = self.transmit()
+            if arrived == 0 and ended < SWEEP and failed >= 0:
+                failed = wait(self.fd, self.stop_read, IDLE)
+        return -failed
 
-    def batch(self, now: u64) -> i64:
-        """Move up to BATCH packets: how many there were, or the negative errno of a dead device."""
-        k: i64
-        got: i64
-        result: i64
-        for k in range(BATCH):
-            got = sys_read(self.fd, self.buffer, BUFFER)
-            if got == -EAGAIN:
-                return k
-            if got < 0 and got != -EINTR:
-                return got
-            if got >= 0:
-                result = self.one(got, now)
-                if result < 0:
-                    return result
-            if got == 0:
-                return -ENODEV if hung_up(self.fd) else k
-        return BATCH
+    def translate(self, now: u64) -> None:
+        """Translate every frame of the batch; one that is not to be sent has then no size."""
+        k: u32
+        for k in range(self.batch.count):
+            if not self.one(self.batch.frame(k), self.batch.sizes[k], now):
+                self.batch.sizes[k] = 0
 
-    def one(self, size: u32, now: u64) -> i64:
-        """Translate and send the packet in the buffer; a negative errno if the device is dead."""
+    def one(self, frame: Bytes, size: u32, now: u64) -> bool:
+        """Translate a frame: whether it is to be sent."""
         partial: u32 = 0
         if self.header and size:
-            partial = check_offload(self.buffer, size)
+            partial = check_offload(frame, size)
             if partial == LIE:
                 self.nat.refuse(OFFLOAD)
-                return 0
+                return False
             size -= VNET_SIZE
-        if (
-            self.nat.process(behind(self.buffer, self.header), size, partial == PARTIAL, now)
-            != TRANSLATED
-        ):
-            return 0
-        return self.send(size)
+        return bool(
+            self.nat.process(behind(frame, self.header), size, partial == PARTIAL, now)
+            == TRANSLATED
+        )
 
-    def send(self, size: u32) -> i64:
-        """Write the packet in the buffer; a negative errno if the device is dead."""
-        written: i64 = sys_write(self.fd, self.buffer, self.header + size)
-        if written == -EBADFD or written == -ENODEV:
-            return written
-        if written < 0:
-            self.nat.refuse(DEVICE_REFUSED)
-        return 0
-
-    def send_outgoing(self, moved: i64) -> i64:
-        """Send what the NAT itself has to send: `moved`, or a negative errno."""
-        size: u32 = self.nat.next_outgoing(behind(self.buffer, self.header))
-        result: i64
+    def collect(self) -> bool:
+        """Add to the batch what the NAT itself has to send: whether there may be more of it."""
+        size: u32 = 1
         while size:
-            clear(self.buffer, self.header)
-            result = self.send(size)
-            if result < 0:
-                return result
-            size = self.nat.next_outgoing(behind(self.buffer, self.header))
-        return moved
+            size = self.nat.next_outgoing(behind(self.batch.next_frame(), self.header))
+            if size:
+                clear_header(self.batch.next_frame(), self.header)
+                self.batch.add(self.header + size)
+                if self.batch.is_full():
+                    return True
+        return False
+
+    def transmit(self) -> i64:
+        """Write the frames of the batch; a negative errno if the device is dead."""
+        k: u32
+        written: i64
+        for k in range(self.batch.count):
+            if self.batch.sizes[k] == 0:
+                continue
+            written = sys_write(self.fd, self.batch.frame(k), self.batch.sizes[k])
+            if written == -EBADFD or written == -ENODEV:
+                return written
+            if written < 0:
+                take(self.lock)
+                self.nat.refuse(DEVICE_REFUSED)
+                give(self.lock)
+        return 0

@@ -22,16 +22,19 @@ cdef extern from *:
         clock_gettime(CLOCK_MONOTONIC, &t);
         return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
     }
-    static inline int32_t ratsnake_wait(int fd, int stop, int linger, int milliseconds) {
-        struct pollfd p[2] = {{fd, POLLIN, 0}, {stop, POLLIN, 0}};
-        int64_t until = linger && milliseconds ? ratsnake_microseconds() + linger : 0;
-        int ready = 0;
-        while (until && !ready && ratsnake_microseconds() < until) {
+    static inline int64_t ratsnake_read_soon(int fd, void *b, size_t n, int linger) {
+        int64_t r = ratsnake_read(fd, b, n);
+        if (r != -EAGAIN || !linger) return r;
+        int64_t until = ratsnake_microseconds() + linger;
+        do {
             sched_yield();
-            ready = poll(p, 2, 0);
-        }
-        if (!ready) ready = poll(p, 2, milliseconds);
-        if (ready < 0) return errno == EINTR ? 0 : -errno;
+            r = ratsnake_read(fd, b, n);
+        } while (r == -EAGAIN && ratsnake_microseconds() < until);
+        return r;
+    }
+    static inline int32_t ratsnake_wait(int fd, int stop, int milliseconds) {
+        struct pollfd p[2] = {{fd, POLLIN, 0}, {stop, POLLIN, 0}};
+        if (poll(p, 2, milliseconds) < 0) return errno == EINTR ? 0 : -errno;
         if (p[0].revents & RATSNAKE_BROKEN && !(p[0].revents & POLLIN))
             return -ENODEV;
         return 0;
@@ -48,6 +51,7 @@ cdef extern from *:
     const int ENODEV
     i64 sys_read "ratsnake_read"(i32 fd, Bytes b, size_t n) noexcept nogil
     i64 sys_write "ratsnake_write"(i32 fd, Bytes b, size_t n) noexcept nogil
-    i32 wait "ratsnake_wait"(i32 fd, i32 stop, i32 linger, i32 milliseconds) noexcept nogil
+    i64 read_soon "ratsnake_read_soon"(i32 fd, Bytes b, size_t n, i32 linger) noexcept nogil
+    i32 wait "ratsnake_wait"(i32 fd, i32 stop, i32 milliseconds) noexcept nogil
     i32 hung_up "ratsnake_hung_up"(i32 fd) noexcept nogil
     u64 milliseconds "ratsnake_milliseconds"() noexcept nogil

@@ -14,6 +14,7 @@ __all__ = [
     "ENODEV",
     "hung_up",
     "milliseconds",
+    "read_soon",
     "sys_read",
     "sys_write",
     "wait",
@@ -36,12 +37,17 @@ def sys_write(fd: int, b: Bytes, n: int) -> int:
         return -(error.errno or EAGAIN)
 
 
-def wait(fd: int, stop: int, linger: int, milliseconds: int) -> int:
-    """Sleep until fd or stop is readable or the time is over: 0, or -ENODEV if fd broke.
+def read_soon(fd: int, b: Bytes, n: int, linger: int) -> int:
+    """`sys_read`, which C repeats for `linger` microseconds while there is nothing.
 
-    For the first `linger` microseconds, C looks again and again instead of sleeping, and leaves the
-    processor to whoever wants it: waking up costs more than that.  Python is too slow to gain.
+    It leaves the processor to whoever wants it, and is there sooner than one that has to be woken.
+    Python is too slow to gain by it.
     """
+    return sys_read(fd, b, n)
+
+
+def wait(fd: int, stop: int, milliseconds: int) -> int:
+    """Sleep until fd or stop is readable or the time is over: 0, or -ENODEV if fd broke."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     poll.register(stop, select.POLLIN)
