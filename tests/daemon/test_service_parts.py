@@ -15,7 +15,7 @@ from ratsnake.daemon.errors import UsageError
 from ratsnake.daemon.protocol import PAGE, default_path
 from ratsnake.daemon.status import Facts, resident_memory, row_pages, status, summary
 from ratsnake.daemon.wakeup import STOP_SIGNALS, WORKER_ENDED, Wakeup
-from ratsnake.daemon.worker_thread import WorkerThread
+from ratsnake.daemon.worker_thread import NICE, WorkerThread
 
 ADDRESSES = (("203.0.113.1", "1024-65535"), ("2001:db8::1", None))
 FACTS = Facts("0.1", "ratsnake", True, ("csum",), ADDRESSES, {"tcp": "full-cone"})
@@ -96,6 +96,39 @@ def test_leaving_stops_the_worker() -> None:
     with WorkerThread(FakeWorker(), ended.set) as thread:
         assert not ended.is_set()
     assert ended.is_set()
+    assert (thread.error, thread.failure) == (0, None)
+
+
+class Polite(FakeWorker):
+    """Notes the priority it runs with."""
+
+    def run(self) -> int:
+        self.nice = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        return super().run()
+
+
+def test_the_worker_goes_before_other_threads_where_that_is_allowed() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    worker = Polite()
+    with WorkerThread(worker, lambda: None):
+        pass
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, before - 1)
+        os.setpriority(os.PRIO_PROCESS, 0, before)
+    except PermissionError:
+        assert worker.nice == before
+    else:
+        assert worker.nice == min(before, NICE)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+def test_the_worker_runs_where_it_may_not_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    with WorkerThread(FakeWorker(), lambda: None) as thread:
+        pass
     assert (thread.error, thread.failure) == (0, None)
 
 
