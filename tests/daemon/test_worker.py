@@ -9,7 +9,7 @@ import pytest
 
 from ratsnake.device.vnet_header import VnetHeader
 from support import oracle
-from support.bench import EXTERNAL, R1, SEED, settings
+from support.bench import EXTERNAL, R1, R2, SEED, settings
 from support.flavours import Engine
 from support.packets import ip, seen, udp
 from support.pieces import identification_of, offset_of, piece
@@ -23,6 +23,26 @@ def test_packets_are_translated_both_ways(engine: Engine) -> None:
         back = rig.exchange(udp((R1, 53), seen(out).source))
         assert seen(back).destination == HOST
         assert oracle.is_right(out) and oracle.is_right(back)
+
+
+@pytest.mark.parametrize("header", [b"", VnetHeader().build()], ids=["plain", "vnet"])
+def test_beside_many_sessions_a_batch_is_announced_and_translated_as_ever(
+    engine: Engine, header: bytes
+) -> None:
+    """Empty frames and nonsense among it."""
+    with running(engine, bool(header)) as rig:
+        with rig.worker.locked():
+            for port in range(4096):  # all the table's, from one internal endpoint
+                assert rig.nat.translate(udp(HOST, (R2, 1 + port)), 0) == 0
+            assert rig.nat.has_many_sessions()
+        frames = [udp(HOST, (R2, 1 + port), bytes([port])) for port in range(100)]
+        for frame in frames:
+            rig.peer.send(header + b"\x45")
+            rig.peer.send(header + frame)
+        for frame in frames:
+            out = rig.peer.recv(70_000)[len(header) :]
+            assert out[28:] == frame[28:] and seen(out).source[0] == EXTERNAL
+        assert rig.dropped() == {"ip-truncated": 100}
 
 
 def test_a_dropped_packet_is_not_sent_and_is_counted(engine: Engine) -> None:

@@ -118,6 +118,15 @@ class Worker:
     def translate(self, now: u64) -> None:
         """Translate every frame of the batch; one that is not to be sent has then no size."""
         k: u32
+        if self.nat.has_many_sessions():
+            for k in range(self.batch.count):
+                if self.batch.sizes[k] > self.header:
+                    self.nat.expect(
+                        behind(self.batch.frame(k), self.header),
+                        self.batch.sizes[k] - self.header,
+                        k,
+                    )
+            self.nat.prepare(self.batch.count, now)
         for k in range(self.batch.count):
             if not self.one(self.batch.frame(k), self.batch.sizes[k], now):
                 self.batch.sizes[k] = 0

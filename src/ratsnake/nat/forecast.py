@@ -61,7 +61,6 @@ class Forecast:
 
     def note(self, b: Bytes, size: u32, k: u32) -> None:
         """The packet in b[:size], not checked yet, is number k (0..MOST-1) of the batch."""
-        self.ways[k] = UNKNOWN
         if size < HEADER4 + 4:
             return
         version: u32 = b[0] >> 4
@@ -130,7 +129,10 @@ class Forecast:
 
     def fetch(self, count: u32, now: u64) -> None:
         """Have the sessions and mappings of packets 0 to `count` - 1 brought near, and the
-        neighbours of those sessions that will move within the ring of their timer."""
+        neighbours of those sessions that will move within the ring of their timer.
+
+        What was noted is forgotten then.
+        """
         s: Sessions = self.flows.sessions.rows
         k: u32
         row: u32
@@ -140,6 +142,7 @@ class Forecast:
                 row = self.flows.sessions.by_internal.candidate(self.tags[k])
             elif self.ways[k] == INBOUND:
                 row = self.flows.sessions.by_external.candidate(self.tags[k])
+            self.ways[k] = UNKNOWN
             self.rows[k] = row
             if row:
                 prefetch_session(s, row)

@@ -36,7 +36,7 @@ cdef class Nat:
     cdef u64 clock, packets_out, bytes_out, packets_in, bytes_in
     cdef readonly object settings
     cdef u32 process(self, Bytes b, u32 size, bint partial, u64 now) noexcept nogil
-    cdef bint has_many_sessions(self) noexcept nogil
+    cpdef bint has_many_sessions(self) noexcept nogil
     cdef void expect(self, Bytes b, u32 size, u32 k) noexcept nogil
     cdef void prepare(self, u32 count, u64 now) noexcept nogil
     cdef void refuse(self, u32 reason) noexcept nogil
