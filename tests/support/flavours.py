@@ -82,6 +82,9 @@ MODULES = (
     "device.vnet_header",
     "daemon.batch",
     "daemon.worker",
+    "bench.engine_load",
+    "bench.histogram",
+    "bench.small_packets",
 )
 
 

@@ -53,7 +53,11 @@ CONSTANTS = (
     "nat.window",
     "device.offload",
     "device.vnet_header",
+    "daemon.batch",
     "daemon.worker",
+    "bench.engine_load",
+    "bench.histogram",
+    "bench.small_packets",
 )
 RECORDS = ("wire.packet", "nat.records")
 
