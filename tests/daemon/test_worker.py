@@ -4,13 +4,15 @@ import errno
 import os
 import select
 import socket
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from ratsnake.device.vnet_header import VnetHeader
 from support import oracle
 from support.bench import EXTERNAL, R1, R2, SEED, settings
-from support.flavours import Engine
+from support.flavours import Engine, load
 from support.packets import ip, seen, udp
 from support.pieces import identification_of, offset_of, piece
 from support.rig import HOST, Rig, flood, running, until
@@ -101,6 +103,46 @@ def test_a_frame_that_is_dropped_holds_back_none_of_its_batch(engine: Engine) ->
             assert seen(rig.peer.recv(2048)).source[0] == EXTERNAL
         rig.barrier()
         assert rig.dropped() == {"source": 3, "ip-truncated": 1}
+
+
+@pytest.mark.parametrize("header", [b"", VnetHeader().build()], ids=["plain", "vnet"])
+def test_a_batch_is_announced_where_there_are_many_sessions(
+    monkeypatch: pytest.MonkeyPatch, header: bytes
+) -> None:
+    """Whole, and before its first packet is translated; seen from outside nothing changes."""
+    rig = Rig(load("interpreted"), bool(header), {})
+    calls: list[object] = []
+
+    def noted(name: str) -> Callable[..., Any]:
+        original = getattr(rig.nat, name)
+
+        def call(*arguments: Any) -> Any:
+            first = arguments[0]
+            calls.append((name, first if name == "prepare" else bytes(first[: arguments[1]])))
+            return original(*arguments)
+
+        return call
+
+    for name in ("expect", "prepare", "process"):
+        monkeypatch.setattr(rig.nat, name, noted(name))
+    monkeypatch.setattr(rig.nat, "has_many_sessions", lambda: True)
+    packets = [bytes(udp(HOST, (R1, port))) for port in (53, 54)]
+    cut = header[:5] or b"E"
+    for frame in (header + packets[0], cut, header + packets[1]):
+        rig.peer.send(frame)
+    rig.worker.batch.receive(rig.device.fileno(), 0)
+    rig.worker.translate(0)
+    short = b"" if header else cut
+    assert calls == [
+        ("expect", packets[0]),
+        ("expect", short),
+        ("expect", packets[1]),
+        ("prepare", 3),
+        ("process", packets[0]),
+        *([] if header else [("process", short)]),
+        ("process", packets[1]),
+    ]
+    rig.worker.close()
 
 
 def test_all_is_sent_that_the_nat_sends_by_itself_of_one_batch(engine: Engine) -> None:

@@ -28,6 +28,7 @@ cdef class Worker:
     cdef bint stopping
     cdef i64 loop(self) noexcept nogil
     cdef void translate(self, u64 now) noexcept nogil
+    cdef void announce(self, u64 now) noexcept nogil
     cdef bint one(self, Bytes frame, u32 size, u64 now) noexcept nogil
     cdef bint collect(self) noexcept nogil
     cdef i64 transmit(self) noexcept nogil

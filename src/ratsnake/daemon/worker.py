@@ -119,17 +119,20 @@ class Worker:
         """Translate every frame of the batch; one that is not to be sent has then no size."""
         k: u32
         if self.nat.has_many_sessions():
-            for k in range(self.batch.count):
-                if self.batch.sizes[k] > self.header:
-                    self.nat.expect(
-                        behind(self.batch.frame(k), self.header),
-                        self.batch.sizes[k] - self.header,
-                        k,
-                    )
-            self.nat.prepare(self.batch.count, now)
+            self.announce(now)
         for k in range(self.batch.count):
             if not self.one(self.batch.frame(k), self.batch.sizes[k], now):
                 self.batch.sizes[k] = 0
+
+    def announce(self, now: u64) -> None:
+        """Tell the NAT the packets of the batch before the first is translated."""
+        k: u32
+        size: u32
+        for k in range(self.batch.count):
+            size = self.batch.sizes[k]
+            size = size - self.header if size > self.header else 0
+            self.nat.expect(behind(self.batch.frame(k), self.header), size, k)
+        self.nat.prepare(self.batch.count, now)
 
     def one(self, frame: Bytes, size: u32, now: u64) -> bool:
         """Translate a frame: whether it is to be sent."""
