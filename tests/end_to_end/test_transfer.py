@@ -13,7 +13,7 @@ import pytest
 
 from end_to_end.harness import DEVICE, drops, status, udp_pair
 from ratsnake.lab import RunningNat, Topology, nat, traffic
-from ratsnake.lab.ethtool import set_offloads, without_offloads
+from ratsnake.lab.ethtool import set_feature, set_offloads, without_offloads
 
 _GIGABYTE = 1 << 30
 _UPLOAD = 128 << 20
@@ -122,3 +122,20 @@ def test_udp_super_packets(upward: bool) -> None:
         counters = status(running)["counters"]["outbound" if upward else "inbound"]
         assert counters["packets"] == (2 if upward else 1)
         assert drops(running) == {}
+
+
+def test_udp_datagrams_that_arrive_singly_are_joined_for_the_nat() -> None:
+    """As on a wire: the LAN host's own kernel cuts a send into datagrams before the link."""
+    with Topology() as topology:
+        host = topology.hosts[0].namespace
+        set_feature(host, "eth0", "tx-udp-segmentation", False)
+        set_offloads(topology.router, "lan0", {"gro": True})
+        with nat(topology) as running, udp_pair(topology) as (near, far):
+            near.setsockopt(_SOL_UDP, _UDP_SEGMENT, 1200)
+            payload = os.urandom(1200 * 40 + 123)
+            near.send(payload)
+            received = [far.recv(65536) for _ in range(41)]
+            assert b"".join(received) == payload
+            assert [len(part) for part in received] == [1200] * 40 + [123]
+            assert status(running)["counters"]["outbound"]["packets"] < 10
+            assert drops(running) == {}

@@ -63,6 +63,7 @@ from .changes import Address, Change, Route, Rule, WaylessRoute, link_index
 from .child import in_child
 from .family import FAMILIES, IPV6, AnyAddress, AnyNetwork, Family, known
 from .firewall import forward_warnings
+from .joining import UdpJoining, joining_interfaces
 from .runs import Kind, free_number, priority, remove_leftovers, table
 from .settings import Forwarding, Setting, SharedSetting, router_advertisement_warnings
 
@@ -153,6 +154,7 @@ def plan(netlink: IPRoute, request: Request) -> Plan:
         changes += _routes(netlink, request, family, number)
         # From the last to the first, so that none leads to a rule that is not there yet.
         changes += reversed(_rules(request, family, number))
+    changes += [UdpJoining(name, number) for name in joining_interfaces(netlink, request.lan)]
     changes += [Forwarding(number, family) for family in families]
     return Plan(
         tuple(changes),

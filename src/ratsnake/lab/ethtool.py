@@ -9,7 +9,7 @@ import array
 import fcntl
 import struct
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 from .namespace import Namespace
 
@@ -39,6 +39,24 @@ def set_offloads(namespace: Namespace, interface: str, wanted: dict[str, bool]) 
     """Switch the named offloads; raises OSError where the driver refuses."""
     for name, on in wanted.items():
         _ioctl(namespace, interface, _FEATURES[name][1], int(on))
+
+
+def feature(namespace: Namespace, interface: str, name: str) -> bool:
+    """Whether a feature is on that `ethtool -k` lists under this name; KeyError if it does not."""
+    from pyroute2.ethtool.ioctl import IoctlEthtool
+
+    with namespace.entered(), closing(IoctlEthtool(interface)) as ethtool:
+        return bool(ethtool.get_features()[name])
+
+
+def set_feature(namespace: Namespace, interface: str, name: str, on: bool) -> None:
+    """Switch such a feature; raises OSError where the driver refuses."""
+    from pyroute2.ethtool.ioctl import IoctlEthtool
+
+    with namespace.entered(), closing(IoctlEthtool(interface)) as ethtool:
+        features = ethtool.get_features()
+        features[name] = on
+        ethtool.set_features(features)
 
 
 @contextmanager

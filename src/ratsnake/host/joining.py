@@ -1,0 +1,79 @@
+"""UDP datagrams of one flow, joined where they arrive, pass the NAT as one super-packet.
+
+The kernel joins (GRO) TCP segments by itself, but UDP datagrams it is to forward only where the
+interface says so (Linux 5.12).  They leave as they came: the way out cuts them again.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .changes import MAIN_TABLE, link_index
+from .family import known
+from .runs import others_live
+
+if TYPE_CHECKING:
+    from pyroute2 import IPRoute
+
+#: As `ethtool -k` names it.  It acts only where generic-receive-offload is on.
+FEATURE = "rx-udp-gro-forwarding"
+
+_LOOPBACK = "lo"
+
+
+@dataclass(frozen=True)
+class UdpJoining:
+    """`ethtool -K INTERFACE rx-udp-gro-forwarding on`, where the kernel has that and allows it.
+
+    Other runs may need it as well; `number` is this run's own.
+    """
+
+    interface: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{FEATURE} of {self.interface}"
+
+    def apply(self, netlink: IPRoute) -> str | None:
+        return "off" if _switch(self.interface, True) else None
+
+    def undo(self, netlink: IPRoute, before: str | None) -> None:
+        if before is not None and not others_live(netlink, self.number):
+            _switch(self.interface, False)
+
+
+def joining_interfaces(netlink: IPRoute, lan: str) -> tuple[str, ...]:
+    """Where packets for the NAT arrive: LAN and WAN.
+
+    The LAN's interface, or the ports if it is a bridge, and the interfaces of the default routes.
+    """
+    index = link_index(netlink, lan)
+    names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in netlink.get_links()}
+    inside = [
+        link["index"] for link in netlink.get_links() if link.get_attr("IFLA_MASTER") == index
+    ] or [index]
+    outside = [
+        route.get_attr("RTA_OIF")
+        for family in known()
+        for route in netlink.get_default_routes(family=family.number, table=MAIN_TABLE)
+    ]
+    found = {names[one] for one in (*inside, *outside) if one in names}
+    return tuple(sorted(found - {_LOOPBACK}))
+
+
+def _switch(interface: str, on: bool) -> bool:
+    """Set the feature; whether that changed it.  It only spares work: no refusal is an error."""
+    from pyroute2.ethtool.ioctl import EthtoolError, IoctlEthtool
+
+    with closing(IoctlEthtool(interface)) as ethtool:
+        try:
+            features = ethtool.get_features()
+            if FEATURE not in features or features[FEATURE] == on:
+                return False
+            features[FEATURE] = on
+            ethtool.set_features(features)
+            return bool(ethtool.get_features()[FEATURE] == on)
+        except (OSError, EthtoolError):
+            return False
