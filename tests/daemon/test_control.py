@@ -85,8 +85,8 @@ class Served:
         self.writer.send(b"q")
         self.thread.join()
         self.server.close()
-        with self.claim:
-            pass
+        self.claim.remove()
+        self.claim.close()
         self.selector.close()
         self.reader.close()
         self.writer.close()
@@ -105,6 +105,16 @@ def serving(path: Path, allowed: frozenset[int] | None = None) -> Iterator[Serve
 def served(tmp_path: Path) -> Iterator[Served]:
     with serving(tmp_path / "control.sock") as served:
         yield served
+
+
+@contextmanager
+def claimed(path: str) -> Iterator[Claim]:
+    claim = Claim(path)
+    try:
+        yield claim
+    finally:
+        claim.remove()
+        claim.close()
 
 
 def connect(served: Served) -> socket.socket:
@@ -249,7 +259,7 @@ def test_the_socket_is_the_owners_alone_and_goes(tmp_path: Path) -> None:
     path = tmp_path / "control.sock"
     before = os.umask(0)
     try:
-        with Claim(str(path)):
+        with claimed(str(path)):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
             assert stat.S_ISSOCK(path.stat().st_mode)
     finally:
@@ -259,7 +269,7 @@ def test_the_socket_is_the_owners_alone_and_goes(tmp_path: Path) -> None:
 
 def test_a_live_socket_is_not_taken(tmp_path: Path) -> None:
     path = str(tmp_path / "control.sock")
-    with Claim(path):
+    with claimed(path):
         with pytest.raises(RunError, match="already running"):
             Claim(path)
         assert os.path.exists(path)
@@ -270,7 +280,7 @@ def test_a_dead_servers_socket_is_replaced(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(path)
         dead.listen()
-    with Claim(path), socket.socket(socket.AF_UNIX) as client:
+    with claimed(path), socket.socket(socket.AF_UNIX) as client:
         client.connect(path)
 
 
@@ -284,12 +294,14 @@ def test_a_file_is_not_replaced(tmp_path: Path) -> None:
 
 def test_somebody_elses_socket_is_left_alone_at_the_end(tmp_path: Path) -> None:
     path = str(tmp_path / "control.sock")
-    with Claim(path):
+    with claimed(path):
         os.unlink(path)
         successor = Claim(path)
-    with successor:
-        assert os.path.exists(path)
+    assert os.path.exists(path)
+    assert successor.remove() == ()
     assert not os.path.exists(path)
+    assert successor.remove() == (f"control socket {path} was removed by somebody else",)
+    successor.close()
 
 
 def test_impossible_paths(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import re
 import selectors
 import signal
 import socket
@@ -115,6 +116,17 @@ def running(folder: Path, *argv: str) -> Iterator[Running]:
         nat = Running(process, line, control)
         cleanup.callback(os.close, nat.namespace)
         yield nat
+
+
+@contextmanager
+def service_manager(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """What a NAT that is started meanwhile tells a service manager that watches it."""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+    monkeypatch.setenv("WATCHDOG_USEC", "200000")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.settimeout(DEADLINE)
+        yield manager
 
 
 def interfaces() -> list[str]:
@@ -245,6 +257,27 @@ def test_lan_is_routed_and_given_back(tmp_path: Path) -> None:
         assert status == 0
         assert "WARNING interface lo is down" in err
         assert nat.inside(lambda: setting("ip_forward")) == "0"
+
+
+def test_a_service_manager_hears_ready_then_signs_of_life_then_stopping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nat").mkdir()
+    with (
+        service_manager(tmp_path / "notify", monkeypatch) as manager,
+        running(tmp_path / "nat") as nat,
+    ):
+        first = manager.recv(4096).decode().split("\n")
+        assert first == ["READY=1", f"STATUS={nat.ready.strip()}"]
+        for _ in range(3):
+            sign, state = manager.recv(4096).decode().split("\n")
+            assert sign == "WATCHDOG=1"
+            assert re.match(r"STATUS=status: up \d+ s; 0 mappings, 0 sessions;", state)
+        assert nat.stop()[0] == 0
+        last = ""
+        while not last.startswith("STOPPING"):
+            last = manager.recv(4096).decode()
+        assert last == "STOPPING=1\nSTATUS=stopping"
 
 
 def test_an_unknown_lan_is_told_with_everything_undone(tmp_path: Path) -> None:

@@ -173,6 +173,12 @@ def test_stop_from_another_thread_ends_run_with_0(engine: Engine) -> None:
         assert rig.result() == 0
 
 
+def test_its_rounds_go_on_while_nothing_arrives(engine: Engine) -> None:
+    with running(engine) as rig:
+        seen = rig.worker.rounds
+        until(lambda: rig.worker.rounds > seen + 1)
+
+
 def test_stop_before_run_is_not_lost(engine: Engine) -> None:
     rig = Rig(engine, False, {})
     rig.worker.stop()

@@ -2,23 +2,19 @@
 
 import errno
 import fcntl
-import logging
 import os
 import socket
 import stat
 import time
-from types import TracebackType
 
 from .errors import RunError, UsageError
 from .protocol import CLIENTS, PATH_LIMIT, is_default
-
-log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 2.0  # another start holds the folder's lock for microseconds
 
 
 class Claim:
-    """A listening control socket at `path`, mode 0600 from its first moment; removed on leaving.
+    """A listening control socket at `path`, mode 0600 from its first moment.
 
     Raises UsageError for a path that cannot be one, RunError when a server lives there already or
     the file system refuses.
@@ -42,24 +38,28 @@ class Claim:
         except OSError as error:
             raise RunError(f"control socket {path}: {error.strerror}") from None
 
-    def __enter__(self) -> "Claim":
-        return self
+    def give_to(self, user: int) -> None:
+        """Let the user of that number own the socket; raises OSError."""
+        os.chown(self.path, user, -1)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        # In this order: as long as the listener is open nobody takes the path for a dead server's,
-        # and the file system cannot give its inode number to a successor's socket.
+    def remove(self) -> tuple[str, ...]:
+        """Remove the path if it is still this claim's; returns what there is to complain about.
+
+        Before `close`: as long as the listener is open nobody takes the path for a dead server's,
+        and the file system cannot give its inode number to a successor's socket.
+        """
         try:
             if _identity(self.path) == self._identity:
                 os.unlink(self.path)
         except FileNotFoundError:
-            log.warning("control socket %s was removed by somebody else", self.path)
-        finally:
-            self.listener.close()
+            return (f"control socket {self.path} was removed by somebody else",)
+        except OSError as error:
+            return (f"control socket {self.path} cannot be removed: {error.strerror}",)
+        return ()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self.listener.close()
 
 
 def _lock(folder: str) -> int:

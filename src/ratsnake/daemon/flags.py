@@ -4,6 +4,7 @@ This is the only place that knows a flag. The command line takes its arguments f
 configuration file its sections and keys, and the documentation its tables.
 """
 
+from ..host.accounts import account
 from ..nat.behaviour import parse_behaviour
 from ..nat.forward_text import parse_forward, parse_one_to_one
 from ..nat.nptv6 import parse_prefix_pair
@@ -255,6 +256,12 @@ LAN_FLAG = Flag(
     device_name,
     "route what comes in by this interface through the NAT, until exit",
 )
+USER_FLAG = Flag(
+    "user",
+    "USER[:GROUP]",
+    account,
+    "become this user once all is set up, and hold no privilege (default: stay root)",
+)
 CONFIG_FLAG = Flag(
     "config",
     "FILE",
@@ -262,7 +269,7 @@ CONFIG_FLAG = Flag(
     "a configuration file; flags win over it (default: /etc/ratsnake.toml, if it is there)",
 )
 SOCKET_FLAGS = (DEVICE_FLAG, CONTROL_FLAG)
-RUN_GROUPS = {**NAT_GROUPS, "this host": (DEVICE_FLAG, LAN_FLAG, CONTROL_FLAG)}
+RUN_GROUPS = {**NAT_GROUPS, "this host": (DEVICE_FLAG, LAN_FLAG, CONTROL_FLAG, USER_FLAG)}
 RUN_FLAGS = tuple(flag for group in RUN_GROUPS.values() for flag in group)
 # The sections of a configuration file, and the groups whose flags are their keys; those with a
 # table of their own (`Flag.table`) are sections themselves.

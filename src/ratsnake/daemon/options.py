@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..host.accounts import Account
 from ..nat.behaviour import Behaviour
 from ..nat.deterministic import Deterministic
 from ..nat.settings import External, Limits, Settings, Timeouts, deterministic_table
@@ -20,6 +21,7 @@ from .flags import (
     NAT_FLAGS,
     PROTOCOLS,
     SOCKET_FLAGS,
+    USER_FLAG,
     WHO_FLAGS,
 )
 from .protocol import default_path
@@ -46,6 +48,7 @@ class RunOptions:
     device: str
     lan: str | None
     control: str
+    user: Account | None
 
 
 def read_flags(flags: Iterable[Flag], texts: Texts, names: Names = COMMAND_LINE) -> dict[str, Any]:
@@ -156,10 +159,11 @@ def socket_path(texts: Texts, names: Names = COMMAND_LINE) -> str:
 
 def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
     """What RUN_FLAGS say; raises UsageError."""
-    values = read_flags((DEVICE_FLAG, LAN_FLAG), texts, names)
+    values = read_flags((DEVICE_FLAG, LAN_FLAG, USER_FLAG), texts, names)
     return RunOptions(
         nat=nat_options(texts, names),
         device=values["device"],
         lan=values["lan"],
         control=socket_path(texts, names),
+        user=values["user"],
     )

@@ -1,10 +1,15 @@
 """The life of `ratsnake run`: everything is set up in one order and undone in the reverse.
 
-    signals noted → control socket claimed → device → engine → routing → worker → "ready"
+    signals noted → control socket claimed → device → engine → routing → privileges given up →
+    worker → "ready"
+
+What has to be undone with privileges is left to a keeper when they are given up (host/keeper.py).
 
 One thread moves packets (the worker, without the GIL); this one waits: for signals, for the
 worker's end, for control clients, and once a second for a status request.
 """
+
+from __future__ import annotations
 
 import errno
 import logging
@@ -14,22 +19,29 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..device.linux_tun import LinuxTun
+from ..host.accounts import Account
+from ..host.keeper import Undoing
 from ..nat.build import COMPILED
 from ..nat.nat import Nat
 from .control import ControlServer, Page
 from .control_path import Claim
+from .duty import Duty
 from .engine import make_nat
 from .errors import RunError
 from .options import RunOptions
 from .seed import fresh
 from .status import Facts, row_pages, status, summary
+from .supervisor import Supervisor
 from .wakeup import WORKER_ENDED, Wakeup
 from .worker import Worker
 from .worker_thread import WorkerThread
+
+if TYPE_CHECKING:
+    from ..host.routing import Installed
 
 # The device must never be the narrowest link of a path: a packet too big for the way out is then
 # refused there, with the true MTU, and the ICMP error goes through the NAT (RFC 5508 section 7).
@@ -48,18 +60,29 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
     Raises RunError or DeviceError, always after undoing what was done.
     """
     with ExitStack() as undo:
+        supervisor = Supervisor()
+        undo.callback(supervisor.close)
         wakeup = undo.enter_context(Wakeup())
-        claim = undo.enter_context(Claim(options.control))
+        undoing = Undoing()
+        undo.callback(undoing.close)
+        claim = Claim(options.control)
+        undo.callback(claim.close)
+        undo.callback(undoing.perform, undoing.add(claim.remove))
         device = _open_device(options.device, undo)
         nat = make_nat(options.nat.settings, fresh())
         device.bring_up(MTU)
         if options.lan is not None:
-            _install_routing(options, options.lan, undo)
+            installed = _install_routing(options, options.lan)
+            undo.callback(undoing.perform, undoing.add(installed.undo))
+        if options.user is not None or os.geteuid() != 0:
+            _give_up_privileges(options.user, claim, undoing)
         worker = Worker(nat, device.fileno(), device.vnet_header)
         undo.callback(worker.close)
         facts = _facts(options, device)
         with WorkerThread(worker, wakeup.worker_ended) as thread:
-            _Service(facts, nat, worker, claim, wakeup).run(lambda: announce(_ready(facts)))
+            service = _Service(facts, nat, worker, claim, wakeup, supervisor)
+            service.run(lambda: announce(_ready(facts)))
+            supervisor.tell(STOPPING="1", STATUS="stopping")
         log.info("stopping")
         _check_end(facts.device, thread)
 
@@ -72,7 +95,7 @@ def _open_device(name: str, undo: ExitStack) -> LinuxTun:
     return device
 
 
-def _install_routing(options: RunOptions, lan: str, undo: ExitStack) -> None:
+def _install_routing(options: RunOptions, lan: str) -> Installed:
     from ..host.child import ChildError
     from ..host.routing import Request, RoutingError, install
 
@@ -88,11 +111,20 @@ def _install_routing(options: RunOptions, lan: str, undo: ExitStack) -> None:
     for warning in installed.warnings:
         log.warning("%s", warning)
 
-    def take_back() -> None:
-        for failure in installed.undo():
-            log.error("%s", failure)
+    return installed
 
-    undo.callback(take_back)
+
+def _give_up_privileges(user: Account | None, claim: Claim, undoing: Undoing) -> None:
+    from ..host.privileges import give_up
+
+    undoing.leave_to_keeper()
+    try:
+        if user is not None and user.user != os.geteuid():
+            claim.give_to(user.user)
+        give_up(user)
+    except PermissionError:
+        name = user.name if user is not None else ""
+        raise RunError(f"--user {name}: only root can become another user") from None
 
 
 def _facts(options: RunOptions, device: LinuxTun) -> Facts:
@@ -138,13 +170,20 @@ class _Service:
     """The waiting thread, from ready to stop."""
 
     def __init__(
-        self, facts: Facts, nat: Nat, worker: Worker, claim: Claim, wakeup: Wakeup
+        self,
+        facts: Facts,
+        nat: Nat,
+        worker: Worker,
+        claim: Claim,
+        wakeup: Wakeup,
+        supervisor: Supervisor,
     ) -> None:
         self._facts = facts
         self._nat = nat
         self._worker = worker
         self._claim = claim
         self._wakeup = wakeup
+        self._supervisor = supervisor
         self._started = time.monotonic()
         self._status_requests = 0
 
@@ -162,15 +201,22 @@ class _Service:
                 allowed=frozenset((0, os.geteuid())),
             )
             announce()
-            due = self._started + TICK_SECONDS
+            self._supervisor.tell(READY="1", STATUS=_ready(self._facts))
+
+            def housekeeping() -> None:
+                server.drop_late()
+                self._log_status_if_asked()
+
+            duties = [Duty(TICK_SECONDS, housekeeping)]
+            if self._supervisor.period is not None:
+                duties.append(Duty(self._supervisor.period, self._sign_of_life))
             while not self._stop():
+                due = min(duty.due for duty in duties)
                 for key, _ in selector.select(max(0.0, due - time.monotonic())):
                     if key.data:
                         key.data()
-                if time.monotonic() >= due:
-                    due = time.monotonic() + TICK_SECONDS
-                    server.drop_late()
-                    self._log_status_if_asked()
+                for duty in duties:
+                    duty.perform()
             server.close()
 
     def _stop(self) -> bool:
@@ -188,6 +234,10 @@ class _Service:
 
     def _status_page(self) -> Iterator[Page]:
         yield [self._status()]
+
+    def _sign_of_life(self) -> None:
+        # The status waits for the worker's lock: a loop stuck under it lets no sign of life out.
+        self._supervisor.sign_of_life(self._worker.rounds, lambda: summary(self._status()))
 
     def _log_status_if_asked(self) -> None:
         with self._locked():

@@ -26,6 +26,7 @@ cdef class Worker:
     cdef i32 fd, stop_read, stop_write
     cdef u32 header
     cdef bint stopping
+    cdef readonly u64 rounds
     cdef i64 loop(self) noexcept nogil
     cdef void translate(self, u64 now) noexcept nogil
     cdef void announce(self, u64 now) noexcept nogil

@@ -41,12 +41,13 @@ class Worker:
         """Move packets between `nat` and a non-blocking descriptor of packets.
 
         `vnet_header`: every packet is preceded by struct virtio_net_hdr.  The descriptor stays the
-        caller's.
+        caller's.  `rounds` grows while the loop is alive, at least once in IDLE milliseconds.
         """
         self.nat = nat
         self.fd = fd
         self.header = VNET_SIZE if vnet_header else 0
         self.stopping = False
+        self.rounds = 0
         self.batch = Batch()
         self.lock = new_lock()
         self.stop_read, self.stop_write = os.pipe()
@@ -94,6 +95,7 @@ class Worker:
         ended: u32 = 0
         more: u32
         while failed >= 0 and not self.stopping:
+            self.rounds += 1
             failed = self.batch.receive(self.fd, 0 if ended == SWEEP else LINGER)
             if failed < 0:
                 break

@@ -1,0 +1,48 @@
+"""Users and groups of this host, by name."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user's number, and that of the group to be in beside the user's others."""
+
+    name: str
+    user: int
+    group: int
+
+
+def account(text: str) -> Account:
+    """The account of "USER" or "USER:GROUP"; raises ValueError saying what would be right."""
+    name, colon, group = text.partition(":")
+    try:
+        found = pwd.getpwnam(name)
+    except KeyError:
+        raise ValueError(f"there is no user {name!r} here (useradd --system {name})") from None
+    if found.pw_uid == 0:
+        raise ValueError("must be a user without privileges, not root")
+    return Account(name, found.pw_uid, group_number(group) if colon else found.pw_gid)
+
+
+def group_number(name: str) -> int:
+    """The number of a group; raises ValueError where there is none of that name."""
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise ValueError(f"there is no group {name!r} here (groupadd --system {name})") from None
+
+
+def is_member(user: int, group: int, of: int) -> bool:
+    """Whether a user whose own group is `group` belongs to the group `of`."""
+    if group == of:
+        return True
+    try:
+        name = pwd.getpwuid(user).pw_name
+    except KeyError:  # a number without a name is in no list
+        return False
+    return of in os.getgrouplist(name, group)

@@ -1,0 +1,138 @@
+"""The service manager's side of the notifications, played by a socket of the test's."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ratsnake.daemon.duty import Duty
+from ratsnake.daemon.supervisor import STILL_ALIVE_SECONDS, Supervisor
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Manager:
+    """The end of the socket that the manager reads."""
+
+    def __init__(self, address: str) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.socket.bind(address)
+
+    def heard(self) -> list[str]:
+        """The lines of the next datagram; none if there is no more."""
+        try:
+            return self.socket.recv(4096).decode().split("\n")
+        except BlockingIOError:
+            return []
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "notify")
+
+
+@pytest.fixture
+def manager(path: str) -> Iterator[Manager]:
+    manager = Manager(path)
+    with closing(manager.socket):
+        yield manager
+
+
+def test_fields_are_lines_of_one_datagram(manager: Manager, path: str) -> None:
+    environment = {"NOTIFY_SOCKET": path}
+    with closing(Supervisor(environment)) as supervisor:
+        supervisor.tell(READY="1", STATUS="all\nis well")
+        assert manager.heard() == ["READY=1", "STATUS=all is well"]
+        assert manager.heard() == []
+    assert environment == {}
+
+
+def test_an_abstract_address() -> None:
+    name = f"ratsnake-test-{os.getpid()}"
+    manager = Manager(f"\0{name}")
+    with closing(manager.socket), closing(Supervisor({"NOTIFY_SOCKET": f"@{name}"})) as supervisor:
+        supervisor.tell(STOPPING="1")
+        assert manager.heard() == ["STOPPING=1"]
+
+
+def test_without_a_manager_nothing_happens() -> None:
+    with closing(Supervisor({})) as supervisor:
+        supervisor.tell(READY="1")
+        assert supervisor.period is None
+
+
+def test_a_manager_that_is_not_there_is_a_warning(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Supervisor({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "1"})) as supervisor:
+        supervisor.tell(READY="1")
+        assert supervisor.period is None
+    assert caplog.messages == [f"NOTIFY_SOCKET {path}: No such file or directory"]
+
+
+def test_a_manager_that_does_not_read_holds_up_nothing(manager: Manager, path: str) -> None:
+    with closing(Supervisor({"NOTIFY_SOCKET": path})) as supervisor:
+        for _ in range(10_000):
+            supervisor.tell(STATUS="x" * 1000)
+    assert manager.heard() == ["STATUS=" + "x" * 1000]
+
+
+@pytest.mark.parametrize(
+    ("variables", "period"),
+    [
+        ({"WATCHDOG_USEC": "30000000"}, 15.0),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}, 15.0),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, None),
+        ({"WATCHDOG_USEC": "0"}, None),
+        ({"WATCHDOG_USEC": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_the_period_is_half_of_what_the_manager_waits(
+    manager: Manager, path: str, variables: dict[str, str], period: float | None
+) -> None:
+    environment = {"NOTIFY_SOCKET": path, **variables}
+    with closing(Supervisor(environment)) as supervisor:
+        assert supervisor.period == period
+    assert environment == {}
+
+
+def test_no_sign_of_life_once_the_packet_loop_is_stuck(
+    manager: Manager, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    environment = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "2000000"}
+    with closing(Supervisor(environment, clock)) as supervisor:
+        alive = ["WATCHDOG=1", "STATUS=fine"]
+        supervisor.sign_of_life(7, lambda: "fine")
+        assert manager.heard() == alive
+        clock.now += STILL_ALIVE_SECONDS
+        supervisor.sign_of_life(7, lambda: "fine")
+        assert manager.heard() == alive
+        for _ in range(3):
+            clock.now += 1
+            supervisor.sign_of_life(7, lambda: "fine")
+        assert manager.heard() == ["STATUS=the packet loop is stuck"]
+        assert manager.heard() == []
+        assert caplog.messages == ["the packet loop is stuck: no round for 6 s"]
+        supervisor.sign_of_life(8, lambda: "fine")
+        assert manager.heard() == alive
+
+
+def test_a_duty_is_done_when_due_and_never_made_up_for() -> None:
+    clock = Clock()
+    done: list[float] = []
+    duty = Duty(10, lambda: done.append(clock.now), clock)
+    for clock.now in (109.0, 110.0, 111.0, 145.0, 146.0, 155.0):
+        duty.perform()
+    assert done == [110.0, 145.0, 155.0]
+    assert duty.due == 165.0

@@ -1,0 +1,106 @@
+"""A NAT that gives up its privileges: it works, and what it changed is undone all the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from end_to_end.harness import DEADLINE, greet, router_state, status, udp_pair, until
+from ratsnake.host.child import STOP_SIGNALS
+from ratsnake.host.keeper import NAME
+from ratsnake.host.privileges import Capability
+from ratsnake.lab import RunningNat, Topology, nat
+
+_NOBODY = 65534
+_AS_NOBODY = ("--user", "nobody")
+
+
+@pytest.fixture(autouse=True)
+def root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("not root: cannot become another user")
+
+
+def _state(process: int | str) -> dict[str, str]:
+    """What proc(5) calls the status of a process or thread."""
+    lines = Path("/proc", str(process), "status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def _threads(process: int) -> list[dict[str, str]]:
+    return [_state(f"{process}/task/{one}") for one in os.listdir(f"/proc/{process}/task")]
+
+
+def _keeper(running: RunningNat) -> int:
+    parent = running.process.pid
+    (child,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return int(child)
+
+
+def test_no_thread_has_a_privilege(topology: Topology) -> None:
+    with nat(topology, arguments=_AS_NOBODY) as running, udp_pair(topology) as (near, far):
+        greet(near, far)
+        threads = _threads(running.process.pid)
+        assert len(threads) == 2
+        for thread in threads:
+            for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+                assert int(thread[kind], 16) == 0
+            assert thread["Uid"].split() == thread["Gid"].split() == [str(_NOBODY)] * 4
+            assert thread["Groups"].split() in ([], [str(_NOBODY)])
+            assert thread["NoNewPrivs"] == "1"
+        assert running.control.stat().st_uid == _NOBODY
+
+
+def test_the_keeper_has_what_undoing_needs_and_nothing_of_the_nat(topology: Topology) -> None:
+    with nat(topology, arguments=_AS_NOBODY) as running:
+        keeper = _keeper(running)
+        (state,) = _threads(keeper)
+        kept = sum(1 << one for one in (Capability.NET_ADMIN, Capability.DAC_OVERRIDE))
+        assert state["Name"] == NAME
+        assert int(state["CapPrm"], 16) == int(state["CapEff"], 16) == kept
+        assert state["NoNewPrivs"] == "1"
+        opened = {os.readlink(entry) for entry in Path(f"/proc/{keeper}/fd").iterdir()}
+        assert "/dev/net/tun" not in opened
+        assert len([one for one in opened if one.startswith("socket:")]) == 1
+
+
+def test_a_stop_undoes_everything(topology: Topology) -> None:
+    before = router_state(topology)
+    with nat(topology, arguments=_AS_NOBODY) as running:
+        keeper = _keeper(running)
+        for number in STOP_SIGNALS:  # as from a terminal, or from systemd: the keeper waits
+            os.kill(keeper, number)
+        assert status(running)["pid"] == running.process.pid
+        running.process.terminate()
+        assert running.process.wait(DEADLINE) == 0
+        assert not running.control.exists()
+        assert not Path(f"/proc/{keeper}").exists()
+        assert "ERROR" not in running.log()
+    assert router_state(topology) == before
+
+
+def test_a_kill_9_undoes_everything(topology: Topology) -> None:
+    before = router_state(topology)
+    with nat(topology, arguments=_AS_NOBODY) as running:
+        keeper = _keeper(running)
+        running.process.kill()
+        running.process.wait(DEADLINE)
+        until(lambda: not Path(f"/proc/{keeper}").exists(), "the keeper ends")
+        assert not running.control.exists()
+        assert "the NAT is gone: undoing its changes to the host" in running.log()
+    assert router_state(topology) == before
+
+
+def test_a_dead_keeper_is_told_and_the_next_start_works(topology: Topology) -> None:
+    with nat(topology, arguments=_AS_NOBODY) as running:
+        os.kill(_keeper(running), signal.SIGKILL)
+        running.process.terminate()
+        assert running.process.wait(DEADLINE) == 0
+        assert "the process that was to undo this run's changes to the host has died" in (
+            running.log()
+        )
+    with nat(topology), udp_pair(topology) as (near, far):
+        greet(near, far)
