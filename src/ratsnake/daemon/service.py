@@ -122,9 +122,10 @@ def _give_up_privileges(user: Account | None, claim: Claim, undoing: Undoing) ->
         if user is not None and user.user != os.geteuid():
             claim.give_to(user.user)
         give_up(user)
-    except PermissionError:
-        name = user.name if user is not None else ""
-        raise RunError(f"--user {name}: only root can become another user") from None
+    except PermissionError as error:
+        if user is None:
+            raise RunError(f"capabilities cannot be given up: {error.strerror}") from None
+        raise RunError(f"--user {user.name}: only root can become another user") from None
 
 
 def _facts(options: RunOptions, device: LinuxTun) -> Facts:
