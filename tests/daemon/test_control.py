@@ -1,5 +1,6 @@
 """The control socket from both ends: answers, refusals, slow and rude clients, the path."""
 
+import errno
 import json
 import os
 import selectors
@@ -17,6 +18,7 @@ from ratsnake.daemon.client import ask
 from ratsnake.daemon.control import ControlServer, Page
 from ratsnake.daemon.control_path import Claim
 from ratsnake.daemon.errors import RunError, UsageError
+from ratsnake.daemon.peer import Access, Allowed
 from ratsnake.daemon.protocol import CLIENTS, REQUEST_LIMIT, REQUEST_SECONDS, STALL_SECONDS
 
 ROWS = [{"n": n, "text": "x" * 200} for n in range(5000)]
@@ -42,7 +44,7 @@ class Clock:
 class Served:
     """A control server in a thread of its own; `turns` lets a test wait for it."""
 
-    def __init__(self, path: Path, allowed: frozenset[int]) -> None:
+    def __init__(self, path: Path, allowed: Allowed) -> None:
         self.path = str(path)
         self.clock = Clock()
         self.claim = Claim(self.path)
@@ -93,8 +95,8 @@ class Served:
 
 
 @contextmanager
-def serving(path: Path, allowed: frozenset[int] | None = None) -> Iterator[Served]:
-    served = Served(path, frozenset((0, os.geteuid())) if allowed is None else allowed)
+def serving(path: Path, allowed: Allowed | None = None) -> Iterator[Served]:
+    served = Served(path, Allowed(frozenset((0, os.geteuid()))) if allowed is None else allowed)
     try:
         yield served
     finally:
@@ -177,7 +179,7 @@ def test_a_request_may_come_in_pieces(served: Served) -> None:
 def test_other_users_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "control.sock"
     refused = pytest.raises(RunError, match="only root and the owner")
-    with serving(path, allowed=frozenset((12345,))) as served, refused:
+    with serving(path, allowed=Allowed(frozenset((12345,)))) as served, refused:
         list(ask(served.path, "status"))
 
 
@@ -265,6 +267,23 @@ def test_the_socket_is_the_owners_alone_and_goes(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_socket_has_its_mode_and_group_before_anybody_can_connect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "control.sock"
+    seen: list[object] = []
+    monkeypatch.setattr(os, "chown", lambda *arguments: seen.append(arguments))
+
+    def refused(self: socket.socket, backlog: int) -> None:
+        seen.append(stat.S_IMODE(path.stat().st_mode))
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+    monkeypatch.setattr(socket.socket, "listen", refused)
+    with pytest.raises(RunError, match="Address already in use"):
+        Claim(str(path), Access(0o660, 12345))
+    assert seen == [(str(path), -1, 12345), 0o660]
 
 
 def test_a_live_socket_is_not_taken(tmp_path: Path) -> None:

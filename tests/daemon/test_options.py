@@ -1,5 +1,6 @@
 """What each flag accepts, and how a mistake is told: with the flag, the value and what is right."""
 
+import grp
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any
@@ -15,6 +16,7 @@ from ratsnake.daemon.options import (
     run_options,
     socket_path,
 )
+from ratsnake.daemon.peer import Access
 from ratsnake.nat.behaviour import PRESETS, Filtering, Mapping, Sharing
 from ratsnake.nat.settings import Limits, NoResources, Pooling, Settings, Timeouts, UnsolicitedSyn
 
@@ -22,6 +24,7 @@ Texts = dict[str, Any]
 EXTERNAL: Texts = {"external": ["203.0.113.1"]}
 LAN: Texts = {"internal": ["192.168.1.0/24"]}
 DEFAULT = PRESETS["port-restricted-cone"].behaviour
+DAEMON = grp.getgrnam("daemon").gr_gid
 
 
 def settings(**texts: Any) -> Settings:
@@ -154,6 +157,32 @@ def test_leading_zeros_change_no_number(seconds: str) -> None:
     assert settings(timeout=[f"udp={seconds}"]).timeouts.udp == 300
     assert settings(limit=[f"mappings={seconds}"]).limits.mappings == 300
     assert settings(port_block=seconds).port_block == 300
+
+
+@pytest.mark.parametrize(
+    ("texts", "access"),
+    [
+        ({}, Access(0o600)),
+        ({"control-mode": "660"}, Access(0o660)),
+        ({"control-group": "daemon"}, Access(0o660, DAEMON)),
+        ({"control-group": "daemon", "control-mode": "0600"}, Access(0o600, DAEMON)),
+    ],
+)
+def test_a_control_group_is_let_in_unless_the_mode_says_otherwise(
+    texts: Texts, access: Access
+) -> None:
+    assert run_options({**EXTERNAL, **texts}).access == access
+
+
+@pytest.mark.parametrize("mode", ["0440", "0777", "1660", "rw", "", "060"])
+def test_a_mode_that_cannot_be_a_sockets(mode: str) -> None:
+    with pytest.raises(UsageError, match=f"--control-mode {mode}: must be an octal mode that lets"):
+        run_options({**EXTERNAL, "control-mode": mode})
+
+
+def test_a_user_that_is_not_there() -> None:
+    with pytest.raises(UsageError, match="--user nobdy: there is no user 'nobdy' here"):
+        run_options({**EXTERNAL, "user": "nobdy"})
 
 
 def test_the_socket_follows_the_device_unless_given() -> None:

@@ -6,13 +6,14 @@ import selectors
 import signal
 import threading
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from ratsnake.daemon import log
+from ratsnake.daemon import log, protocol
 from ratsnake.daemon.errors import UsageError
-from ratsnake.daemon.protocol import PAGE, default_path
+from ratsnake.daemon.protocol import PAGE, default_path, path_of_running
 from ratsnake.daemon.status import Facts, resident_memory, row_pages, status, summary
 from ratsnake.daemon.wakeup import STOP_SIGNALS, WORKER_ENDED, Wakeup
 from ratsnake.daemon.worker_thread import NICE, WorkerThread
@@ -200,3 +201,23 @@ def test_default_socket_of_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
         default_path("tun5")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert default_path("tun5") == "/run/ratsnake/tun5.sock"
+
+
+def test_the_socket_to_ask_is_the_users_own_or_the_services(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, service = tmp_path / "user" / "ratsnake", tmp_path / "service"
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(own.parent))
+    monkeypatch.setattr(protocol, "ROOT_FOLDER", str(service))
+    own.mkdir(parents=True)
+    service.mkdir()
+    assert path_of_running("tun5") == str(own / "tun5.sock")
+    (service / "tun5.sock").touch()
+    assert path_of_running("tun5") == str(service / "tun5.sock")
+    (own / "tun5.sock").touch()
+    assert path_of_running("tun5") == str(own / "tun5.sock")
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    assert path_of_running("tun5") == str(service / "tun5.sock")
+    with pytest.raises(UsageError, match="--control"):
+        path_of_running("tun6")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
-from end_to_end.harness import DEADLINE, greet, router_state, status, udp_pair, until
-from ratsnake.host.child import STOP_SIGNALS
+from end_to_end.harness import DEADLINE, DEVICE, greet, router_state, status, udp_pair, until
+from ratsnake.daemon.client import ask
+from ratsnake.daemon.errors import RunError
+from ratsnake.host.child import STOP_SIGNALS, in_child
 from ratsnake.host.keeper import NAME
 from ratsnake.host.privileges import Capability
 from ratsnake.lab import RunningNat, Topology, nat
@@ -104,3 +107,34 @@ def test_a_dead_keeper_is_told_and_the_next_start_works(topology: Topology) -> N
         )
     with nat(topology), udp_pair(topology) as (near, far):
         greet(near, far)
+
+
+def _asked_by(path: Path, user: int, *groups: int) -> str:
+    """What such a user is told who asks for the status: the device, or why not."""
+
+    def ask_as() -> str:
+        os.setgroups(groups)
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+        try:
+            (answer,) = ask(str(path), "status")
+        except RunError as error:
+            return str(error)
+        return str(answer["device"])
+
+    return in_child(ask_as)
+
+
+def test_the_control_group_may_ask_and_others_may_not(topology: Topology) -> None:
+    group = grp.getgrnam("daemon").gr_gid
+    arguments = (*_AS_NOBODY, "--control-group", "daemon")
+    with nat(topology, arguments=arguments) as running:
+        path = running.control
+        path.parent.chmod(0o755)
+        assert (path.stat().st_uid, path.stat().st_gid) == (_NOBODY, group)
+        assert path.stat().st_mode & 0o777 == 0o660
+        assert _asked_by(path, 12345, group) == _asked_by(path, _NOBODY) == DEVICE
+        assert "only root and the owner" in _asked_by(path, 12345)
+        path.chmod(0o666)  # by a mistake of somebody's
+        assert "the members of its control group may ask" in _asked_by(path, 12345)
+        assert _asked_by(path, 12345, group) == DEVICE

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..daemon.client import ask
 from ..daemon.flags import SOCKET_FLAGS
-from ..daemon.options import socket_path
+from ..daemon.options import running_socket_path
 from .flags import add_flags, texts
 
 
@@ -17,4 +17,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def rows(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The running NAT's answer to the command that `arguments` are of."""
-    return ask(socket_path(texts(arguments)), arguments.command)
+    return ask(running_socket_path(texts(arguments)), arguments.command)

@@ -34,7 +34,10 @@ def ask(path: str, command: str) -> Iterator[dict[str, Any]]:
                 f"no ratsnake is running at {path}; --device or --control says where it is"
             ) from None
         except PermissionError:
-            raise RunError(f"{path}: only root and the owner of the NAT may ask") from None
+            raise RunError(
+                f"{path}: only root and the owner of the NAT may ask, and whom --control-mode and"
+                " --control-group of the NAT let in"
+            ) from None
         except OSError as error:
             raise RunError(f"{path}: {error.strerror or error}") from None
     raise RunError(f"{path}: the answer was cut off; did the NAT stop?")

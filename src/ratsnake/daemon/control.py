@@ -8,13 +8,13 @@ import json
 import logging
 import selectors
 import socket
-import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .control_path import Claim
+from .peer import Allowed
 from .protocol import CLIENTS, REQUEST_LIMIT, REQUEST_SECONDS, STALL_SECONDS
 
 Page = list[dict[str, Any]]
@@ -45,7 +45,7 @@ class ControlServer:
     """Answers requests on a claimed socket.
 
     `commands` gives, by name, a function that returns the answer's rows page by page.
-    `allowed` is the set of user ids that may ask.
+    `allowed` is who may ask.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ControlServer:
         claim: Claim,
         commands: Commands,
         selector: selectors.BaseSelector,
-        allowed: frozenset[int],
+        allowed: Allowed,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._listener = claim.listener
@@ -96,11 +96,8 @@ class ControlServer:
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._read(client))
 
     def _refusal(self, connection: socket.socket) -> str | None:
-        size = struct.calcsize("3i")
-        peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-        _, user, _ = struct.unpack("3i", peer)
-        if user not in self._allowed:
-            return "only root and the owner of the NAT may ask"
+        if not self._allowed.admits(connection):
+            return f"only {self._allowed} may ask"
         if len(self._clients) >= CLIENTS:
             return f"{CLIENTS} clients are being served already; try again"
         return None

@@ -8,19 +8,21 @@ import stat
 import time
 
 from .errors import RunError, UsageError
+from .peer import Access
 from .protocol import CLIENTS, PATH_LIMIT, is_default
 
+OWNER_ONLY = Access()
 LOCK_SECONDS = 2.0  # another start holds the folder's lock for microseconds
 
 
 class Claim:
-    """A listening control socket at `path`, mode 0600 from its first moment.
+    """A listening control socket at `path`, guarded by `access` before anybody can connect.
 
     Raises UsageError for a path that cannot be one, RunError when a server lives there already or
     the file system refuses.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, access: Access = OWNER_ONLY) -> None:
         if not 0 < len(os.fsencode(path)) <= PATH_LIMIT or "\0" in path:
             raise UsageError(f"--control {path}: a socket's path has 1 to {PATH_LIMIT} bytes")
         self.path = path
@@ -31,7 +33,7 @@ class Claim:
             lock = _lock(folder)
             try:
                 _clear(path)
-                self.listener = _listen(path)
+                self.listener = _listen(path, access)
             finally:
                 os.close(lock)
             self._identity = _identity(path)
@@ -104,11 +106,14 @@ def _clear(path: str) -> None:
     os.unlink(path)
 
 
-def _listen(path: str) -> socket.socket:
+def _listen(path: str, access: Access) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:
         listener.bind(path)
+        if access.group is not None:
+            os.chown(path, -1, access.group)
+        os.chmod(path, access.mode)
         listener.listen(CLIENTS)
         listener.setblocking(False)
     except OSError:

@@ -4,7 +4,7 @@ This is the only place that knows a flag. The command line takes its arguments f
 configuration file its sections and keys, and the documentation its tables.
 """
 
-from ..host.accounts import account
+from ..host.accounts import account, group_number
 from ..nat.behaviour import parse_behaviour
 from ..nat.forward_text import parse_forward, parse_one_to_one
 from ..nat.nptv6 import parse_prefix_pair
@@ -26,6 +26,7 @@ from .values import (
     limit,
     names_of,
     prefix,
+    socket_mode,
     switch,
     timeout,
     whole_number,
@@ -256,6 +257,21 @@ LAN_FLAG = Flag(
     device_name,
     "route what comes in by this interface through the NAT, until exit",
 )
+ACCESS_FLAGS = (
+    Flag(
+        "control-mode",
+        "MODE",
+        socket_mode,
+        "the control socket's mode; who may write to it may ask (default: 0600, or 0660 with"
+        " --control-group)",
+    ),
+    Flag(
+        "control-group",
+        "GROUP",
+        group_number,
+        "the control socket's group (default: that of the NAT's process)",
+    ),
+)
 USER_FLAG = Flag(
     "user",
     "USER[:GROUP]",
@@ -269,7 +285,10 @@ CONFIG_FLAG = Flag(
     "a configuration file; flags win over it (default: /etc/ratsnake.toml, if it is there)",
 )
 SOCKET_FLAGS = (DEVICE_FLAG, CONTROL_FLAG)
-RUN_GROUPS = {**NAT_GROUPS, "this host": (DEVICE_FLAG, LAN_FLAG, CONTROL_FLAG, USER_FLAG)}
+RUN_GROUPS = {
+    **NAT_GROUPS,
+    "this host": (DEVICE_FLAG, LAN_FLAG, CONTROL_FLAG, *ACCESS_FLAGS, USER_FLAG),
+}
 RUN_FLAGS = tuple(flag for group in RUN_GROUPS.values() for flag in group)
 # The sections of a configuration file, and the groups whose flags are their keys; those with a
 # table of their own (`Flag.table`) are sections themselves.

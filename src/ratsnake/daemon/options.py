@@ -15,6 +15,7 @@ from ..nat.settings import External, Limits, Settings, Timeouts, deterministic_t
 from .errors import UsageError
 from .flag import Flag
 from .flags import (
+    ACCESS_FLAGS,
     DEFAULT_TYPE,
     DEVICE_FLAG,
     LAN_FLAG,
@@ -24,12 +25,14 @@ from .flags import (
     USER_FLAG,
     WHO_FLAGS,
 )
-from .protocol import default_path
+from .peer import Access
+from .protocol import default_path, path_of_running
 
 Texts = Mapping[str, str | list[str] | None]
 # What to call a flag in a message, by its key, where it was not given on the command line.
 Names = Mapping[str, str]
 COMMAND_LINE: Names = {}
+OWNER_MODE, GROUP_MODE = 0o600, 0o660  # of the control socket
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class RunOptions:
     device: str
     lan: str | None
     control: str
+    access: Access
     user: Account | None
 
 
@@ -157,13 +161,27 @@ def socket_path(texts: Texts, names: Names = COMMAND_LINE) -> str:
     return values["control"] or default_path(values["device"])
 
 
+def running_socket_path(texts: Texts) -> str:
+    """Where a NAT that runs is to be asked, as SOCKET_FLAGS say; raises UsageError."""
+    values = read_flags(SOCKET_FLAGS, texts)
+    return values["control"] or path_of_running(values["device"])
+
+
+def _access(mode: int | None, group: int | None) -> Access:
+    """A group that is named is let in unless the mode says otherwise."""
+    if mode is None:
+        mode = OWNER_MODE if group is None else GROUP_MODE
+    return Access(mode, group)
+
+
 def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
     """What RUN_FLAGS say; raises UsageError."""
-    values = read_flags((DEVICE_FLAG, LAN_FLAG, USER_FLAG), texts, names)
+    values = read_flags((DEVICE_FLAG, LAN_FLAG, USER_FLAG, *ACCESS_FLAGS), texts, names)
     return RunOptions(
         nat=nat_options(texts, names),
         device=values["device"],
         lan=values["lan"],
         control=socket_path(texts, names),
+        access=_access(values["control-mode"], values["control-group"]),
         user=values["user"],
     )

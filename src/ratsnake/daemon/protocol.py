@@ -1,6 +1,7 @@
 """The control protocol: what both ends of the control socket agree on.
 
-A Unix stream socket, for root and its owner only (mode 0600, and SO_PEERCRED is checked).
+A Unix stream socket, for root and its owner only, or for whom its mode and group let in; what the
+kernel says of the peer is checked as well (daemon/peer.py).
 The client sends one request, a JSON object on one line of at most REQUEST_LIMIT bytes:
 
     {"command": "status"}        or "mappings" or "sessions"
@@ -41,6 +42,17 @@ def default_path(device: str) -> str:
     if not runtime:
         raise UsageError("XDG_RUNTIME_DIR is not set: say where the control socket is by --control")
     return f"{runtime}/ratsnake/{device}.sock"
+
+
+def path_of_running(device: str) -> str:
+    """Where to ask the NAT of `device`: the user's own, or else the one that is root's or a
+    service's, whose control group the user may belong to.  Raises UsageError likewise.
+    """
+    service = f"{ROOT_FOLDER}/{device}.sock"
+    if not os.environ.get("XDG_RUNTIME_DIR") and os.path.exists(service):
+        return service
+    own = default_path(device)
+    return own if os.path.exists(own) or not os.path.exists(service) else service
 
 
 def is_default(path: str) -> bool:

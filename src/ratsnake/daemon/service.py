@@ -33,6 +33,7 @@ from .duty import Duty
 from .engine import make_nat
 from .errors import RunError
 from .options import RunOptions
+from .peer import Access, allowed_by
 from .seed import fresh
 from .status import Facts, row_pages, status, summary
 from .supervisor import Supervisor
@@ -65,7 +66,7 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
         wakeup = undo.enter_context(Wakeup())
         undoing = Undoing()
         undo.callback(undoing.close)
-        claim = Claim(options.control)
+        claim = Claim(options.control, options.access)
         undo.callback(claim.close)
         undo.callback(undoing.perform, undoing.add(claim.remove))
         device = _open_device(options.device, undo)
@@ -80,7 +81,7 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
         undo.callback(worker.close)
         facts = _facts(options, device)
         with WorkerThread(worker, wakeup.worker_ended) as thread:
-            service = _Service(facts, nat, worker, claim, wakeup, supervisor)
+            service = _Service(facts, nat, worker, claim, options.access, wakeup, supervisor)
             service.run(lambda: announce(_ready(facts)))
             supervisor.tell(STOPPING="1", STATUS="stopping")
         log.info("stopping")
@@ -115,13 +116,16 @@ def _install_routing(options: RunOptions, lan: str) -> Installed:
 
 
 def _give_up_privileges(user: Account | None, claim: Claim, undoing: Undoing) -> None:
+    from ..host.child import ChildError
     from ..host.privileges import give_up
 
-    undoing.leave_to_keeper()
     try:
+        undoing.leave_to_keeper()
         if user is not None and user.user != os.geteuid():
             claim.give_to(user.user)
         give_up(user)
+    except ChildError as error:
+        raise RunError(str(error)) from None
     except PermissionError as error:
         if user is None:
             raise RunError(f"capabilities cannot be given up: {error.strerror}") from None
@@ -176,6 +180,7 @@ class _Service:
         nat: Nat,
         worker: Worker,
         claim: Claim,
+        access: Access,
         wakeup: Wakeup,
         supervisor: Supervisor,
     ) -> None:
@@ -183,6 +188,7 @@ class _Service:
         self._nat = nat
         self._worker = worker
         self._claim = claim
+        self._access = access
         self._wakeup = wakeup
         self._supervisor = supervisor
         self._started = time.monotonic()
@@ -199,7 +205,7 @@ class _Service:
                     "sessions": lambda: row_pages(self._nat.session_rows, self._locked, _now),
                 },
                 selector,
-                allowed=frozenset((0, os.geteuid())),
+                allowed_by(self._access),
             )
             announce()
             self._supervisor.tell(READY="1", STATUS=_ready(self._facts))

@@ -3,6 +3,7 @@
 Each raises ValueError saying what would be right.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -82,6 +83,15 @@ def limit(text: str) -> tuple[str, int]:
 def device_name(text: str) -> str:
     check_name(text)
     return text
+
+
+def socket_mode(text: str) -> int:
+    if not re.fullmatch("0?6[0246]{2}", text):
+        raise ValueError(
+            "must be an octal mode that lets the owner read and write, and of the others whom it"
+            " lets in, such as 0600 or 0660"
+        )
+    return int(text, 8)
 
 
 def near(text: str, known: Iterable[str]) -> str:

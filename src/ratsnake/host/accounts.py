@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import grp
-import os
 import pwd
 from dataclasses import dataclass
 
@@ -35,14 +34,3 @@ def group_number(name: str) -> int:
         return grp.getgrnam(name).gr_gid
     except KeyError:
         raise ValueError(f"there is no group {name!r} here (groupadd --system {name})") from None
-
-
-def is_member(user: int, group: int, of: int) -> bool:
-    """Whether a user whose own group is `group` belongs to the group `of`."""
-    if group == of:
-        return True
-    try:
-        name = pwd.getpwuid(user).pw_name
-    except KeyError:  # a number without a name is in no list
-        return False
-    return of in os.getgrouplist(name, group)

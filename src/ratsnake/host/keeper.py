@@ -16,13 +16,16 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeAlias
 
-from .child import STOP_SIGNALS
+from .child import STOP_SIGNALS, ChildError
 
 #: Undoes something; returns a message for everything that failed.
 Task: TypeAlias = Callable[[], Sequence[str]]
 
+Mask: TypeAlias = set[int | signal.Signals]
+
 #: The keeper's name in pstree and `ps -o comm`.
 NAME = "ratsnake-keeper"
+_READY = b"!"
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +47,24 @@ class Undoing:
         return len(self._tasks) - 1
 
     def leave_to_keeper(self) -> None:
-        """Start the keeper; to be called while there is one thread, with the privileges needed."""
+        """Start the keeper; to be called while there is one thread, with the privileges needed.
+
+        Raises ChildError if it does not get ready.
+        """
         ours, keepers = socket.socketpair()
-        self._process = os.fork()
-        if self._process == 0:
-            _keep(keepers, self._tasks)
+        # A signal to the keeper must not be taken by the handlers it has from here.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            self._process = os.fork()
+            if self._process == 0:
+                _keep(keepers, self._tasks, mask)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         keepers.close()
+        if ours.recv(1) != _READY:
+            ours.close()
+            os.waitpid(self._process, 0)
+            raise ChildError("the process that is to undo the changes to the host did not start")
         self._keeper = ours
 
     def perform(self, number: int) -> None:
@@ -79,15 +94,19 @@ def _ask(keeper: socket.socket, number: int) -> Sequence[str]:
     return failures
 
 
-def _keep(orders: socket.socket, tasks: dict[int, Task]) -> NoReturn:
+def _keep(
+    orders: socket.socket, tasks: dict[int, Task], mask: set[int | signal.Signals]
+) -> NoReturn:
     """The keeper's whole life: it must never return into its copy of the caller."""
     try:
         # What asks the NAT to stop is no business of the keeper, which has to outlive it.
         signal.set_wakeup_fd(-1)
         for stop in STOP_SIGNALS:
             signal.signal(stop, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         _let_go(orders.fileno())
         _confine()
+        orders.send(_READY)
         while order := orders.recv(1):
             failures = tasks.pop(order[0])()
             orders.sendall(json.dumps(failures).encode() + b"\n")
@@ -96,6 +115,8 @@ def _keep(orders: socket.socket, tasks: dict[int, Task]) -> NoReturn:
         for number in reversed(tasks):
             for failure in tasks[number]():
                 log.error("%s", failure)
+    except Exception as error:
+        log.error("the process that undoes changes to the host failed: %r", error)
     finally:
         os._exit(0)
 
