@@ -5,7 +5,7 @@ import os
 import selectors
 import signal
 import threading
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from ratsnake.daemon.errors import UsageError
 from ratsnake.daemon.protocol import PAGE, default_path, path_of_running
 from ratsnake.daemon.status import Facts, resident_memory, row_pages, status, summary
 from ratsnake.daemon.wakeup import STOP_SIGNALS, WORKER_ENDED, Wakeup
-from ratsnake.daemon.worker_thread import NICE, WorkerThread
+from ratsnake.daemon.worker_thread import NICE, WorkerThread, going_first
 
 ADDRESSES = (("203.0.113.1", "1024-65535"), ("2001:db8::1", None))
 FACTS = Facts("0.1", "ratsnake", True, ("csum",), ADDRESSES, {"tcp": "full-cone"})
@@ -111,8 +111,11 @@ class Polite(FakeWorker):
 def test_the_worker_goes_before_other_threads_where_that_is_allowed() -> None:
     before = os.getpriority(os.PRIO_PROCESS, 0)
     worker = Polite()
-    with WorkerThread(worker, lambda: None):
-        pass
+    thread = WorkerThread(worker, lambda: None)
+    with ExitStack() as running:
+        with going_first():
+            running.enter_context(thread)
+        assert os.getpriority(os.PRIO_PROCESS, 0) == before
     try:
         os.setpriority(os.PRIO_PROCESS, 0, before - 1)
         os.setpriority(os.PRIO_PROCESS, 0, before)
@@ -128,7 +131,7 @@ def test_the_worker_runs_where_it_may_not_go_first(monkeypatch: pytest.MonkeyPat
         raise PermissionError
 
     monkeypatch.setattr(os, "setpriority", refuse)
-    with WorkerThread(FakeWorker(), lambda: None) as thread:
+    with going_first(), WorkerThread(FakeWorker(), lambda: None) as thread:
         pass
     assert (thread.error, thread.failure) == (0, None)
 

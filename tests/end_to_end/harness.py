@@ -76,6 +76,13 @@ def greet(near: socket.socket, far: socket.socket) -> tuple[str, int]:
     return str(external[0]), int(external[1])
 
 
+def nice_values(process: int) -> set[int]:
+    """The nice values of its threads (the 19th field of proc(5)'s stat)."""
+    folder = Path(f"/proc/{process}/task")
+    stats = [(one / "stat").read_text() for one in folder.iterdir()]
+    return {int(stat.rpartition(")")[2].split()[16]) for stat in stats}
+
+
 def router_state(topology: Topology) -> dict[str, object]:
     """What `ratsnake run` may change on a router: to be the same after it."""
     with topology.router.netlink() as netlink:

@@ -9,9 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.harness import DEADLINE, DEVICE, greet, router_state, status, udp_pair, until
+from end_to_end.harness import (
+    DEADLINE,
+    DEVICE,
+    greet,
+    nice_values,
+    router_state,
+    status,
+    udp_pair,
+    until,
+)
 from ratsnake.daemon.client import ask
 from ratsnake.daemon.errors import RunError
+from ratsnake.daemon.worker_thread import NICE
 from ratsnake.host.child import STOP_SIGNALS, in_child
 from ratsnake.host.keeper import NAME
 from ratsnake.host.privileges import Capability
@@ -54,6 +64,7 @@ def test_no_thread_has_a_privilege(topology: Topology) -> None:
             assert thread["Uid"].split() == thread["Gid"].split() == [str(_NOBODY)] * 4
             assert thread["Groups"].split() in ([], [str(_NOBODY)])
             assert thread["NoNewPrivs"] == "1"
+        assert NICE in nice_values(running.process.pid)
         assert running.control.stat().st_uid == _NOBODY
 
 

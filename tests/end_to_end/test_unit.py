@@ -7,7 +7,6 @@ the NAT what systemd would.
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,9 +18,10 @@ from pathlib import Path
 import pytest
 
 from end_to_end.confined import settings
-from end_to_end.harness import DEADLINE, greet, readable, router_state, udp_pair
+from end_to_end.harness import DEADLINE, greet, nice_values, readable, router_state, udp_pair
 from end_to_end.other_user import NOBODY, own_view, tun_for_all
 from ratsnake.daemon.client import ask
+from ratsnake.daemon.worker_thread import NICE
 from ratsnake.lab import EXTERNAL, LAN_PREFIX, Topology
 from ratsnake.lab.topology import LAN_INTERFACE
 
@@ -102,13 +102,12 @@ def folder(tmp_path: Path, program: Callable[[str], str]) -> Path:
 def _confined(topology: Topology, folder: Path) -> Iterator[subprocess.Popen[str]]:
     """The unit's command as nobody in the router, once it has told a manager it is ready."""
     unit = settings(_UNIT)
-    (name,) = unit["AmbientCapabilities"]
-    capability = name.removeprefix("CAP_").lower()
+    (names,) = unit["AmbientCapabilities"]
+    held = ",".join(f"+{name.removeprefix('CAP_').lower()}" for name in names.split())
     (command,) = unit["ExecStart"]
     argv = command.replace("/etc/ratsnake.toml", str(folder / "ratsnake.toml")).split()[1:]
     setpriv = ["--no-new-privs", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    setpriv += [f"--inh-caps=-all,+{capability}", f"--ambient-caps=+{capability}"]
-    setpriv += [f"--bounding-set=-all,+{capability}"]
+    setpriv += [f"--inh-caps=-all,{held}", f"--ambient-caps={held}", f"--bounding-set=-all,{held}"]
 
     def prepare() -> None:
         own_view(str(_CONFINED.parent), str(folder))
@@ -118,7 +117,13 @@ def _confined(topology: Topology, folder: Path) -> Iterator[subprocess.Popen[str
         manager.bind(str(folder / "notify"))
         (folder / "notify").chmod(0o777)
         process = topology.router.popen(
-            [shutil.which("setpriv"), *setpriv, sys.executable, str(_CONFINED), str(_UNIT)]
+            [
+                "setpriv",
+                *setpriv,
+                sys.executable,
+                str(_CONFINED),
+                str(_UNIT),
+            ]
             + [sys.executable, "-m", "ratsnake", *argv],
             cwd="/",
             env={
@@ -153,6 +158,7 @@ def test_the_nat_works_as_confined_as_the_unit_says(topology: Topology, folder: 
         state = Path(f"/proc/{process.pid}/status").read_text()
         for line in ("CapPrm:\t0000000000000000", f"Uid:\t{NOBODY}\t", "Seccomp:\t2"):
             assert line in state
+        assert NICE in nice_values(process.pid)
         process.terminate()
         _, log = process.communicate(timeout=DEADLINE)
         assert (process.returncode, "ERROR" in log) == (0, False), log

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..device.linux_tun import LinuxTun
-from ..host.accounts import Account
 from ..host.keeper import Undoing
 from ..nat.build import COMPILED
 from ..nat.nat import Nat
+from . import privileges
 from .control import ControlServer, Page
 from .control_path import Claim
 from .duty import Duty
@@ -39,7 +39,7 @@ from .status import Facts, row_pages, status, summary
 from .supervisor import Supervisor
 from .wakeup import WORKER_ENDED, Wakeup
 from .worker import Worker
-from .worker_thread import WorkerThread
+from .worker_thread import WorkerThread, going_first
 
 if TYPE_CHECKING:
     from ..host.routing import Installed
@@ -75,12 +75,17 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
         if options.lan is not None:
             installed = _install_routing(options, options.lan)
             undo.callback(undoing.perform, undoing.add(installed.undo))
-        if options.user is not None or os.geteuid() != 0:
-            _give_up_privileges(options.user, claim, undoing)
         worker = Worker(nat, device.fileno(), device.vnet_header)
         undo.callback(worker.close)
         facts = _facts(options, device)
-        with WorkerThread(worker, wakeup.worker_ended) as thread:
+        thread = WorkerThread(worker, wakeup.worker_ended)
+        with ExitStack() as running:
+            if privileges.are_to_go(options.user):
+                privileges.leave(options.user, claim, undoing)
+            with going_first():
+                if privileges.are_to_go(options.user):
+                    privileges.give_up(options.user)
+                running.enter_context(thread)
             service = _Service(facts, nat, worker, claim, options.access, wakeup, supervisor)
             service.run(lambda: announce(_ready(facts)))
             supervisor.tell(STOPPING="1", STATUS="stopping")
@@ -113,23 +118,6 @@ def _install_routing(options: RunOptions, lan: str) -> Installed:
         log.warning("%s", warning)
 
     return installed
-
-
-def _give_up_privileges(user: Account | None, claim: Claim, undoing: Undoing) -> None:
-    from ..host.child import ChildError
-    from ..host.privileges import give_up
-
-    try:
-        undoing.leave_to_keeper()
-        if user is not None and user.user != os.geteuid():
-            claim.give_to(user.user)
-        give_up(user)
-    except ChildError as error:
-        raise RunError(str(error)) from None
-    except PermissionError as error:
-        if user is None:
-            raise RunError(f"capabilities cannot be given up: {error.strerror}") from None
-        raise RunError(f"--user {user.name}: only root can become another user") from None
 
 
 def _facts(options: RunOptions, device: LinuxTun) -> Facts:

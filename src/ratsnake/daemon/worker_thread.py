@@ -2,8 +2,8 @@
 
 import os
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol
 
@@ -24,7 +24,8 @@ class WorkerThread:
 
     `ended` is called from the thread when the packet loop is over, for whatever reason. After
     leaving, `error` is the errno the loop ended with (0: it was stopped), and `failure` the
-    exception it raised, if any.  The thread has the nice value NICE where this user may set it.
+    exception it raised, if any.  It goes before other
+    threads if it is entered while `going_first`.
     """
 
     def __init__(self, worker: Loop, ended: Callable[[], None]) -> None:
@@ -48,7 +49,6 @@ class WorkerThread:
         self._thread.join()
 
     def _run(self) -> None:
-        _go_first()
         try:
             self.error = self._worker.run()
         except BaseException as failure:  # a defect must end the service, not a thread unseen
@@ -57,9 +57,19 @@ class WorkerThread:
             self._ended()
 
 
-def _go_first() -> None:
-    """Give the calling thread priority; root in a user namespace may not, and does without."""
+@contextmanager
+def going_first() -> Iterator[None]:
+    """While entered, the calling thread has the nice value NICE, where it may; threads that it
+    starts meanwhile keep it, also where the privilege for it is given up.
+    """
     thread = threading.get_native_id()
-    with suppress(PermissionError):
-        nice = min(os.getpriority(os.PRIO_PROCESS, thread), NICE)
-        os.setpriority(os.PRIO_PROCESS, thread, nice)
+    before = os.getpriority(os.PRIO_PROCESS, thread)
+    try:
+        os.setpriority(os.PRIO_PROCESS, thread, min(before, NICE))
+    except PermissionError:  # root in a user namespace may not, and does without
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.setpriority(os.PRIO_PROCESS, thread, before)
