@@ -2,6 +2,8 @@
 # make test    build, and pass every test
 # make lint    types, lint and format
 # make sanitize  the engine's tests under AddressSanitizer and UndefinedBehaviorSanitizer
+# make man     build/man: the manual pages
+# make completion  build/completion: what bash, zsh and fish complete
 # make clean   remove what the others made
 
 PYTHON ?= python3
@@ -9,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint sanitize clean build
+.PHONY: demo test lint sanitize man completion clean build
 
 demo: build
 	@$(BIN)/ratsnake demo
@@ -29,6 +31,13 @@ lint: $(VENV)/lint-extras
 
 sanitize: build $(VENV)/test-extras
 	@sh tools/sanitize.sh
+
+man completion: $(VENV)/docs-extras
+man: tools/manual.py
+	@$(BIN)/python $< build/man
+
+completion: tools/completion.py
+	@$(BIN)/python $< build/completion
 
 build: $(VENV)/installed
 	@$(BIN)/python tools/build.py
@@ -50,6 +59,11 @@ $(VENV)/installed: $(VENV)/pip pyproject.toml
 $(VENV)/test-extras: $(VENV)/installed
 	@echo "installing what the tests need ..."
 	@RATSNAKE_INTERPRETED=1 $(BIN)/python -m pip install -q --no-build-isolation -e ".[test]"
+	@touch $@
+
+$(VENV)/docs-extras: $(VENV)/installed
+	@echo "installing what the documentation needs ..."
+	@RATSNAKE_INTERPRETED=1 $(BIN)/python -m pip install -q --no-build-isolation -e ".[docs]"
 	@touch $@
 
 $(VENV)/lint-extras: $(VENV)/installed

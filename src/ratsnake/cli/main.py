@@ -7,9 +7,9 @@ A command's module is imported only when the command is asked for. It offers
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .. import __version__
 from ..daemon.errors import RunError, UsageError
@@ -74,7 +74,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(_defect(error), STATUS_RUN)
 
 
-def _run(argv: Sequence[str]) -> int:
+def make_parser(names: Collection[str]) -> tuple[Parser, dict[str, Parser]]:
+    """The command line's parser, and those of all commands by name.
+
+    Only the commands that are named have their arguments, because their modules are imported.
+    """
     parser = Parser(
         prog="ratsnake",
         description="A userspace NAT whose RFC 4787 behaviour you choose.",
@@ -82,19 +86,27 @@ def _run(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--version", action="version", version=f"ratsnake {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    modules = {}
+    made = {}
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=_sentence(summary))
-        command.allow_abbrev = False
-        if name in argv:
-            modules[name] = import_module(f".{name.replace('-', '_')}", __package__)
-            modules[name].add_arguments(command)
+        made[name] = commands.add_parser(name, help=summary, description=_sentence(summary))
+        made[name].allow_abbrev = False
+        if name in names:
+            _module(name).add_arguments(made[name])
+    return parser, made
+
+
+def _run(argv: Sequence[str]) -> int:
+    parser, _ = make_parser(argv)
     try:
         arguments = parser.parse_args(argv)
     except SystemExit:  # --help and --version, which argparse answers itself
         return 0
-    status: int = modules[arguments.command].run(arguments)
+    status: int = _module(arguments.command).run(arguments)
     return status
+
+
+def _module(command: str) -> Any:
+    return import_module(f".{command.replace('-', '_')}", __package__)
 
 
 def _sentence(summary: str) -> str:
