@@ -14,9 +14,10 @@ from .base import DeviceError, Packet
 from .vnet_header import VNET_SIZE
 
 # Longest queue between the kernel and the program, in packets.  The driver's own 500 overflows
-# when a worker at 250,000 packets/s is off its processor for 2 ms; much more than 1000 would only
-# add delay (12 ms of full-size packets at 1 Gb/s).
-QUEUE_LENGTH = 1000
+# when a worker at 100,000 packets/s is off its processor for 5 ms, and 1000 did at times when a
+# virtual machine's processor was; much more than 2000 would only add delay (24 ms of full-size
+# packets at 1 Gb/s).
+QUEUE_LENGTH = 2000
 
 # A read of one packet never needs more: IP's longest.
 _LONGEST = 65535
