@@ -71,8 +71,8 @@ def _end(event: Event, name: str) -> str:
 def _counters(event: Event) -> str:
     lasted = "" if event["duration"] is None else f"after {duration(int(event['duration']))}: "
     return (
-        f"{lasted}{event['packets_out']} packets {amount(event['bytes_out'])} out,"
-        f" {event['packets_in']} packets {amount(event['bytes_in'])} in"
+        f"{lasted}{event['packets_out']} packets {amount(event['bytes_out'])} bytes out,"
+        f" {event['packets_in']} packets {amount(event['bytes_in'])} bytes in"
     )
 
 
