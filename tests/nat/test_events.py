@@ -1,14 +1,11 @@
 """Events as the engine notes them: what is told of each, and that all of it is bounded."""
 
-from dataclasses import fields
 from typing import Any
-
-import pytest
 
 from support.bench import EXTERNAL, INSIDE, OTHER, R1, R2, SECOND, Bench
 from support.flavours import Engine
 from support.packets import Endpoint, echo, ip, tcp, udp
-from support.twin import numbers, structs
+from support.twin import numbers
 
 HOST = (INSIDE, 4000)
 PEER = (R1, 53)
@@ -265,21 +262,3 @@ def test_what_does_not_fit_is_lost_and_counted(engine: Engine) -> None:
     (last,) = taken(bench)
     assert endpoint(bench, last.internal_high, last.internal_low, last.internal_port) == (OTHER, 1)
     assert taken(bench) == []
-
-
-def test_both_sides_of_the_record_agree(engine: Engine) -> None:
-    record = engine.modules["nat.event_record"]
-    assert record.FORMAT.size == 112
-    for name, constant in numbers("nat.event_record").items():
-        assert getattr(record, name) == constant, name
-    for struct in ("EventFields", "SumFields"):
-        assert set(structs("nat.event_record")[struct]) == {
-            field.name for field in fields(getattr(record, struct))
-        }
-
-
-@pytest.mark.parametrize("name", ["REFUSAL_INTERVAL", "REFUSAL_BURST", "SUMMARY_INTERVAL"])
-def test_the_interpreters_constants_are_the_compiled_ones(name: str) -> None:
-    from support.flavours import load
-
-    assert getattr(load("interpreted").modules["nat.events"], name) == numbers("nat.events")[name]

@@ -188,7 +188,9 @@ def _access(mode: int | None, group: int | None) -> Access:
 
 def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
     """What RUN_FLAGS say; raises UsageError."""
-    values = read_flags((DEVICE_FLAG, LAN_FLAG, USER_FLAG, *ACCESS_FLAGS, *EVENT_FLAGS), texts, names)
+    values = read_flags(
+        (DEVICE_FLAG, LAN_FLAG, USER_FLAG, *ACCESS_FLAGS, *EVENT_FLAGS), texts, names
+    )
     return RunOptions(
         nat=nat_options(texts, names),
         device=values["device"],

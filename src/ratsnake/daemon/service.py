@@ -85,7 +85,9 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
         events = Events(nat, worker.locked, options.events, sink, _now)
         undo.callback(events.close)
         with WorkerThread(worker, wakeup.worker_ended) as thread:
-            service = _Service(facts, nat, worker, events, claim, options.access, wakeup, supervisor)
+            service = _Service(
+                facts, nat, worker, events, claim, options.access, wakeup, supervisor
+            )
             service.run(lambda: announce(_ready(facts)))
             supervisor.tell(STOPPING="1", STATUS="stopping")
         log.info("stopping")
