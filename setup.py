@@ -21,6 +21,7 @@ HEADERS = {
     "ratsnake.wire.ipv4",
     "ratsnake.wire.ipv6",
     "ratsnake.nat.records",
+    "ratsnake.nat.event_record",
     "ratsnake.nat.reasons",
     "ratsnake.nat.timers",
     "ratsnake.nat.connection",

@@ -101,7 +101,11 @@ MISTAKES = [
     ('externl = ["203.0.113.1"]', "nat.externl: no such key", "mean external?"),
     ('[nat]\nudp = "full-cone"', "nat.udp: ", "a key of [types]; put it there"),
     ("[nt]\nmtu = 1", "[nt]: no such section", "mean nat?"),
-    ("[zzz]", "[zzz]: no such section", "there are nat, types, rules, packets, host, timeouts"),
+    (
+        "[zzz]",
+        "[zzz]: no such section",
+        "there are nat, types, rules, packets, host, events",
+    ),
     ('[nat]\nexternal = "203.0.113.1"', "nat.external: '203.0.113.1'", "must be a list of texts"),
     ("[nat]\nexternal = [1]", "nat.external: [1]", "must be a list of texts"),
     ("[nat]\nport-block = true", "nat.port-block: True", "must be a whole number"),

@@ -7,8 +7,9 @@ import selectors
 import socket
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,30 @@ class Clock:
         return self.now
 
 
+class Endless:
+    """A stream of what a test puts into it; only the server's thread touches `lines`."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        if "kind" not in request:
+            raise ValueError("a kind is needed")
+        self.request = request
+        self.wake: Callable[[], None] | None = None
+        self.lines = b""
+        self.closed = threading.Event()
+
+    def say(self, text: bytes) -> None:
+        self.lines += text
+        if self.wake is not None:
+            self.wake()
+
+    def take(self) -> bytes:
+        taken, self.lines = self.lines, b""
+        return taken
+
+    def close(self) -> None:
+        self.closed.set()
+
+
 class Served:
     """A control server in a thread of its own; `turns` lets a test wait for it."""
 
@@ -52,12 +77,15 @@ class Served:
         self.reader, self.writer = socket.socketpair()
         self.selector.register(self.reader, selectors.EVENT_READ, None)
         self.handled = threading.Semaphore(0)
+        self.streams: list[Endless] = []
+        self.to_do: list[Callable[[], None]] = []
         self.server = ControlServer(
             self.claim,
             {
-                "status": lambda: iter([[{"version": "1"}]]),
-                "sessions": lambda: pages(ROWS),
-                "broken": broken,
+                "status": lambda _: iter([[{"version": "1"}]]),
+                "sessions": lambda _: pages(ROWS),
+                "broken": lambda _: broken(),
+                "watch": self.watch,
             },
             self.selector,
             allowed,
@@ -66,6 +94,16 @@ class Served:
         self.thread = threading.Thread(target=self.loop)
         self.thread.start()
 
+    def watch(self, request: dict[str, Any]) -> Endless:
+        stream = Endless(request)
+        self.streams.append(stream)
+        return stream
+
+    def do(self, what: Callable[[], None]) -> None:
+        """Have the server's thread do it, and wait until it has."""
+        self.to_do.append(what)
+        self.tick(self.clock.now)
+
     def loop(self) -> None:
         while True:
             for key, _ in self.selector.select():
@@ -73,6 +111,8 @@ class Served:
                     key.data()
                 elif self.reader.recv(1) == b"t":
                     self.server.drop_late()
+                    while self.to_do:
+                        self.to_do.pop()()
                     self.handled.release()
                 else:
                     return
@@ -137,7 +177,7 @@ def test_status_and_rows(served: Served) -> None:
 
 
 def test_unknown_command_is_told(served: Served) -> None:
-    with pytest.raises(RunError, match="must be one of status, sessions, broken"):
+    with pytest.raises(RunError, match="must be one of status, sessions, broken, watch"):
         list(ask(served.path, "reload"))
 
 
@@ -250,6 +290,48 @@ def test_a_cut_answer_is_an_error(tmp_path: Path) -> None:
         with pytest.raises(RunError, match="cut off"):
             next(answer)
         thread.join()
+
+
+def test_a_stream_goes_on_until_the_client_leaves(served: Served) -> None:
+    connection = connect(served)
+    connection.sendall(b'{"command": "watch", "kind": "mapping"}\n')
+    file = connection.makefile("rb")
+    while not served.streams:
+        served.tick(0.0)
+    (stream,) = served.streams
+    assert stream.request["kind"] == "mapping"
+    for text in (b'{"n":1}\n', b'{"n":2}\n' * 10):
+        served.do(partial(stream.say, text))
+        assert file.read(len(text)) == text
+    # However long nothing happens, and whatever the client says meanwhile.
+    connection.sendall(b"hello?")
+    served.tick(10 * STALL_SECONDS)
+    assert not stream.closed.is_set()
+    served.do(partial(stream.say, b"again\n"))
+    assert file.readline() == b"again\n"
+    file.close()
+    connection.close()
+    assert stream.closed.wait(10)
+    assert list(ask(served.path, "status"))
+
+
+def test_a_watcher_that_does_not_read_holds_nobody(served: Served) -> None:
+    connection = connect(served)
+    connection.sendall(b'{"command": "watch", "kind": "mapping"}\n')
+    while not served.streams:
+        served.tick(0.0)
+    (stream,) = served.streams
+    served.do(partial(stream.say, b"x" * (8 << 20)))
+    assert list(ask(served.path, "status"))
+    served.tick(10 * STALL_SECONDS)
+    assert not stream.closed.is_set()
+    connection.close()
+    assert stream.closed.wait(10)
+
+
+def test_a_stream_that_cannot_be_is_told_why(served: Served) -> None:
+    with pytest.raises(RunError, match="a kind is needed"):
+        list(ask(served.path, "watch", patient=True))
 
 
 def test_nobody_there(tmp_path: Path) -> None:

@@ -503,7 +503,9 @@ def test_every_default_is_accepted_by_its_own_flag() -> None:
 def test_flags_have_keys_of_their_own_and_help() -> None:
     keys = [flag.key for flag in RUN_FLAGS]
     assert len(set(keys)) == len(keys)
-    assert all(flag.help and flag.name == f"--{flag.key}" for flag in RUN_FLAGS)
+    names = [flag.name for flag in RUN_FLAGS]
+    assert len(set(names)) == len(names)
+    assert all(flag.help and flag.name == f"--{flag.flag or flag.key}" for flag in RUN_FLAGS)
     assert all((flag.metavar == "") == flag.switch for flag in RUN_FLAGS)
 
 

@@ -36,6 +36,8 @@ def fragmented(packet: bytearray, chance: random.Random) -> list[bytearray]:
 
 def run_both(engines: tuple[Engine, Engine], preset: str, seed: int, ports: str) -> None:
     nats = [e.Nat(settings(e, preset, ports, {"udp": 20}, SMALL), SEED) for e in engines]
+    for nat in nats:
+        nat.listen(15)
     traffic, chance, now = Traffic(seed), random.Random(seed), 0
     sent = 0
     for turn in range(PACKETS):
@@ -53,6 +55,7 @@ def run_both(engines: tuple[Engine, Engine], preset: str, seed: int, ports: str)
                 traffic.learn(changed)
         if turn % 50 == 0:
             assert nats[0].expire(now, 7) == nats[1].expire(now, 7)
+            assert nats[0].take_events(1 << 20) == nats[1].take_events(1 << 20)
         own = [list(iter(nat.outgoing, None)) for nat in nats]
         assert own[0] == own[1]
         sent += len(own[0])

@@ -30,6 +30,8 @@ CONSTANTS = (
     "nat.bucket",
     "nat.connection",
     "nat.coverage",
+    "nat.event_record",
+    "nat.events",
     "nat.flows",
     "nat.forecast",
     "nat.fragments",
@@ -59,7 +61,7 @@ CONSTANTS = (
     "bench.histogram",
     "bench.small_packets",
 )
-RECORDS = ("wire.packet", "nat.records")
+RECORDS = ("wire.packet", "nat.records", "nat.event_record")
 
 
 def interpreted(name: str) -> ModuleType:

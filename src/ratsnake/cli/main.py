@@ -21,6 +21,7 @@ COMMANDS = {
     "status": "show what the running NAT does",
     "mappings": "list the running NAT's mappings",
     "sessions": "list the running NAT's sessions",
+    "watch": "show what happens in the running NAT, as it happens",
     "types": "explain the NAT types",
     "ports": "show which ports of a shared address a PSID has",
     "map-e": "show what a MAP-E line gives, from its IPv6 prefix",

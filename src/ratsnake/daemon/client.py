@@ -2,23 +2,32 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from .errors import RunError
 
 ANSWER_SECONDS = 10.0  # without a byte from the server
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 LINE_LIMIT = 1 << 20  # bytes; a row is some 300
 
 
-def ask(path: str, command: str) -> Iterator[dict[str, Any]]:
-    """The rows of the answer as they come; raises RunError, also half-way."""
-    request = json.dumps({"command": command}).encode() + b"\n"
+def ask(
+    path: str, command: str, arguments: Mapping[str, Any] = NOTHING, patient: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The rows of the answer as they come; raises RunError, also half-way.
+
+    `arguments` are what else the request says; `patient`: the answer may come at any time.
+    """
+    request = json.dumps({"command": command, **arguments}).encode() + b"\n"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(ANSWER_SECONDS)
         try:
             connection.connect(path)
             _send(connection, request)
+            if patient:
+                connection.settimeout(None)
             with connection.makefile("rb") as reply:
                 while line := reply.readline(LINE_LIMIT):
                     row = _row(path, line)

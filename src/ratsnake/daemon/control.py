@@ -6,19 +6,33 @@ stops reading costs one page of rows and a place among CLIENTS until it is dropp
 
 import json
 import logging
+import math
 import selectors
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from .control_path import Claim
 from .peer import Allowed
 from .protocol import CLIENTS, REQUEST_LIMIT, REQUEST_SECONDS, STALL_SECONDS
 
 Page = list[dict[str, Any]]
-Commands = Mapping[str, Callable[[], Iterator[Page]]]
+Request = dict[str, Any]
+
+
+class Stream(Protocol):
+    """An answer without an end: lines as they come."""
+
+    wake: Callable[[], None] | None  # to be called when there is something after `take` had nothing
+
+    def take(self) -> bytes: ...
+    def close(self) -> None: ...
+
+
+Answer = Iterator[Page] | Stream
+Commands = Mapping[str, Callable[[Request], Answer]]
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +52,15 @@ class _Client:
     request: bytearray = field(default_factory=bytearray)
     reply: bytes = b""
     pages: Iterator[Page] | None = None
+    stream: Stream | None = None
     last: bytes = b""  # sent after the last page
 
 
 class ControlServer:
     """Answers requests on a claimed socket.
 
-    `commands` gives, by name, a function that returns the answer's rows page by page.
+    `commands` gives, by name, a function that returns the answer's rows page by page, or a stream;
+    it gets the request, and raises ValueError where that is wrong.
     `allowed` is who may ask.
     """
 
@@ -116,15 +132,40 @@ class ControlServer:
 
     def _answer(self, client: _Client) -> None:
         try:
-            client.pages = self._commands[self._command(client.request)]()
-            client.last = json_lines([{"done": True}])
+            request = self._request(client.request)
+            answer = self._commands[request["command"]](request)
+            if isinstance(answer, Iterator):
+                client.pages = answer
+                client.last = json_lines([{"done": True}])
+            else:
+                client.stream = answer
+                answer.wake = lambda: self._resume(client)
         except ValueError as error:
             client.last = _error(str(error))
-        client.deadline = self._clock() + STALL_SECONDS
+        self._resume(client)
+
+    def _resume(self, client: _Client) -> None:
+        """There is something to send.  Who watches may be as slow as it likes: it costs a place and
+        a bounded queue."""
+        client.deadline = math.inf if client.stream else self._clock() + STALL_SECONDS
         self._selector.modify(client.connection, selectors.EVENT_WRITE, lambda: self._write(client))
 
-    def _command(self, request: bytearray) -> str:
-        """The command of a request line; raises ValueError."""
+    def _pause(self, client: _Client) -> None:
+        """There is nothing to send now; the client may leave meanwhile."""
+        self._selector.modify(client.connection, selectors.EVENT_READ, lambda: self._listen(client))
+
+    def _listen(self, client: _Client) -> None:
+        try:
+            if client.connection.recv(REQUEST_LIMIT):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self._drop(client)
+
+    def _request(self, request: bytearray) -> Request:
+        """A request line's object, of a known command; raises ValueError."""
         line, newline, _ = request.partition(b"\n")
         if not newline:
             raise ValueError(f"a request is one line of at most {REQUEST_LIMIT} bytes")
@@ -136,11 +177,14 @@ class ControlServer:
         if not isinstance(command, str) or command not in self._commands:
             known = ", ".join(self._commands)
             raise ValueError(f"the request's command must be one of {known}")
-        return command
+        return dict(asked)
 
     def _write(self, client: _Client) -> None:
         if not client.reply:
             client.reply = self._next(client)
+        if client.stream is not None and not client.reply:
+            self._pause(client)
+            return
         try:
             sent = client.connection.send(client.reply)
         except BlockingIOError:
@@ -149,12 +193,16 @@ class ControlServer:
             self._drop(client)
             return
         client.reply = client.reply[sent:]
+        if client.stream is not None:
+            return
         client.deadline = self._clock() + STALL_SECONDS
         if not client.reply and client.pages is None and not client.last:
             self._drop(client)
 
     def _next(self, client: _Client) -> bytes:
         """What to send now: rows, the last line, or nothing when that has been sent."""
+        if client.stream is not None:
+            return client.stream.take()
         try:
             while client.pages is not None:
                 page = next(client.pages, None)
@@ -171,5 +219,7 @@ class ControlServer:
 
     def _drop(self, client: _Client) -> None:
         self._clients.discard(client)
+        if client.stream is not None:
+            client.stream.close()
         self._selector.unregister(client.connection)
         client.connection.close()

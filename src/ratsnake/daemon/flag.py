@@ -18,6 +18,8 @@ class Flag:
     written (a tuple of texts when the flag repeats); None where there is none. A `switch` takes no
     value on the command line: to give it is to say yes.
 
+    `flag` is what it is called on the command line where its key alone would say too little.
+
     `table` is the name of the configuration file's table whose keys are this flag's names, for a
     flag that takes NAME=NUMBER. `unit` and `rfc` are for the documentation.
     """
@@ -30,13 +32,14 @@ class Flag:
     required: bool = False
     repeat: bool = False
     switch: bool = False
+    flag: str = ""
     table: str = ""
     unit: str = ""
     rfc: str = ""
 
     @property
     def name(self) -> str:
-        return f"--{self.key}"
+        return f"--{self.flag or self.key}"
 
     @property
     def kind(self) -> str:

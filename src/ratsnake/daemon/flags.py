@@ -18,14 +18,17 @@ from ..nat.settings import (
     UnsolicitedSyn,
 )
 from ..portset import read_ports
+from .event_kinds import KINDS, USUAL_KINDS
 from .flag import Flag
 from .values import (
     OneOf,
     device_name,
     external,
+    known_kind,
     limit,
     names_of,
     prefix,
+    sink,
     socket_mode,
     switch,
     timeout,
@@ -284,10 +287,39 @@ CONFIG_FLAG = Flag(
     str,
     "a configuration file; flags win over it (default: /etc/ratsnake.toml, if it is there)",
 )
+EVENT_FLAGS = (
+    Flag(
+        "sink",
+        "SINK",
+        sink,
+        "write events as JSON lines to a file (a path with a / in it), stdout, journald or syslog",
+        flag="events",
+        rfc="RFC 6888 REQ-12",
+    ),
+    Flag(
+        "kinds",
+        "KIND",
+        known_kind,
+        f"which events: {', '.join(KINDS)}; may repeat (default: all but session)",
+        default=USUAL_KINDS,
+        repeat=True,
+        flag="event-kinds",
+    ),
+    Flag(
+        "destinations",
+        "YES|NO",
+        switch,
+        "whether remote endpoints are written too (default: no)",
+        default="no",
+        flag="event-destinations",
+        rfc="RFC 6888 REQ-12",
+    ),
+)
 SOCKET_FLAGS = (DEVICE_FLAG, CONTROL_FLAG)
 RUN_GROUPS = {
     **NAT_GROUPS,
     "this host": (DEVICE_FLAG, LAN_FLAG, CONTROL_FLAG, *ACCESS_FLAGS, USER_FLAG),
+    "events": EVENT_FLAGS,
 }
 RUN_FLAGS = tuple(flag for group in RUN_GROUPS.values() for flag in group)
 # The sections of a configuration file, and the groups whose flags are their keys; those with a
@@ -298,4 +330,5 @@ SECTIONS = {
     "rules": "rules for some traffic",
     "packets": "packets",
     "host": "this host",
+    "events": "events",
 }

@@ -18,6 +18,7 @@ from .flags import (
     ACCESS_FLAGS,
     DEFAULT_TYPE,
     DEVICE_FLAG,
+    EVENT_FLAGS,
     LAN_FLAG,
     NAT_FLAGS,
     PROTOCOLS,
@@ -44,6 +45,16 @@ class NatOptions:
 
 
 @dataclass(frozen=True)
+class EventOptions:
+    """The log of events: where it goes (None: there is none), which kinds, and whether remote
+    endpoints are in it."""
+
+    sink: str | None
+    kinds: frozenset[str]
+    destinations: bool
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """All that `ratsnake run` was told."""
 
@@ -53,6 +64,7 @@ class RunOptions:
     control: str
     access: Access
     user: Account | None
+    events: EventOptions
 
 
 def read_flags(flags: Iterable[Flag], texts: Texts, names: Names = COMMAND_LINE) -> dict[str, Any]:
@@ -176,7 +188,9 @@ def _access(mode: int | None, group: int | None) -> Access:
 
 def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
     """What RUN_FLAGS say; raises UsageError."""
-    values = read_flags((DEVICE_FLAG, LAN_FLAG, USER_FLAG, *ACCESS_FLAGS), texts, names)
+    values = read_flags(
+        (DEVICE_FLAG, LAN_FLAG, USER_FLAG, *ACCESS_FLAGS, *EVENT_FLAGS), texts, names
+    )
     return RunOptions(
         nat=nat_options(texts, names),
         device=values["device"],
@@ -184,4 +198,5 @@ def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
         control=socket_path(texts, names),
         access=_access(values["control-mode"], values["control-group"]),
         user=values["user"],
+        events=EventOptions(values["sink"], frozenset(values["kinds"]), values["destinations"]),
     )

@@ -4,7 +4,7 @@ A Unix stream socket, for root and its owner only, or for whom its mode and grou
 kernel says of the peer is checked as well (daemon/peer.py).
 The client sends one request, a JSON object on one line of at most REQUEST_LIMIT bytes:
 
-    {"command": "status"}        or "mappings" or "sessions"
+    {"command": "status"}        or "mappings", "sessions", "watch"
 
 The server answers in JSON lines and closes:
 
@@ -14,6 +14,17 @@ The server answers in JSON lines and closes:
 or, at any point, {"error": "why"} as the last line. An answer that ends without either was cut
 off. Rows are read from the tables in pages of PAGE, each page consistent in itself; what opens
 or closes between two pages may be missing or seen.
+
+`watch` has no end: the server sends events, in the form of docs/events.md, as they happen, until
+the client leaves. The request may say which:
+
+    {"command": "watch", "kinds": ["mapping"], "protocol": "udp", "host": "192.168.1.10",
+     "destinations": true}
+
+`kinds` are those of daemon/event_kinds.py (default: all but session); an event must be of the
+`protocol` and of the internal address `host` where these are given; remote endpoints come with
+`destinations`. At most WATCHERS watch at once. One that does not keep up loses events, and is sent
+{"event": "lost", "events": how many} in their place.
 
 A row's fields are those of ratsnake.nat's MappingRow and SessionRow; `status` is described in
 daemon/status.py. Fields may be added, none changes its meaning.
@@ -29,7 +40,8 @@ CLIENTS = 8  # served at once; one more is told so and closed
 REQUEST_SECONDS = 5.0  # for the whole request to arrive
 STALL_SECONDS = 10.0  # without the client taking a byte of the answer
 PATH_LIMIT = 107  # bytes: sun_path of unix(7), less its closing zero
-COMMANDS = ("status", "mappings", "sessions")
+WATCHERS = 4  # of the clients, so that others find a place beside them
+COMMANDS = ("status", "mappings", "sessions", "watch")
 
 ROOT_FOLDER = "/run/ratsnake"
 

@@ -32,6 +32,7 @@ from .control_path import Claim
 from .duty import Duty
 from .engine import make_nat
 from .errors import RunError
+from .events import Events, open_log
 from .options import RunOptions
 from .peer import Access, allowed_by
 from .seed import fresh
@@ -69,6 +70,7 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
         claim = Claim(options.control, options.access)
         undo.callback(claim.close)
         undo.callback(undoing.perform, undoing.add(claim.remove))
+        sink = open_log(options.events)
         device = _open_device(options.device, undo)
         nat = make_nat(options.nat.settings, fresh())
         device.bring_up(MTU)
@@ -78,6 +80,8 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
         worker = Worker(nat, device.fileno(), device.vnet_header)
         undo.callback(worker.close)
         facts = _facts(options, device)
+        events = Events(nat, worker.locked, options.events, sink, _now)
+        undo.callback(events.close)
         thread = WorkerThread(worker, wakeup.worker_ended)
         with ExitStack() as running:
             if privileges.are_to_go(options.user):
@@ -86,7 +90,9 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
                 if privileges.are_to_go(options.user):
                     privileges.give_up(options.user)
                 running.enter_context(thread)
-            service = _Service(facts, nat, worker, claim, options.access, wakeup, supervisor)
+            service = _Service(
+                facts, nat, worker, events, claim, options.access, wakeup, supervisor
+            )
             service.run(lambda: announce(_ready(facts)))
             supervisor.tell(STOPPING="1", STATUS="stopping")
         log.info("stopping")
@@ -167,6 +173,7 @@ class _Service:
         facts: Facts,
         nat: Nat,
         worker: Worker,
+        events: Events,
         claim: Claim,
         access: Access,
         wakeup: Wakeup,
@@ -175,6 +182,7 @@ class _Service:
         self._facts = facts
         self._nat = nat
         self._worker = worker
+        self._events = events
         self._claim = claim
         self._access = access
         self._wakeup = wakeup
@@ -188,9 +196,10 @@ class _Service:
             server = ControlServer(
                 self._claim,
                 {
-                    "status": self._status_page,
-                    "mappings": lambda: row_pages(self._nat.mapping_rows, self._locked, _now),
-                    "sessions": lambda: row_pages(self._nat.session_rows, self._locked, _now),
+                    "status": lambda _: self._status_page(),
+                    "mappings": lambda _: row_pages(self._nat.mapping_rows, self._locked, _now),
+                    "sessions": lambda _: row_pages(self._nat.session_rows, self._locked, _now),
+                    "watch": self._events.watch,
                 },
                 selector,
                 allowed_by(self._access),
@@ -206,10 +215,12 @@ class _Service:
             if self._supervisor.period is not None:
                 duties.append(Duty(self._supervisor.period, self._sign_of_life))
             while not self._stop():
-                due = min(duty.due for duty in duties)
+                due = min(self._events.due, *(duty.due for duty in duties))
                 for key, _ in selector.select(max(0.0, due - time.monotonic())):
                     if key.data:
                         key.data()
+                if time.monotonic() >= self._events.due:
+                    self._events.pump()
                 for duty in duties:
                     duty.perform()
             server.close()

@@ -14,6 +14,7 @@ from ..device.linux_tun import check_name
 from ..nat.scope import Network
 from ..nat.settings import External, Limits, Timeouts
 from ..portset import read_ports
+from .event_kinds import KINDS, SINKS
 
 MOST_DIGITS = (
     12  # int() raises on more than 4,300; twelve are beyond every range, and say so better
@@ -70,6 +71,22 @@ class OneOf:
         if text in self.known:
             return self.words(text)
         raise ValueError(f"must be one of {', '.join(self.known)}{near(text, self.known)}")
+
+
+def sink(text: str) -> str:
+    """A word, or a path with a slash in it, so that no misspelt word becomes a file."""
+    if text in SINKS or "/" in text:
+        return text
+    raise ValueError(
+        f"must be {', '.join(SINKS)} or a file's path with a / in it{near(text, SINKS)}"
+    )
+
+
+def known_kind(text: str) -> str:
+    """A kind of event."""
+    if text in KINDS:
+        return text
+    raise ValueError(f"must be one of {', '.join(KINDS)}{near(text, KINDS)}")
 
 
 def timeout(text: str) -> tuple[str, int]:

@@ -3,6 +3,7 @@ from ratsnake.wire.checksum cimport difference128, difference16
 from ratsnake.wire.packet cimport PROTOCOLS, Packet
 from ratsnake.wire.types cimport u32, u64
 from .allocation cimport Allocator
+from .events cimport Events
 from .forwards cimport Forwards
 from .generator cimport Generator
 from .hosts cimport HostTable
@@ -33,6 +34,7 @@ cdef class Flows:
     cdef HostTable hosts
     cdef Tally tally
     cdef Allocator allocator
+    cdef Events events
     cdef readonly u32 inbound_sessions, inbound_limit, unanswered_limit
     cdef u32 host_mappings, host_sessions, host_rate
     cdef u32 refusal
@@ -47,7 +49,7 @@ cdef class Flows:
     cdef void confirm(self, u32 i) noexcept nogil
     cdef void join(self, u32 i) noexcept nogil
     cdef void leave(self, u32 i) noexcept nogil
-    cdef void detach(self, u32 i) noexcept nogil
+    cdef void detach(self, u32 i, u64 ended) noexcept nogil
     cdef void end_session(self, u32 i, u64 now) noexcept nogil
     cdef void end_mapping(self, u32 m, u64 ended) noexcept nogil
     cdef bint alive(self, u32 m, u64 now) noexcept nogil

@@ -24,6 +24,7 @@ if not cython.compiled:
 
 from .allocation import Allocator
 from .connection import FIRST_STATES, TIMER_OF_PROTOCOL
+from .events import Events
 from .forwarding import resolve
 from .forwards import Forwards
 from .generator import Generator
@@ -80,6 +81,7 @@ class Flows:
             self.generator,
             self.secret,
         )
+        self.events = Events(self.scope, self.mappings, self.sessions)
         self.inbound_sessions = 0
         # Whatever the limits are, outsiders never have more than half of either table.
         self.inbound_limit = max(
@@ -137,13 +139,7 @@ class Flows:
         self.allocator.take(m)
         return m
 
-    def make_static(
-        self,
-        protocol: u32,
-        forward: u32,
-        external_port: u32,
-        now: u64,
-    ) -> u32:
+    def make_static(self, protocol: u32, forward: u32, external_port: u32, now: u64) -> u32:
         """The row of the mapping of a forward's external port, made if need be; or 0."""
         external: u32 = self.forwards.external_of(forward)
         policy: u32 = protocol + STATIC
@@ -185,9 +181,13 @@ class Flows:
             self.scope.external_low[external],
         )
         r[m].port_difference = difference16(r[m].internal_port, r[m].external_port)
+        if self.events.wanted:
+            self.events.mapping_made(m, now)
 
     def end_mapping(self, m: u32, ended: u64) -> None:
         """`ended` is when its last session did."""
+        if self.events.counts:
+            self.events.mapping_removed(m, ended)
         if self.mappings.rows[m].policy >= STATIC:
             self.hosts.leave_forward(self.mappings.rows[m].host)
         else:
@@ -227,6 +227,8 @@ class Flows:
         if not opener & OPENED_OUTSIDE:
             self.hosts.join_session(m[mapping].host)
             self.confirm(i)
+        if self.events.counts:
+            self.events.session_opened(i, now)
         return i
 
     def join(self, i: u32) -> None:
@@ -270,10 +272,12 @@ class Flows:
                 s[i].remote_low,
             )
 
-    def detach(self, i: u32) -> None:
+    def detach(self, i: u32, ended: u64) -> None:
         """Take a session out of everything but the question whether its mapping goes on."""
         m: Mappings = self.mappings.rows
         s: Sessions = self.sessions.rows
+        if self.events.counts:
+            self.events.session_ended(i, ended)
         if s[i].flags & COUNTED:
             self.inbound_sessions -= 1
         if not s[i].flags & OPENED_OUTSIDE:
@@ -302,11 +306,11 @@ class Flows:
         m: Mappings = self.mappings.rows
         mapping: u32 = self.sessions.rows[i].mapping
         ended: u64 = min(now, self.sessions.rows[i].expires)
-        self.detach(i)
+        self.detach(i, ended)
         if m[mapping].confirmed or (m[mapping].policy >= STATIC and m[mapping].sessions):
             return
         while m[mapping].sessions:
-            self.detach(m[mapping].first)
+            self.detach(m[mapping].first, ended)
         self.end_mapping(mapping, ended)
 
     def alive(self, m: u32, now: u64) -> bool:

@@ -1,6 +1,6 @@
 cimport cython
 from ratsnake.wire.checksum cimport adjust
-from ratsnake.wire.faults cimport FRAGMENT, OFFLOAD, PROTOCOL
+from ratsnake.wire.faults cimport FAULTS, FRAGMENT, OFFLOAD, PROTOCOL
 from ratsnake.wire.ip cimport parse
 from ratsnake.wire.ipv4 cimport CHECKSUM as IP_CHECKSUM, TTL
 from ratsnake.wire.ipv6 cimport FRAGMENT_HEADER_SIZE, FRAGMENT_IDENTIFICATION, HOP_LIMIT
@@ -8,6 +8,7 @@ from ratsnake.wire.octets cimport be16, be32, put16, put32
 from ratsnake.wire.packet cimport FIRST, Packet, SCTP, TCP, WHOLE
 from ratsnake.wire.types cimport Bytes, M32, u32, u64
 from .answers cimport Answers
+from .events cimport Events
 from .forecast cimport Forecast
 from .fragments cimport Fragments, KNOWN, REFUSED
 from .outbox cimport Outbox
@@ -24,6 +25,7 @@ from .translator cimport Translator
 @cython.final
 cdef class Nat:
     cdef Translator translator
+    cdef readonly Events events
     cdef readonly Forecast forecast
     cdef Stateless stateless
     cdef Parcels parcels
@@ -40,6 +42,7 @@ cdef class Nat:
     cdef void expect(self, Bytes b, u32 size, u32 k) noexcept nogil
     cdef void prepare(self, u32 count, u64 now) noexcept nogil
     cdef void refuse(self, u32 reason) noexcept nogil
+    cdef void note_refusal(self, u32 reason) noexcept nogil
     cdef u32 next_outgoing(self, Bytes b) noexcept nogil
     cdef u32 sweep(self, u64 now, u32 budget) noexcept nogil
     cdef u32 carry(self, Bytes b, u32 size, bint partial) noexcept nogil

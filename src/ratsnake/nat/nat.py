@@ -13,7 +13,7 @@ import cython
 
 if not cython.compiled:
     from ratsnake.wire.checksum import adjust
-    from ratsnake.wire.faults import FRAGMENT, OFFLOAD, PROTOCOL
+    from ratsnake.wire.faults import FAULTS, FRAGMENT, OFFLOAD, PROTOCOL
     from ratsnake.wire.ip import parse
     from ratsnake.wire.ipv4 import CHECKSUM as IP_CHECKSUM
     from ratsnake.wire.ipv4 import TTL
@@ -67,6 +67,7 @@ class Nat:
         self.settings = settings
         self.translator = Translator(settings, seed)
         flows = self.translator.flows
+        self.events = flows.events
         self.forecast = Forecast(flows)
         self.stateless = Stateless(flows.scope, settings.nptv6)
         self.parcels = Parcels(PARCELS, PARCEL_OCTETS)
@@ -116,6 +117,15 @@ class Nat:
             self.answers.sent,
         )
 
+    def listen(self, wanted: int) -> None:
+        """Note events from now on: bits of event_record.py; 0, as at first, is none."""
+        self.events.listen(wanted)
+
+    def take_events(self, most: int) -> tuple[bytes, int]:
+        """The oldest events, `most` at most and perhaps not all, as bytes (event_record.FORMAT);
+        and how many were lost since the last call because nobody took them."""
+        return self.events.take(most)
+
     def usage(self) -> dict[str, Any]:
         """Rows and ports in use, beside their limits."""
         return usage(self.translator.flows)
@@ -143,6 +153,8 @@ class Nat:
             else:
                 reason = self.pass_by(b, size, reason)
         self.drops[reason] += 1
+        if reason != TRANSLATED and self.events.wanted:
+            self.note_refusal(reason)
         return reason
 
     def has_many_sessions(self) -> bool:
@@ -160,6 +172,21 @@ class Nat:
     def refuse(self, reason: u32) -> None:
         """Count a packet that never came to `process`, or could not be sent after it."""
         self.drops[reason] += 1
+        if self.events.wanted:
+            self.events.refused(self.translator.packet, reason, False, False, self.clock)
+
+    def note_refusal(self, reason: u32) -> None:
+        """`process` has refused the packet; a fragment that waits is not refused."""
+        p: Packet = self.translator.packet
+        if reason == FRAGMENT_HELD:
+            return
+        is_sound: bool = reason >= FAULTS or PROTOCOL <= reason < OFFLOAD
+        outbound: bool = is_sound and not self.translator.flows.scope.is_external(
+            p.destination_high, p.destination_low
+        )
+        if outbound and self.stateless.prefixes and p.version == 6:
+            outbound = not self.stateless.translator.is_external(p.destination_high)
+        self.events.refused(p, reason, is_sound, outbound, self.clock)
 
     def next_outgoing(self, b: Bytes) -> u32:
         """`outgoing` for compiled callers: the size of the packet put into b, or 0."""
@@ -169,6 +196,8 @@ class Nat:
         """`expire` for compiled callers."""
         self.fragments.expire(now, budget)
         self.answers.answer_syns(now)
+        if self.events.wanted:
+            self.events.tell_suppressed(now)
         return self.translator.flows.expire(now, budget)
 
     def carry(self, b: Bytes, size: u32, partial: bool) -> u32:

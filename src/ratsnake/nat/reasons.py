@@ -74,5 +74,10 @@ REASONS: tuple[Reason, ...] = tuple(
     Reason(*{**POLICY_MEANINGS, **FAULT_MEANINGS}[code]) for code in range(REASONS_COUNT)
 )
 
+# Reasons that are a limit reached: of those, that one is reached at all is worth telling.
+LIMIT_REASONS = (
+    *(NO_PORT, MAPPING_LIMIT, SESSION_LIMIT, INBOUND_LIMIT, HOST_LIMIT, HOST_RATE),
+    FRAGMENT_LIMIT,
+)
 # What the inside is told about when a flow finds no room (RFC 5508 REQ-8, RFC 6888 REQ-11B).
 WITHOUT_RESOURCES = (NO_PORT, MAPPING_LIMIT, SESSION_LIMIT, HOST_LIMIT, HOST_RATE)
