@@ -255,6 +255,13 @@ LAN_FLAG = Flag(
     device_name,
     "route what comes in by this interface through the NAT, until exit",
 )
+WAN_FLAG = Flag(
+    "wan",
+    "IFACE",
+    device_name,
+    "the way out: answer on its link for outside addresses of its subnet (proxy ARP and NDP), and"
+    " take --mtu from it; with --lan",
+)
 CONFIG_FLAG = Flag(
     "config",
     "FILE",
@@ -262,7 +269,8 @@ CONFIG_FLAG = Flag(
     "a configuration file; flags win over it (default: /etc/ratsnake.toml, if it is there)",
 )
 SOCKET_FLAGS = (DEVICE_FLAG, CONTROL_FLAG)
-RUN_GROUPS = {**NAT_GROUPS, "this host": (DEVICE_FLAG, LAN_FLAG, CONTROL_FLAG)}
+HOST_FLAGS = (LAN_FLAG, WAN_FLAG)
+RUN_GROUPS = {**NAT_GROUPS, "this host": (DEVICE_FLAG, *HOST_FLAGS, CONTROL_FLAG)}
 RUN_FLAGS = tuple(flag for group in RUN_GROUPS.values() for flag in group)
 # The sections of a configuration file, and the groups whose flags are their keys; those with a
 # table of their own (`Flag.table`) are sections themselves.

@@ -16,7 +16,7 @@ from .flag import Flag
 from .flags import (
     DEFAULT_TYPE,
     DEVICE_FLAG,
-    LAN_FLAG,
+    HOST_FLAGS,
     NAT_FLAGS,
     PROTOCOLS,
     SOCKET_FLAGS,
@@ -45,6 +45,7 @@ class RunOptions:
     nat: NatOptions
     device: str
     lan: str | None
+    wan: str | None
     control: str
 
 
@@ -156,10 +157,16 @@ def socket_path(texts: Texts, names: Names = COMMAND_LINE) -> str:
 
 def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
     """What RUN_FLAGS say; raises UsageError."""
-    values = read_flags((DEVICE_FLAG, LAN_FLAG), texts, names)
+    values = read_flags((DEVICE_FLAG, *HOST_FLAGS), texts, names)
+    if values["lan"] is None and values["wan"] is not None:
+        raise UsageError(
+            f"{names.get('wan', '--wan')}: is part of what --lan sets up on this host; give --lan"
+            " IFACE too"
+        )
     return RunOptions(
         nat=nat_options(texts, names),
         device=values["device"],
         lan=values["lan"],
+        wan=values["wan"],
         control=socket_path(texts, names),
     )

@@ -27,6 +27,7 @@ from .errors import RunError
 from .options import RunOptions
 from .seed import fresh
 from .status import Facts, row_pages, status, summary
+from .surroundings import request_of
 from .wakeup import WORKER_ENDED, Wakeup
 from .worker import Worker
 from .worker_thread import WorkerThread
@@ -74,13 +75,11 @@ def _open_device(name: str, undo: ExitStack) -> LinuxTun:
 
 def _install_routing(options: RunOptions, lan: str, undo: ExitStack) -> None:
     from ..host.child import ChildError
-    from ..host.routing import Request, RoutingError, install
+    from ..host.request import RoutingError
+    from ..host.routing import install
 
-    settings = options.nat.settings
     try:
-        installed = install(
-            Request(options.device, lan, settings.external_side, settings.internal_side)
-        )
+        installed = install(request_of(options, lan))
     except RoutingError as error:
         raise RunError(str(error)) from None
     except ChildError as error:
