@@ -44,6 +44,11 @@ def check_externals(externals: Sequence[External], internal: Iterable[Network]) 
         mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         if mapped:
             raise ValueError(f"{key}: {address} is an IPv4 address in disguise; right is {mapped}")
+        if external.shared and (external.ports is None or address.version != 4):
+            raise ValueError(
+                f"{key}: {address} cannot be shared with the host; right is an IPv4 address with "
+                "ports, or one that is not assigned to the host"
+            )
         if any(address in prefix for prefix in UNROUTABLE):
             raise ValueError(f"{key}: {address} is no address a host can have on the internet")
         if address in TAKEN:
