@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from shutil import which
-from typing import Any
 
 import pytest
-from machines import ADDRESSES, ADDRESSES_6, index, renew_link, router, state
+from machines import ADDRESSES, ADDRESSES_6, add_link, index, renew_link, router, state
 
 from ratsnake.cli.main import main
-from ratsnake.host.request import Request, RoutingError
+from ratsnake.host.request import Request, RoutingError, Shared
 from ratsnake.host.routing import foresee, install, repair
 from ratsnake.lab.namespace import Namespace
 
@@ -28,7 +29,14 @@ IN_SUBNET = Request(
     (IPv4Network("192.0.2.128/25"), IPv6Network("2001:db8:1::/64")),
     wan="wan0",
 )
-REQUESTS = [PLAIN, IN_SUBNET]
+SHARING = replace(
+    PLAIN,
+    external=(IPv4Address("198.51.100.254"), IPv4Address("203.0.113.1")),
+    shared=(
+        Shared(IPv4Address("198.51.100.254"), ((6, ((80, 80), (1024, 9999))), (17, ((7, 9),)))),
+    ),
+)
+REQUESTS = [PLAIN, IN_SUBNET, SHARING]
 
 
 @pytest.fixture
@@ -44,8 +52,10 @@ def _type(commands: list[str]) -> None:
         subprocess.run(command.split(), check=True, stdout=subprocess.DEVNULL)
 
 
-def _proxies(machine: Namespace) -> Any:
-    return state(machine)["proxies"]
+def _proxies(machine: Namespace) -> list[str]:
+    found = state(machine)["proxies"]
+    assert isinstance(found, list)
+    return found
 
 
 @pytest.mark.parametrize("request_", REQUESTS)
@@ -87,12 +97,13 @@ def test_what_a_killed_run_left_is_in_the_plan(machine: Namespace, request_: Req
     assert state(machine) == typed
 
 
-def test_repair_removes_all_that_killed_runs_left(machine: Namespace) -> None:
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_repair_removes_all_that_killed_runs_left(machine: Namespace, request_: Request) -> None:
     for path in ("ipv4.ip_forward", "ipv6.conf.all.forwarding", "ipv6.conf.wan0.proxy_ndp"):
         machine.sysctl(f"net.{path}", 1)
     machine.sysctl("net.ipv4.icmp_errors_use_inbound_ifaddr", 1)
     before = state(machine)
-    install(IN_SUBNET)
+    install(request_)
     renew_link(machine, "nat0")
     assert state(machine) != before
     assert repair()
@@ -145,6 +156,64 @@ def test_no_warning_where_somebody_answers_already(machine: Namespace) -> None:
         netlink.neigh("add", dst="198.51.100.200", ifindex=index(netlink, "wan0"), flags=8)
     without = Request("nat0", "lan0", (IPv4Address("198.51.100.200"),), PLAIN.internal)
     assert install(without).warnings == ()
+
+
+def _way(destination: str, packet: str) -> str:
+    """The interface the kernel would send the packet to: "lo" if it is for the host."""
+    if which("ip") is None:
+        pytest.skip("ip is not installed (package iproute2)")
+    command = ["ip", "-json", "route", "get", destination, *packet.split()]
+    (route,) = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return "lo" if route.get("type") == "local" else str(route["dev"])
+
+
+REMOTE, INSIDE = "from 198.51.100.130 iif wan0", "from 192.0.2.130 iif lan0"
+
+
+@pytest.mark.parametrize(
+    ("packet", "way"),
+    [
+        ("ipproto tcp dport 80", "nat0"),
+        ("ipproto tcp dport 1024", "nat0"),
+        ("ipproto tcp dport 9999", "nat0"),
+        ("ipproto tcp dport 10000", "lo"),
+        ("ipproto tcp dport 22", "lo"),
+        ("ipproto udp dport 8", "nat0"),
+        ("ipproto udp dport 80", "lo"),
+        ("ipproto icmp", "nat0"),
+    ],
+)
+def test_a_shared_address_is_shared_by_port(machine: Namespace, packet: str, way: str) -> None:
+    install(SHARING)
+    assert _way("198.51.100.254", f"{REMOTE} {packet}") == way
+    assert _way("198.51.100.254", f"{INSIDE} {packet}") == way
+    assert _way("198.51.100.254", packet) == "lo"
+    assert _way("203.0.113.1", f"{REMOTE} {packet}") == "nat0"
+
+
+def test_without_its_device_a_shared_address_is_the_hosts(machine: Namespace) -> None:
+    install(SHARING)
+    renew_link(machine, "nat0")
+    for packet in ("ipproto tcp dport 80", "ipproto icmp"):
+        assert _way("198.51.100.254", f"{REMOTE} {packet}") == "lo"
+
+
+def test_the_last_to_share_puts_the_local_table_first_again(machine: Namespace) -> None:
+    with machine.netlink() as netlink:
+        add_link(netlink, "lan1")
+        add_link(netlink, "nat1")
+        netlink.addr("add", index=index(netlink, "wan0"), address="198.51.100.253", prefixlen=25)
+    before = state(machine)["rules"]
+    address = IPv4Address("198.51.100.253")
+    shared = (replace(SHARING.shared[0], address=address),)
+    other = Request("nat1", "lan1", (address,), PLAIN.internal, shared=shared)
+    first, second = install(SHARING), install(other)
+    assert first.undo() == ()
+    packet = f"{REMOTE} ipproto tcp dport 80"
+    assert _way("198.51.100.253", packet) == "nat1"
+    assert _way("198.51.100.254", packet) == "lo"
+    assert second.undo() == ()
+    assert state(machine)["rules"] == before
 
 
 @pytest.mark.parametrize(

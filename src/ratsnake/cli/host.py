@@ -43,19 +43,25 @@ def _asked(task: Callable[[], list[str]]) -> list[str]:
 
 
 def _plan(options: RunOptions) -> list[str]:
-    from ..daemon.surroundings import request_of
+    from ..daemon.surroundings import fit, request_of
     from ..host.routing import foresee
 
     if options.lan is None:
         raise UsageError("--lan IFACE is needed: without it `ratsnake run` touches no route")
-    left, plan = foresee(request_of(options, options.lan))
+    fitted = fit(options)
+    left, plan = foresee(request_of(fitted.options, options.lan))
     steps = [(step.reason, str(step.change)) for step in plan.steps]
     return [
         f"# What `ratsnake run` does on this host once its device {options.device} is there,",
         "# in this order; it takes it back in the reverse when it stops.",
+        *(f"# {note}" for note in fitted.notes),
         *_explained("left behind by a killed run", map(str, left.removals)),
         *(line for reason, commands in _together(steps) for line in _explained(reason, commands)),
-        *(line for text in plan.warnings for line in ("", f"# warning: {text}")),
+        *(
+            line
+            for text in (*fitted.warnings, *plan.warnings)
+            for line in ("", f"# warning: {text}")
+        ),
     ]
 
 

@@ -192,7 +192,8 @@ PACKET_FLAGS = (
         "mtu",
         "BYTES",
         whole_number,
-        "the smallest MTU on the way out: lower the MSS of TCP to it (default: leave it)",
+        "the smallest MTU on the way out: lower the MSS of TCP to it (default: that of --wan"
+        " if the LAN's is larger)",
         default="0",
         unit="bytes",
         rfc="RFC 4459",
@@ -262,6 +263,15 @@ WAN_FLAG = Flag(
     "the way out: answer on its link for outside addresses of its subnet (proxy ARP and NDP), and"
     " take --mtu from it; with --lan",
 )
+SHARE_FLAG = Flag(
+    "share-address",
+    "",
+    switch,
+    "an outside address may be this host's own too: the host keeps the ports it uses, and the NAT"
+    " gets the rest; with --lan",
+    default="no",
+    switch=True,
+)
 CONFIG_FLAG = Flag(
     "config",
     "FILE",
@@ -269,7 +279,7 @@ CONFIG_FLAG = Flag(
     "a configuration file; flags win over it (default: /etc/ratsnake.toml, if it is there)",
 )
 SOCKET_FLAGS = (DEVICE_FLAG, CONTROL_FLAG)
-HOST_FLAGS = (LAN_FLAG, WAN_FLAG)
+HOST_FLAGS = (LAN_FLAG, WAN_FLAG, SHARE_FLAG)
 RUN_GROUPS = {**NAT_GROUPS, "this host": (DEVICE_FLAG, *HOST_FLAGS, CONTROL_FLAG)}
 RUN_FLAGS = tuple(flag for group in RUN_GROUPS.values() for flag in group)
 # The sections of a configuration file, and the groups whose flags are their keys; those with a

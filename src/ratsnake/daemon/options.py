@@ -40,12 +40,14 @@ class NatOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """All that `ratsnake run` was told."""
+    """All that `ratsnake run` was told; `find_mtu`: nothing about the MTU."""
 
     nat: NatOptions
     device: str
     lan: str | None
     wan: str | None
+    share_address: bool
+    find_mtu: bool
     control: str
 
 
@@ -158,15 +160,24 @@ def socket_path(texts: Texts, names: Names = COMMAND_LINE) -> str:
 def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
     """What RUN_FLAGS say; raises UsageError."""
     values = read_flags((DEVICE_FLAG, *HOST_FLAGS), texts, names)
-    if values["lan"] is None and values["wan"] is not None:
+    nat = nat_options(texts, names)
+    for key in ("wan", "share-address") if values["lan"] is None else ():
+        if values[key]:
+            raise UsageError(
+                f"{names.get(key, '--' + key)}: is part of what --lan sets up on this host; give"
+                " --lan IFACE too"
+            )
+    if values["share-address"] and nat.settings.deterministic:
         raise UsageError(
-            f"{names.get('wan', '--wan')}: is part of what --lan sets up on this host; give --lan"
-            " IFACE too"
+            f"{names.get('share-address', '--share-address')}: the ports left depend on the host's"
+            " programs, which --deterministic contradicts; give the NAT an address of its own"
         )
     return RunOptions(
-        nat=nat_options(texts, names),
+        nat=nat,
         device=values["device"],
         lan=values["lan"],
         wan=values["wan"],
+        share_address=values["share-address"],
+        find_mtu=texts.get("mtu") is None,
         control=socket_path(texts, names),
     )

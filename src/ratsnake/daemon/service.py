@@ -27,7 +27,7 @@ from .errors import RunError
 from .options import RunOptions
 from .seed import fresh
 from .status import Facts, row_pages, status, summary
-from .surroundings import request_of
+from .surroundings import fit, request_of
 from .wakeup import WORKER_ENDED, Wakeup
 from .worker import Worker
 from .worker_thread import WorkerThread
@@ -48,6 +48,12 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
 
     Raises RunError or DeviceError, always after undoing what was done.
     """
+    fitted = fit(options)
+    options = fitted.options
+    for note in fitted.notes:
+        log.info("%s", note)
+    for warning in fitted.warnings:
+        log.warning("%s", warning)
     with ExitStack() as undo:
         wakeup = undo.enter_context(Wakeup())
         claim = undo.enter_context(Claim(options.control))

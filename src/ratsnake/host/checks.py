@@ -14,6 +14,7 @@ from .request import Request, RoutingError
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
 
+_LOOPBACK = "lo"
 _IFF_UP = 1
 _IFF_NOARP = 0x80
 _SCOPE_UNIVERSE = 0
@@ -61,6 +62,11 @@ def _check_interfaces(netlink: IPRoute, request: Request, with_device: bool) -> 
             )
     if with_device and link_index(netlink, request.device) is None:
         raise RoutingError(f"--device {request.device}: no such interface")
+    if request.shared and request.lan == _LOOPBACK:
+        raise RoutingError(
+            f"--lan {request.lan} with --share-address: the host's own connections have the "
+            "address without the NAT; right is an external address of its own"
+        )
     if request.lan == request.wan:
         raise RoutingError(f"--wan {request.wan}: is the LAN's interface too; they must differ")
 

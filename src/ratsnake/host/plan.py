@@ -13,7 +13,7 @@ from .firewall import forward_warnings
 from .local_table import NoFirstRule
 from .neighbours import ProxyNeighbour, links_of
 from .request import Request, RoutingError
-from .runs import Kind, free_number, priority, table
+from .runs import Kind, free_number, priority, shared_table, table
 from .settings import Forwarding, Setting, SharedSetting, router_advertisement_warnings
 from .sharing import sharing_rules
 
@@ -59,6 +59,13 @@ def plan(
         # From the last to the first, so that none leads to a rule that is not there yet.
         steps += reversed(_rules(request, family, number))
     if request.shared:
+        steps += [
+            Step(
+                Route(f"{one.address}/32", request.device, shared_table(number)),
+                "the way to the NAT's part of a shared address, while the device is there",
+            )
+            for one in request.shared
+        ]
         steps += reversed([Step(*pair) for pair in sharing_rules(request, number)])
         steps.append(Step(NoFirstRule(number), "the rules before it are in force from here on"))
     steps += _proxies(netlink, request, number)
@@ -83,13 +90,13 @@ def _settings(request: Request, family: Family, number: int) -> tuple[Step, ...]
         Step(Setting(f"{folder}/rp_filter", "2"), "its packets have sources from anywhere"),
         Step(
             Setting(f"{folder}/accept_local", "1"),
-            "the router's own ICMP errors come back translated"
+            "the router's own ICMP errors come back out of it translated"
             if not request.shared
             else "what comes out of it may be from an address of the host",
         ),
         Step(
             SharedSetting("net/ipv4/icmp_errors_use_inbound_ifaddr", "1", number),
-            f"those errors come from the device's address, {family.router}",
+            f"the router's own ICMP errors come from the device's address, {family.router}",
         ),
     )
 
@@ -101,7 +108,7 @@ def _routes(netlink: IPRoute, request: Request, family: Family, number: int) -> 
     steps = [
         Step(
             Address(family.router, device),
-            "where the router's own ICMP errors come from",
+            "this one",
         ),
         *(
             Step(WaylessRoute("throw", prefix, own_table), "inside stays inside")

@@ -59,6 +59,11 @@ def table(number: int) -> int:
     return _FIRST_TABLE + number
 
 
+def shared_table(number: int) -> int:
+    """The table of a run that shares an address: the way to it, which goes with the device."""
+    return _FIRST_TABLE + len(_NUMBERS) + number
+
+
 def priority(kind: Kind | SharingKind, number: int) -> int:
     """The priority of a run's rules of that kind."""
     if isinstance(kind, SharingKind):
@@ -78,7 +83,7 @@ def free_number(netlink: IPRoute, sharing: bool = False, freed: Collection[int] 
     kinds: tuple[Kind | SharingKind, ...] = (*Kind, *(SharingKind if sharing else ()))
     for number in _SHARING_NUMBERS if sharing else _NUMBERS:
         if number in freed or (
-            table(number) not in tables
+            tables.isdisjoint((table(number), *((shared_table(number),) if sharing else ())))
             and priorities.isdisjoint(priority(kind, number) for kind in kinds)
         ):
             return number

@@ -4,6 +4,8 @@ The host keeps its ports, and the NAT gets the rest, by protocol and port: the k
 rules before it looks whether an address is its own, which `local_table` sees to.  Of IPv4 only:
 neighbour discovery is ICMPv6, which no rule can tell from pings and errors.
 
+When the device goes, so does the way to it, and all of the address is the host's again.
+
 ICMP has no ports.  What is sent to the address goes to the NAT, which gives back what it has no
 flow for; that comes out of the device unchanged, and is the host's.
 """
@@ -17,13 +19,13 @@ from .changes import Rule
 from .family import IPV4
 from .local_table import LOCAL_TABLE
 from .request import Request
-from .runs import SharingKind, priority, table
+from .runs import SharingKind, priority, shared_table
 
 
 def sharing_rules(request: Request, number: int) -> Iterator[tuple[Rule, str]]:
     """Each with its reason, in the order in which the kernel tries them."""
     at = {kind: priority(kind, number) for kind in SharingKind}
-    local, shared, own_table = at[SharingKind.LOCAL], at[SharingKind.SHARED], table(number)
+    local, shared, own_table = at[SharingKind.LOCAL], at[SharingKind.SHARED], shared_table(number)
     addresses = [f"{one.address}/32" for one in request.shared]
     yield (
         Rule(at[SharingKind.FROM_DEVICE], request.device, goto=local, action="goto"),

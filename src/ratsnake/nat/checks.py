@@ -97,13 +97,15 @@ def check_one_to_one(externals: Iterable[External], forwards: Iterable[Forward])
 def check_forwarded_ports(settings: Settings) -> None:
     """A forward of a port that another customer has, as on a MAP-E line, would never be reached.
 
-    The default set is no such restriction: it only spares the ports below 1024.
+    The default set is no such restriction: it only spares the ports below 1024; nor is that of an
+    address shared with the host, where a forward comes first.
     """
     rows = settings.addresses
     for forward in settings.forwards:
         external = resolve(forward, rows).external
-        ports = next(one.ports for one in settings.externals if one.address == external)
-        if ports is None or ports == DEFAULT_PORTS or forward.one_to_one:
+        owner = next(one for one in settings.externals if one.address == external)
+        ports = owner.ports
+        if ports is None or ports == DEFAULT_PORTS or owner.shared or forward.one_to_one:
             continue
         asked = PortSet.of([(forward.first_port, forward.last_port)])
         outside = asked.without(ports.ranges)
