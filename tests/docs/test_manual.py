@@ -1,5 +1,6 @@
 """The manual pages: every command, flag and key is there, and man has nothing against them."""
 
+import argparse
 import re
 import shutil
 import subprocess
@@ -35,6 +36,9 @@ def test_every_argument_of_a_command_is_on_its_page(pages: dict[str, str], comma
     _, parsers = make_parser([command])
     assert page.count(f"\nratsnake-{command} - {COMMANDS[command]}\n") == 1
     for action in parsers[command]._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            assert all(f"\nratsnake {command} {task}\n" in page for task in action.choices)
+            continue
         names = action.option_strings or [str(action.metavar)]
         explained = any(re.search(rf"\n\.TP\n.*{re.escape(name)}.*\n", page) for name in names)
         assert explained or "--help" in names, f"{names} is not explained"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ratsnake.daemon.client import ask
+from ratsnake.host.neighbours import proxies
 from ratsnake.lab import Namespace, RunningNat, Topology
 
 DEADLINE = 20.0  # seconds until what must happen is given up
@@ -98,9 +99,21 @@ def router_state(topology: Topology) -> dict[str, object]:
                 for route in netlink.get_routes(family=socket.AF_INET6)
                 if route["type"] != _ANYCAST
             ),
+            "answered for": sorted(str(entry["attrs"]) for entry in proxies(netlink)),
             "addresses": sorted(str(address.get_attr("IFA_ADDRESS")) for address in addresses),
             "settings": _settings(topology.router),
         }
+
+
+def without_left(state: dict[str, object]) -> dict[str, object]:
+    """A router's state without the settings that a killed run leaves changed.
+
+    What the killed one had found, and would have put back, nobody knows any more.
+    """
+    settings = state["settings"]
+    assert isinstance(settings, dict)
+    kept = {path: value for path, value in settings.items() if not path.endswith(_LEFT_SET)}
+    return {**state, "settings": kept}
 
 
 def _settings(namespace: Namespace) -> dict[str, str]:
@@ -121,5 +134,12 @@ def _settings(namespace: Namespace) -> dict[str, str]:
     return namespace.run(read)
 
 
+_LEFT_SET = (
+    "ip_forward",
+    "forwarding",
+    "accept_redirects",
+    "icmp_errors_use_inbound_ifaddr",
+    "proxy_ndp",
+)
 #: Not settings but measures, or not readable.
 _UNSTABLE = {"tcp_mem", "udp_mem", "flush", "tcp_fastopen_key", "stable_secret"}

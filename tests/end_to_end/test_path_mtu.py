@@ -33,6 +33,16 @@ def _carry(sender: socket.socket, receiver: socket.socket) -> None:
         received += len(receiver.recv(65536))
 
 
+def test_the_way_outs_mtu_is_found_and_segments_fit_at_once() -> None:
+    with (
+        Topology(wan_mtu=_NARROW) as topology,
+        nat(topology, arguments=["--wan", "wan0"]) as running,
+        traffic.connection(topology) as (near, far),
+    ):
+        assert "MTU 1300, as that of wan0" in running.log()
+        assert _segment(near) == _segment(far) == _NARROW - _HEADERS
+
+
 @contextmanager
 def _second_router(topology: Topology) -> Iterator[None]:
     """The internet's remotes get behind a router of their own, whose far link is narrow."""

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import pytest
 
@@ -23,11 +22,11 @@ from end_to_end.harness import (
     status,
     udp_pair,
     until,
+    without_left,
 )
 from ratsnake.lab import EXTERNAL_2, RunningNat, Topology, nat, traffic
 from ratsnake.lab.topology import ROUTER_LAN
 
-_LEFT_SET = ("ip_forward", "forwarding", "accept_redirects", "icmp_errors_use_inbound_ifaddr")
 _LAN = b"\xc0\x00\x02"  # 192.0.2.0/24
 
 
@@ -100,13 +99,6 @@ def _busy(running: RunningNat) -> None:
     )
 
 
-def _without_left(state: dict[str, Any]) -> dict[str, Any]:
-    """The router's state but for the host-wide settings that may have to stay."""
-    settings = state["settings"].items()
-    kept = {path: value for path, value in settings if not path.endswith(_LEFT_SET)}
-    return state | {"settings": kept}
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_under_traffic_leaves_nothing_and_a_start_works(
     topology: Topology, number: int
@@ -152,8 +144,7 @@ def test_a_start_after_kill_9_works_and_its_stop_leaves_nothing(
         with nat(topology, arguments=arguments):
             _works_at_once(topology)
         assert not control.exists()
-    # What the killed one had found, and would have put back, nobody knows any more.
-    assert _without_left(router_state(topology)) == _without_left(before)
+    assert without_left(router_state(topology)) == without_left(before)
 
 
 def test_a_device_deleted_under_traffic_is_an_error_that_leaves_nothing(
@@ -221,4 +212,4 @@ def test_two_at_a_time_do_not_disturb_each_other(topology: Topology) -> None:
             handle.settimeout(DEADLINE)
         assert greet(near, far)[0] == EXTERNAL_2
     # The second found the host's settings made already, and leaves them so.
-    assert _without_left(router_state(topology)) == _without_left(before)
+    assert without_left(router_state(topology)) == without_left(before)

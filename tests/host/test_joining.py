@@ -83,4 +83,4 @@ def test_what_the_kernel_refuses_is_left_out(machine: Namespace) -> None:
         missing = UdpJoining("missing0", 0)
         assert missing.apply(netlink) is None
         missing.undo(netlink, "off")
-    assert str(missing) == f"{FEATURE} of missing0"
+    assert str(missing) == f"ethtool -K missing0 {FEATURE} on"

@@ -13,7 +13,9 @@ import pytest
 
 from ratsnake.host.changes import PROTOCOL, Route, Rule, WaylessRoute
 from ratsnake.host.family import IPV4, IPV6
-from ratsnake.host.routing import Request, RoutingError, install
+from ratsnake.host.neighbours import ProxyNeighbour
+from ratsnake.host.request import Request, RoutingError
+from ratsnake.host.routing import install
 from ratsnake.host.runs import Kind, priority
 from ratsnake.host.settings import Forwarding, Setting, SharedSetting
 from ratsnake.lab.namespace import Namespace
@@ -166,7 +168,7 @@ def test_a_step_that_fails_undoes_those_before_it(machine: Namespace) -> None:
         wan = _index(netlink, "wan0")
         netlink.route("add", dst=f"{EXTERNAL}/32", oif=wan)
     before = _state(machine)
-    with pytest.raises(RoutingError, match=r"cannot set route 203\.0\.113\.1/32 dev nat0.*exists"):
+    with pytest.raises(RoutingError, match=r"cannot do `ip route add 203\.0\.113\.1/32 .*exists"):
         install(REQUEST)
     assert _state(machine) == before
 
@@ -302,18 +304,39 @@ def test_errors_of_the_host_find_the_nat_they_belong_to(machine: Namespace) -> N
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        (Rule(7, "lan0", table=1000), "IPv4 rule 7: iif lan0 lookup 1000"),
-        (Rule(7, source="192.0.2.1", action="blackhole"), "IPv4 rule 7: from 192.0.2.1 blackhole"),
-        (Rule(7, goto=9, action="goto"), "IPv4 rule 7: goto 9"),
-        (Route("192.0.2.128/25", "nat0", 1000), "route 192.0.2.128/25 dev nat0 table 1000"),
-        (WaylessRoute("throw", "192.0.2.0/24", 1), "route throw 192.0.2.0/24 table 1"),
-        (Setting("net/x", "1"), "sysctl net/x=1"),
-        (SharedSetting("net/x", "1", 0), "sysctl net/x=1"),
-        (Forwarding(0), "sysctl net/ipv4/ip_forward=1"),
-        (Forwarding(0, IPV6), "sysctl net/ipv6/conf/all/forwarding=1"),
+        (
+            Rule(7, "lan0", table=1000),
+            "ip rule add priority 7 protocol 82 iif lan0 lookup 1000",
+        ),
+        (
+            Rule(7, source="192.0.2.1", action="blackhole"),
+            "ip rule add priority 7 protocol 82 from 192.0.2.1 blackhole",
+        ),
+        (
+            Rule(7, destination="192.0.2.1/32", table=1, protocol=6, ports=(5, 9)),
+            "ip rule add priority 7 protocol 82 to 192.0.2.1/32 ipproto 6 dport 5-9 lookup 1",
+        ),
+        (
+            Rule(7, goto=9, action="goto", family=IPV6),
+            "ip -6 rule add priority 7 protocol 82 goto 9",
+        ),
+        (
+            Route("192.0.2.128/25", "nat0", 1000),
+            "ip route add 192.0.2.128/25 dev nat0 scope link table 1000 proto 82",
+        ),
+        (
+            WaylessRoute("throw", "192.0.2.0/24", 1),
+            "ip route add throw 192.0.2.0/24 table 1 proto 82",
+        ),
+        (ProxyNeighbour("192.0.2.1", "w"), "ip neigh add proxy 192.0.2.1 dev w protocol 82"),
+        (Setting("net/x", "1"), "sysctl net.x=1"),
+        (Setting("net/a.5/x", "1"), "sysctl net/a.5/x=1"),
+        (SharedSetting("net/x", "1", 0), "sysctl net.x=1"),
+        (Forwarding(0), "sysctl net.ipv4.ip_forward=1"),
+        (Forwarding(0, IPV6), "sysctl net.ipv6.conf.all.forwarding=1"),
     ],
 )
-def test_changes_name_themselves(change: object, name: str) -> None:
+def test_changes_are_commands(change: object, name: str) -> None:
     assert str(change) == name
 
 

@@ -17,7 +17,8 @@ import pytest
 from ratsnake.device.linux_tun import LinuxTun
 from ratsnake.host import family
 from ratsnake.host.changes import PROTOCOL
-from ratsnake.host.routing import Request, RoutingError, install
+from ratsnake.host.request import Request, RoutingError
+from ratsnake.host.routing import install
 from ratsnake.lab.namespace import Namespace
 
 EXTERNAL = IPv6Address("2001:db8:3::1")

@@ -18,6 +18,7 @@ from ..device.base import DeviceError
 COMMANDS = {
     "run": "run the NAT in the foreground",
     "check": "check a configuration file and show the settings it makes",
+    "host": "show what a run changes on this host, or remove what a killed one left",
     "status": "show what the running NAT does",
     "mappings": "list the running NAT's mappings",
     "sessions": "list the running NAT's sessions",

@@ -197,7 +197,8 @@ PACKET_FLAGS = (
         "mtu",
         "BYTES",
         whole_number,
-        "the smallest MTU on the way out: lower the MSS of TCP to it (default: leave it)",
+        "the smallest MTU on the way out: lower the MSS of TCP to it (default: that of --wan"
+        " if the LAN's is larger)",
         default="0",
         unit="bytes",
         rfc="RFC 4459",
@@ -281,6 +282,22 @@ USER_FLAG = Flag(
     account,
     "become this user once all is set up, and hold no privilege (default: stay root)",
 )
+WAN_FLAG = Flag(
+    "wan",
+    "IFACE",
+    device_name,
+    "the way out: answer on its link for outside addresses of its subnet (proxy ARP and NDP), and"
+    " take --mtu from it; with --lan",
+)
+SHARE_FLAG = Flag(
+    "share-address",
+    "",
+    switch,
+    "an outside address may be this host's own too: the host keeps the ports it uses, and the NAT"
+    " gets the rest; with --lan",
+    default="no",
+    switch=True,
+)
 CONFIG_FLAG = Flag(
     "config",
     "FILE",
@@ -316,9 +333,10 @@ EVENT_FLAGS = (
     ),
 )
 SOCKET_FLAGS = (DEVICE_FLAG, CONTROL_FLAG)
+HOST_FLAGS = (LAN_FLAG, WAN_FLAG, SHARE_FLAG)
 RUN_GROUPS = {
     **NAT_GROUPS,
-    "this host": (DEVICE_FLAG, LAN_FLAG, CONTROL_FLAG, *ACCESS_FLAGS, USER_FLAG),
+    "this host": (DEVICE_FLAG, *HOST_FLAGS, CONTROL_FLAG, *ACCESS_FLAGS, USER_FLAG),
     "events": EVENT_FLAGS,
 }
 RUN_FLAGS = tuple(flag for group in RUN_GROUPS.values() for flag in group)

@@ -19,7 +19,7 @@ from .flags import (
     DEFAULT_TYPE,
     DEVICE_FLAG,
     EVENT_FLAGS,
-    LAN_FLAG,
+    HOST_FLAGS,
     NAT_FLAGS,
     PROTOCOLS,
     SOCKET_FLAGS,
@@ -56,11 +56,14 @@ class EventOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """All that `ratsnake run` was told."""
+    """All that `ratsnake run` was told; `find_mtu`: nothing about the MTU."""
 
     nat: NatOptions
     device: str
     lan: str | None
+    wan: str | None
+    share_address: bool
+    find_mtu: bool
     control: str
     access: Access
     user: Account | None
@@ -189,12 +192,27 @@ def _access(mode: int | None, group: int | None) -> Access:
 def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
     """What RUN_FLAGS say; raises UsageError."""
     values = read_flags(
-        (DEVICE_FLAG, LAN_FLAG, USER_FLAG, *ACCESS_FLAGS, *EVENT_FLAGS), texts, names
+        (DEVICE_FLAG, *HOST_FLAGS, USER_FLAG, *ACCESS_FLAGS, *EVENT_FLAGS), texts, names
     )
+    nat = nat_options(texts, names)
+    for key in ("wan", "share-address") if values["lan"] is None else ():
+        if values[key]:
+            raise UsageError(
+                f"{names.get(key, '--' + key)}: is part of what --lan sets up on this host; give"
+                " --lan IFACE too"
+            )
+    if values["share-address"] and nat.settings.deterministic:
+        raise UsageError(
+            f"{names.get('share-address', '--share-address')}: the ports left depend on the host's"
+            " programs, which --deterministic contradicts; give the NAT an address of its own"
+        )
     return RunOptions(
-        nat=nat_options(texts, names),
+        nat=nat,
         device=values["device"],
         lan=values["lan"],
+        wan=values["wan"],
+        share_address=values["share-address"],
+        find_mtu=texts.get("mtu") is None,
         control=socket_path(texts, names),
         access=_access(values["control-mode"], values["control-group"]),
         user=values["user"],

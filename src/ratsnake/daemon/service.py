@@ -38,6 +38,7 @@ from .peer import Access, allowed_by
 from .seed import fresh
 from .status import Facts, row_pages, status, summary
 from .supervisor import Supervisor
+from .surroundings import fit, request_of
 from .wakeup import WORKER_ENDED, Wakeup
 from .worker import Worker
 from .worker_thread import WorkerThread, going_first
@@ -61,6 +62,12 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
 
     Raises RunError or DeviceError, always after undoing what was done.
     """
+    fitted = fit(options)
+    options = fitted.options
+    for note in fitted.notes:
+        log.info("%s", note)
+    for warning in fitted.warnings:
+        log.warning("%s", warning)
     with ExitStack() as undo:
         supervisor = Supervisor()
         undo.callback(supervisor.close)
@@ -109,13 +116,11 @@ def _open_device(name: str, undo: ExitStack) -> LinuxTun:
 
 def _install_routing(options: RunOptions, lan: str) -> Installed:
     from ..host.child import ChildError
-    from ..host.routing import Request, RoutingError, install
+    from ..host.request import RoutingError
+    from ..host.routing import install
 
-    settings = options.nat.settings
     try:
-        installed = install(
-            Request(options.device, lan, settings.external_side, settings.internal_side)
-        )
+        installed = install(request_of(options, lan))
     except RoutingError as error:
         raise RunError(str(error)) from None
     except ChildError as error:

@@ -1,8 +1,8 @@
 """The changes made to rules, routes and addresses, each a value that can apply and undo itself.
 
-A change holds only names and numbers, so that a list of them can cross a process boundary.
-`apply` returns what `undo` has to know about the time before; `undo` accepts that what it would
-remove is gone already (routes vanish with their device).
+A change holds only names and numbers, so that a list of them can cross a process boundary.  As text
+it is the command one would type for it.  `apply` returns what `undo` has to know about the time
+before; `undo` accepts that what it would remove is gone already (routes vanish with their device).
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ _SCOPE_UNIVERSE = 0
 class Change(Protocol):
     """One change to the host."""
 
+    def __str__(self) -> str:
+        """The command that makes it."""
+
     def apply(self, netlink: IPRoute) -> str | None:
         """Make the change; returns what `undo` needs as `before`."""
 
@@ -39,9 +42,9 @@ class Change(Protocol):
 
 @dataclass(frozen=True)
 class Rule:
-    """`ip rule add [from SOURCE] [to DESTINATION] [iif INTERFACE] ACTION priority PRIORITY`.
+    """A policy rule: packets that it selects are looked up in `table`, go on at the rule of
+    priority `goto`, or meet the action named.
 
-    The action is to look into `table`, to go on at the rule of priority `goto`, or the one named.
     Each family has rules of its own.
     """
 
@@ -53,13 +56,22 @@ class Rule:
     goto: int | None = None
     action: Literal["to_tbl", "goto", "blackhole", "nop"] = "to_tbl"
     family: Family = IPV4
+    protocol: int | None = None
+    ports: tuple[int, int] | None = None  # destination ports, the first and the last
 
     def __str__(self) -> str:
         operand = {"to_tbl": f"lookup {self.table}", "goto": f"goto {self.goto}"}
-        words = {"from": self.source, "to": self.destination, "iif": self.interface}
+        words = {
+            "from": self.source,
+            "to": self.destination,
+            "ipproto": self.protocol,
+            "dport": "-".join(map(str, self.ports)) if self.ports else None,
+            "iif": self.interface,
+        }
         selector = "".join(f" {word} {value}" for word, value in words.items() if value)
         action = operand.get(self.action, self.action)
-        return f"IPv{self.family.version} rule {self.priority}:{selector} {action}"
+        ip = ip_command(self.family)
+        return f"{ip} rule add priority {self.priority} protocol {PROTOCOL}{selector} {action}"
 
     def apply(self, netlink: IPRoute) -> None:
         netlink.rule("add", **self._arguments())
@@ -74,6 +86,8 @@ class Rule:
             "dst": self.destination,
             "table": self.table,
             "goto": self.goto,
+            "ip_proto": self.protocol,
+            "dport_range": ":".join(map(str, self.ports)) if self.ports else None,
         }
         given = {key: value for key, value in wanted.items() if value is not None}
         return given | {
@@ -86,7 +100,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Route:
-    """`ip route add DESTINATION dev DEVICE`: `source` is the host's own address there, or None."""
+    """A route through a device: `source` is the host's own address there, or None."""
 
     destination: str
     device: str
@@ -94,7 +108,14 @@ class Route:
     source: str | None = None
 
     def __str__(self) -> str:
-        return f"route {self.destination} dev {self.device} table {self.table}"
+        table = "" if self.table == MAIN_TABLE else f" table {self.table}"
+        source = f" src {self.source}" if self.source else ""
+        family = family_of(self.destination)
+        scope = " scope link" if family is IPV4 else ""
+        return (
+            f"{ip_command(family)} route add {self.destination} dev {self.device}{scope}{source}"
+            f"{table} proto {PROTOCOL}"
+        )
 
     def apply(self, netlink: IPRoute) -> None:
         arguments = self._arguments(netlink)
@@ -124,7 +145,7 @@ class Route:
 
 @dataclass(frozen=True)
 class WaylessRoute:
-    """`ip route add KIND DESTINATION metric METRIC`: a route through no device, which outlives all.
+    """A route through no device, which outlives all.
 
     `throw` ends the lookup in this table, and the next rule decides; `unreachable` refuses.
     """
@@ -135,7 +156,11 @@ class WaylessRoute:
     metric: int = 0
 
     def __str__(self) -> str:
-        return f"route {self.kind} {self.destination} table {self.table}"
+        metric = f" metric {self.metric}" if self.metric else ""
+        return (
+            f"{ip_command(family_of(self.destination))} route add {self.kind} {self.destination}"
+            f"{metric} table {self.table} proto {PROTOCOL}"
+        )
 
     def apply(self, netlink: IPRoute) -> None:
         netlink.route("add", **self._arguments())
@@ -156,7 +181,7 @@ class WaylessRoute:
 
 @dataclass(frozen=True)
 class Address:
-    """`ip address add ADDRESS dev DEVICE scope link`: for what has to do with DEVICE only.
+    """An address for what has to do with the device only.
 
     The scope of an IPv6 address is not for us to say.
     """
@@ -165,7 +190,12 @@ class Address:
     device: str
 
     def __str__(self) -> str:
-        return f"address {self.address} dev {self.device}"
+        family = family_of(self.address)
+        scope = " scope link" if family is IPV4 else ""
+        return (
+            f"{ip_command(family)} address add {self.address}/{family.bits}"
+            f" dev {self.device}{scope}"
+        )
 
     def apply(self, netlink: IPRoute) -> None:
         arguments = self._arguments(netlink)
@@ -190,6 +220,11 @@ class Address:
             "prefixlen": family.bits,
             "scope": _SCOPE_LINK if family is IPV4 else _SCOPE_UNIVERSE,
         }
+
+
+def ip_command(family: Family) -> str:
+    """The `ip` of iproute2 for one family."""
+    return "ip" if family.version == 4 else f"ip -{family.version}"
 
 
 def link_index(netlink: IPRoute, name: str) -> int | None:

@@ -34,7 +34,7 @@ class UdpJoining:
     number: int
 
     def __str__(self) -> str:
-        return f"{FEATURE} of {self.interface}"
+        return f"ethtool -K {self.interface} {FEATURE} on"
 
     def apply(self, netlink: IPRoute) -> str | None:
         return "off" if _switch(self.interface, True) else None

@@ -1,4 +1,4 @@
-"""The runs of ratsnake on this host: which number each has, which live, what a dead one left.
+"""The runs of ratsnake on this host: which number each has, and which live.
 
 Run number n has the routing table `table(n)` and, of every kind of rule, the one of priority
 `priority(kind, n)`, the same for both families.  So all rules of a kind, whichever run's, come
@@ -7,7 +7,7 @@ before those of the next kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import IntEnum
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,10 @@ _NUMBERS = range(1000)
 _FIRST_TABLE = 1000
 #: After what other software usually puts first, before the main table's rule (32766).
 _FIRST_PRIORITY = 20000
+#: Before everybody's but that of the local table, which moves behind them: few, to be out of the
+#: way of other software.
+_SHARING_NUMBERS = range(10)
+_FIRST_SHARING_PRIORITY = 1
 
 
 class Kind(IntEnum):
@@ -38,25 +42,49 @@ class Kind(IntEnum):
     END = 7
 
 
+class SharingKind(IntEnum):
+    """Those of a run that shares an address with the host, all before those above."""
+
+    FROM_DEVICE = 0
+    ERROR_OUTBOUND = 1
+    HOST = 2
+    FROM_LAN = 3
+    INTERNAL_FORGED = 4
+    SHARED = 5
+    LOCAL = 6
+
+
 def table(number: int) -> int:
     """The routing table of a run."""
     return _FIRST_TABLE + number
 
 
-def priority(kind: Kind, number: int) -> int:
+def shared_table(number: int) -> int:
+    """The table of a run that shares an address: the way to it, which goes with the device."""
+    return _FIRST_TABLE + len(_NUMBERS) + number
+
+
+def priority(kind: Kind | SharingKind, number: int) -> int:
     """The priority of a run's rules of that kind."""
+    if isinstance(kind, SharingKind):
+        return _FIRST_SHARING_PRIORITY + len(_SHARING_NUMBERS) * kind + number
     return _FIRST_PRIORITY + len(_NUMBERS) * kind + number
 
 
-def free_number(netlink: IPRoute) -> int | None:
-    """The first number whose table and priorities nobody uses in any family, or None."""
-    rules, routes = _all_rules(netlink), _all_routes(netlink)
+def free_number(netlink: IPRoute, sharing: bool = False, freed: Collection[int] = ()) -> int | None:
+    """The first number whose table and priorities nobody uses in any family, or None.
+
+    A run that shares an address needs more of them.  `freed` are those that will be free.
+    """
+    rules, routes = all_rules(netlink), all_routes(netlink)
     tables = {rule.get_attr("FRA_TABLE") for rule in rules}
     tables |= {route.get_attr("RTA_TABLE") for route in routes}
     priorities = {rule.get_attr("FRA_PRIORITY") for rule in rules}
-    for number in _NUMBERS:
-        if table(number) not in tables and priorities.isdisjoint(
-            priority(kind, number) for kind in Kind
+    kinds: tuple[Kind | SharingKind, ...] = (*Kind, *(SharingKind if sharing else ()))
+    for number in _SHARING_NUMBERS if sharing else _NUMBERS:
+        if number in freed or (
+            tables.isdisjoint((table(number), *((shared_table(number),) if sharing else ())))
+            and priorities.isdisjoint(priority(kind, number) for kind in kinds)
         ):
             return number
     return None
@@ -64,75 +92,63 @@ def free_number(netlink: IPRoute) -> int | None:
 
 def others_live(netlink: IPRoute, number: int) -> bool:
     """Whether any run but this one has its routing in force."""
-    return bool(_live(netlink, _rules(netlink)) - {number})
+    return bool(live(netlink, own_rules(netlink)) - {number})
 
 
-def remove_leftovers(netlink: IPRoute, lan: str, external: Iterable[AnyNetwork]) -> None:
-    """Remove what a run for this LAN or an external address left behind when it was killed.
-
-    The kernel removed its device and the routes through it; the rules and the other routes stayed.
-    Those for another LAN stay: they keep its packets from leaving untranslated.
-    """
-    rules = _rules(netlink)
-    live = _live(netlink, rules)
-    networks = tuple(external)
-    for number, own in rules.items():
-        if number not in live and any(_concerns(number, rule, lan, networks) for rule in own):
-            for rule in own:
-                netlink.rule("del", **_arguments(rule))
-            for family in known():
-                netlink.flush_routes(table=table(number), family=family.number)
+def others_share(netlink: IPRoute, number: int) -> bool:
+    """Whether any live run but this one shares an address with the host."""
+    rules = own_rules(netlink)
+    return any(shares(other, rules[other]) for other in live(netlink, rules) if other != number)
 
 
-def _rules(netlink: IPRoute) -> dict[int, list[Any]]:
+def shares(number: int, rules: Iterable[Any]) -> bool:
+    """Whether the run with these rules shares an address with the host."""
+    own = priority(SharingKind.LOCAL, number)
+    return any(rule.get_attr("FRA_PRIORITY") == own for rule in rules)
+
+
+def own_rules(netlink: IPRoute) -> dict[int, list[Any]]:
     """Our rules, by the run's number."""
     found: dict[int, list[Any]] = {}
-    for rule in _all_rules(netlink):
+    for rule in all_rules(netlink):
         if rule.get_attr("FRA_PROTOCOL") == PROTOCOL:
-            number = (rule.get_attr("FRA_PRIORITY") - _FIRST_PRIORITY) % len(_NUMBERS)
-            found.setdefault(number, []).append(rule)
+            found.setdefault(_number(rule.get_attr("FRA_PRIORITY")), []).append(rule)
     return found
 
 
-def _live(netlink: IPRoute, numbers: Iterable[int]) -> set[int]:
+def live(netlink: IPRoute, numbers: Iterable[int]) -> set[int]:
     """Those of the runs whose table leads to a device."""
     through_devices = {
         route.get_attr("RTA_TABLE")
-        for route in _all_routes(netlink)
+        for route in all_routes(netlink)
         if route["type"] == _UNICAST and route.get_attr("RTA_OIF")
     }
     return {number for number in numbers if table(number) in through_devices}
 
 
-def _concerns(number: int, rule: Any, lan: str, external: Iterable[AnyNetwork]) -> bool:
-    """Whether the rule takes packets from this LAN, or from one of the external addresses."""
-    at = rule.get_attr("FRA_PRIORITY")
-    if at == priority(Kind.FROM_LAN, number):
-        return bool(rule.get_attr("FRA_IIFNAME") == lan)
-    if at != priority(Kind.EXTERNAL_FORGED, number):
-        return False
-    source = ip_network(f"{rule.get_attr('FRA_SRC')}/{rule['src_len']}")
-    return any(
-        network.version == source.version and network.overlaps(source) for network in external
-    )
+def externals_of(number: int, rules: Iterable[Any]) -> tuple[AnyNetwork, ...]:
+    """The external prefixes of the run with these rules, those it shares with the host too."""
+    sources = (priority(Kind.EXTERNAL_FORGED, number),)
+    destinations = (priority(SharingKind.SHARED, number),)
+    found = []
+    for rule in rules:
+        at = rule.get_attr("FRA_PRIORITY")
+        if at in sources:
+            found.append(ip_network(f"{rule.get_attr('FRA_SRC')}/{rule['src_len']}"))
+        elif at in destinations:
+            found.append(ip_network(f"{rule.get_attr('FRA_DST')}/{rule['dst_len']}"))
+    return tuple(found)
 
 
-def _arguments(rule: Any) -> dict[str, Any]:
-    """What names a rule to the kernel: its priority, and among those of one kind its prefixes."""
-    arguments = {
-        "family": rule["family"],
-        "priority": rule.get_attr("FRA_PRIORITY"),
-        "protocol": PROTOCOL,
-    }
-    for key, attribute in (("src", "FRA_SRC"), ("dst", "FRA_DST")):
-        if prefix := rule.get_attr(attribute):
-            arguments |= {key: prefix, f"{key}_len": rule[f"{key}_len"]}
-    return arguments
-
-
-def _all_rules(netlink: IPRoute) -> list[Any]:
+def all_rules(netlink: IPRoute) -> list[Any]:
     return [rule for family in known() for rule in netlink.get_rules(family=family.number)]
 
 
-def _all_routes(netlink: IPRoute) -> list[Any]:
+def all_routes(netlink: IPRoute) -> list[Any]:
     return [route for family in known() for route in netlink.get_routes(family=family.number)]
+
+
+def _number(priority: int) -> int:
+    if priority < _FIRST_PRIORITY:
+        return (priority - _FIRST_SHARING_PRIORITY) % len(_SHARING_NUMBERS)
+    return (priority - _FIRST_PRIORITY) % len(_NUMBERS)

@@ -36,7 +36,7 @@ class Setting:
     value: str
 
     def __str__(self) -> str:
-        return f"sysctl {self.path}={self.value}"
+        return f"sysctl {_name(self.path)}={self.value}"
 
     def apply(self, netlink: IPRoute) -> str:
         before = _read(self.path)
@@ -85,7 +85,7 @@ class Forwarding:
     family: Family = IPV4
 
     def __str__(self) -> str:
-        return f"sysctl {self._switch()}=1"
+        return f"sysctl {_name(self._switch())}=1"
 
     def apply(self, netlink: IPRoute) -> str | None:
         if _read(self._switch()) == "1":
@@ -136,6 +136,11 @@ def router_advertisement_warnings(netlink: IPRoute) -> tuple[str, ...]:
         for name in names
         if _read(f"net/ipv6/conf/{name}/accept_ra") == "1"
     )
+
+
+def _name(path: str) -> str:
+    """What sysctl(8) calls it: dots, unless an interface has one in its name."""
+    return path if "." in path else path.replace("/", ".")
 
 
 def _read(path: str) -> str:

@@ -44,6 +44,11 @@ def check_externals(externals: Sequence[External], internal: Iterable[Network]) 
         mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         if mapped:
             raise ValueError(f"{key}: {address} is an IPv4 address in disguise; right is {mapped}")
+        if external.shared and (external.ports is None or address.version != 4):
+            raise ValueError(
+                f"{key}: {address} cannot be shared with the host; right is an IPv4 address with "
+                "ports, or one that is not assigned to the host"
+            )
         if any(address in prefix for prefix in UNROUTABLE):
             raise ValueError(f"{key}: {address} is no address a host can have on the internet")
         if address in TAKEN:
@@ -92,13 +97,15 @@ def check_one_to_one(externals: Iterable[External], forwards: Iterable[Forward])
 def check_forwarded_ports(settings: Settings) -> None:
     """A forward of a port that another customer has, as on a MAP-E line, would never be reached.
 
-    The default set is no such restriction: it only spares the ports below 1024.
+    The default set is no such restriction: it only spares the ports below 1024; nor is that of an
+    address shared with the host, where a forward comes first.
     """
     rows = settings.addresses
     for forward in settings.forwards:
         external = resolve(forward, rows).external
-        ports = next(one.ports for one in settings.externals if one.address == external)
-        if ports is None or ports == DEFAULT_PORTS or forward.one_to_one:
+        owner = next(one for one in settings.externals if one.address == external)
+        ports = owner.ports
+        if ports is None or ports == DEFAULT_PORTS or owner.shared or forward.one_to_one:
             continue
         asked = PortSet.of([(forward.first_port, forward.last_port)])
         outside = asked.without(ports.ranges)

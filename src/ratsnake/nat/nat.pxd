@@ -19,6 +19,7 @@ from .reasons cimport (
 )
 from .records cimport Octets, Words, new_octets, new_words, release
 from .rewrite cimport RECEIVER, SENDER, readdress, renumber
+from .sharing cimport Sharing
 from .stateless cimport Stateless
 from .translator cimport Translator
 
@@ -28,6 +29,7 @@ cdef class Nat:
     cdef readonly Events events
     cdef readonly Forecast forecast
     cdef Stateless stateless
+    cdef Sharing sharing
     cdef Parcels parcels
     cdef Outbox outbox
     cdef Fragments fragments
@@ -46,6 +48,7 @@ cdef class Nat:
     cdef u32 next_outgoing(self, Bytes b) noexcept nogil
     cdef u32 sweep(self, u64 now, u32 budget) noexcept nogil
     cdef u32 carry(self, Bytes b, u32 size, bint partial) noexcept nogil
+    cdef u32 unparsed(self, Bytes b, u32 size, u32 reason) noexcept nogil
     cdef u32 pass_by(self, Bytes b, u32 size, u32 otherwise) noexcept nogil
     cdef bint has_hop_left(self, Bytes b) noexcept nogil
     cdef u32 whole(self, Bytes b, u32 size, bint partial) noexcept nogil

@@ -42,6 +42,7 @@ from .outbox import Outbox
 from .parcels import Parcels
 from .rows import MappingRow, SessionRow
 from .settings import Settings
+from .sharing import Sharing
 from .stateless import Stateless
 from .translator import Translator
 from .views import counters, mapping_rows, session_rows, usage
@@ -70,6 +71,7 @@ class Nat:
         self.events = flows.events
         self.forecast = Forecast(flows)
         self.stateless = Stateless(flows.scope, settings.nptv6)
+        self.sharing = Sharing(flows.scope, settings.externals)
         self.parcels = Parcels(PARCELS, PARCEL_OCTETS)
         self.outbox = Outbox(self.parcels)
         self.fragments = Fragments(
@@ -146,12 +148,8 @@ class Nat:
         reason: u32 = parse(b, size, self.translator.packet)
         if reason == TRANSLATED:
             reason = self.carry(b, size, partial)
-        elif self.stateless.active and PROTOCOL <= reason < OFFLOAD:
-            # Its addresses are sound, and more is not needed here.
-            if self.decrements and not self.has_hop_left(b):
-                reason = HOPS_USED_UP
-            else:
-                reason = self.pass_by(b, size, reason)
+        elif PROTOCOL <= reason < OFFLOAD and (self.stateless.active or self.sharing.active):
+            reason = self.unparsed(b, size, reason)
         self.drops[reason] += 1
         if reason != TRANSLATED and self.events.wanted:
             self.note_refusal(reason)
@@ -214,6 +212,15 @@ class Nat:
             return self.fragment(b, size)
         return self.whole(b, size, partial)
 
+    def unparsed(self, b: Bytes, size: u32, reason: u32) -> u32:
+        """A packet with a fault behind its addresses, where those may be enough."""
+        if self.decrements and not self.has_hop_left(b):
+            return HOPS_USED_UP
+        if self.sharing.active and self.sharing.may_be_hosts(self.translator.packet):
+            self.count(False, size)
+            return TRANSLATED
+        return self.pass_by(b, size, reason) if self.stateless.active else reason
+
     def pass_by(self, b: Bytes, size: u32, otherwise: u32) -> u32:
         """The verdict on a packet that needs no session, or `otherwise` if it does."""
         p: Packet = self.translator.packet
@@ -242,7 +249,18 @@ class Nat:
     def whole(self, b: Bytes, size: u32, partial: bool) -> u32:
         """A packet, or first fragment, that has its ports in it."""
         p: Packet = self.translator.packet
+        if self.sharing.active and self.sharing.is_query_from_inside(p):
+            self.translator.is_outbound = self.translator.departed = False
+            self.count(False, size)
+            return TRANSLATED
         reason: u32 = self.translator.route(b, size, partial)
+        if (
+            reason != TRANSLATED
+            and self.sharing.active
+            and self.translator.intact
+            and self.sharing.may_be_hosts(p)
+        ):
+            reason = TRANSLATED
         if reason == TRANSLATED:
             self.count(self.translator.is_outbound, size)
             if self.answers.syns.held and self.translator.session and p.protocol == TCP:

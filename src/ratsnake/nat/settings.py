@@ -130,10 +130,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class External:
-    """An external address and the ports of it that mappings may get; None: static forwards only."""
+    """An external address and the ports of it that mappings may get; None: static forwards only.
+
+    `shared`: it is an address of the host too, which gets the ICMP that the NAT does not translate.
+    """
 
     address: Address
     ports: PortSet | None = DEFAULT_PORTS
+    shared: bool = False
 
 
 def _preset() -> Behaviour:

@@ -1,0 +1,109 @@
+"""What would not work on this host, found out before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from .changes import link_index
+from .family import AnyAddress, known
+from .neighbours import answered, links_of
+from .request import Request, RoutingError
+
+if TYPE_CHECKING:
+    from pyroute2 import IPRoute
+
+_LOOPBACK = "lo"
+_IFF_UP = 1
+_IFF_NOARP = 0x80
+_SCOPE_UNIVERSE = 0
+
+
+def check(netlink: IPRoute, request: Request, with_device: bool) -> None:
+    """Raises `RoutingError`; the device has to be there `with_device` only."""
+    _check_interfaces(netlink, request, with_device)
+    for family in request.families():
+        if family not in known():
+            raise RoutingError(
+                f"this kernel has no IPv{family.version}: leave out --external and --internal "
+                f"of IPv{family.version}"
+            )
+    for external, network in zip(request.external, request.external_networks(), strict=True):
+        for prefix in request.internal:
+            if network.version == prefix.version and network.overlaps(prefix):
+                raise RoutingError(
+                    f"--external {external}: is inside the internal prefix {prefix}; "
+                    "an external address must lie outside all of them"
+                )
+    names = interface_names(netlink)
+    shared = request.shared_addresses()
+    for index_of, address in addresses(netlink):
+        if address not in shared and any(
+            address in network for network in request.external_networks()
+        ):
+            name = names.get(index_of, "an interface")
+            share = "; or share it with the host by --share-address" if address.version == 4 else ""
+            raise RoutingError(
+                f"--external {address}: is assigned to {name} of this host, which would take "
+                f"its packets for itself; remove it (ip address del {address} dev {name}){share}"
+            )
+
+
+def _check_interfaces(netlink: IPRoute, request: Request, with_device: bool) -> None:
+    for flag, name in (("--lan", request.lan), ("--wan", request.wan)):
+        if name is not None and link_index(netlink, name) is None:
+            there = ", ".join(sorted(interface_names(netlink).values()))
+            raise RoutingError(f"{flag} {name}: no such interface (there are {there})")
+        if name == request.device:
+            whose = {"--lan": "LAN", "--wan": "WAN"}[flag]
+            raise RoutingError(
+                f"{flag} {name}: is the NAT's own device; name the {whose}'s interface"
+            )
+    if with_device and link_index(netlink, request.device) is None:
+        raise RoutingError(f"--device {request.device}: no such interface")
+    if request.shared and request.lan == _LOOPBACK:
+        raise RoutingError(
+            f"--lan {request.lan} with --share-address: the host's own connections have the "
+            "address without the NAT; right is an external address of its own"
+        )
+    if request.lan == request.wan:
+        raise RoutingError(f"--wan {request.wan}: is the LAN's interface too; they must differ")
+
+
+def warnings(netlink: IPRoute, request: Request) -> tuple[str, ...]:
+    """Interfaces that are down, and external addresses nobody answers for."""
+    links = {link.get_attr("IFLA_IFNAME"): link for link in netlink.get_links()}
+    found = [
+        f"interface {name} is down: bring it up first"
+        for name in (request.lan, request.wan)
+        if name is not None and not links[name]["flags"] & _IFF_UP
+    ]
+    if request.wan is None:
+        there = answered(netlink)
+        asked = {
+            link["index"]: name
+            for name, link in links.items()
+            if not link["flags"] & _IFF_NOARP and name not in (request.device, request.lan)
+        }
+        found += [
+            f"{external} lies in the subnet of {asked[index]}, and nobody answers there for it: "
+            f"give --wan {asked[index]}"
+            for external in request.own()
+            for index in sorted(links_of(netlink, external) & asked.keys())
+            if (index, external) not in there
+        ]
+    return tuple(found)
+
+
+def interface_names(netlink: IPRoute) -> dict[int, str]:
+    return {link["index"]: link.get_attr("IFLA_IFNAME") for link in netlink.get_links()}
+
+
+def addresses(netlink: IPRoute) -> Iterator[tuple[int, AnyAddress]]:
+    """The host's own addresses, each with the index of its interface."""
+    for family in known():
+        for address in netlink.get_addr(family=family.number):
+            if address["scope"] == _SCOPE_UNIVERSE:
+                value = address.get_attr("IFA_LOCAL") or address.get_attr("IFA_ADDRESS")
+                yield address["index"], ip_address(value)

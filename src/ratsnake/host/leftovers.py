@@ -1,0 +1,154 @@
+"""What a run left behind when it was killed, and how it is removed.
+
+The kernel removed its device and the routes through it.  Its rules stayed, the other routes, its
+entries for proxy ARP and NDP, and the local table where it had been moved to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from .changes import PROTOCOL, WaylessRoute, ip_command
+from .family import FAMILIES, AnyNetwork, Family
+from .local_table import FirstRule, has_first_rule
+from .neighbours import ProxyNeighbour, left_over
+from .runs import (
+    Kind,
+    all_routes,
+    externals_of,
+    live,
+    others_share,
+    own_rules,
+    priority,
+    shares,
+    table,
+)
+
+if TYPE_CHECKING:
+    from pyroute2 import IPRoute
+
+
+#: The types of route that outlive their device (RTN_…).
+_WAYLESS: dict[int, Literal["throw", "unreachable"]] = {7: "unreachable", 9: "throw"}
+
+
+class Removal(Protocol):
+    """One thing to be removed; as text the command one would type for it."""
+
+    def apply(self, netlink: IPRoute) -> None:
+        """Remove it."""
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """The numbers of runs that are dead, and what to remove, in this order."""
+
+    numbers: frozenset[int]
+    removals: tuple[Removal, ...]
+
+    def remove(self, netlink: IPRoute) -> None:
+        for removal in self.removals:
+            removal.apply(netlink)
+
+
+@dataclass(frozen=True)
+class RuleRemoval:
+    """One rule of the priority goes; there may be several of it."""
+
+    priority: int
+    family: Family
+
+    def __str__(self) -> str:
+        ip = ip_command(self.family)
+        return f"{ip} rule del priority {self.priority} protocol {PROTOCOL}"
+
+    def apply(self, netlink: IPRoute) -> None:
+        netlink.rule("del", family=self.family.number, priority=self.priority, protocol=PROTOCOL)
+
+
+@dataclass(frozen=True)
+class Undoing:
+    """A change that was made by a command with the word "add" is taken back."""
+
+    change: WaylessRoute | ProxyNeighbour
+
+    def __str__(self) -> str:
+        return str(self.change).replace(" add ", " del ", 1)
+
+    def apply(self, netlink: IPRoute) -> None:
+        self.change.undo(netlink, None)
+
+
+def left_by(netlink: IPRoute, lan: str, external: Iterable[AnyNetwork]) -> Leftovers:
+    """What runs for this LAN or an external address left behind.
+
+    The rules for another LAN stay: they keep its packets from leaving untranslated.
+    """
+    networks = tuple(external)
+    return _left(netlink, lambda number, own: _concerns(number, own, lan, networks))
+
+
+def left_by_all(netlink: IPRoute) -> Leftovers:
+    """What any dead run left behind."""
+    return _left(netlink, lambda number, own: True)
+
+
+def _left(netlink: IPRoute, concerned: Callable[[int, list[Any]], bool]) -> Leftovers:
+    rules = own_rules(netlink)
+    alive = live(netlink, rules)
+    dead = {
+        number: own
+        for number, own in rules.items()
+        if number not in alive and concerned(number, own)
+    }
+    removals: list[Removal] = []
+    if (
+        any(shares(number, own) for number, own in dead.items())
+        and not others_share(netlink, -1)
+        and not has_first_rule(netlink)
+    ):
+        removals.append(FirstRule())
+    removals += [
+        RuleRemoval(rule.get_attr("FRA_PRIORITY"), _family(rule))
+        for own in dead.values()
+        for rule in own
+    ]
+    tables = {table(number) for number in dead}
+    removals += [
+        Undoing(_wayless(route))
+        for route in all_routes(netlink)
+        if route.get_attr("RTA_TABLE") in tables and route["type"] in _WAYLESS
+    ]
+    lively = [network for number in alive for network in externals_of(number, rules[number])]
+    removals += [Undoing(entry) for entry in left_over(netlink, lively)]
+    return Leftovers(frozenset(dead), tuple(removals))
+
+
+def _concerns(number: int, rules: Iterable[Any], lan: str, external: Iterable[AnyNetwork]) -> bool:
+    """Whether the run took packets from this LAN, or had one of the external addresses."""
+    at = priority(Kind.FROM_LAN, number)
+    rules = list(rules)
+    return any(
+        rule.get_attr("FRA_PRIORITY") == at and rule.get_attr("FRA_IIFNAME") == lan
+        for rule in rules
+    ) or any(
+        network.version == theirs.version and network.overlaps(theirs)
+        for theirs in externals_of(number, rules)
+        for network in external
+    )
+
+
+def _wayless(route: Any) -> WaylessRoute:
+    prefix = route.get_attr("RTA_DST")
+    return WaylessRoute(
+        _WAYLESS[route["type"]],
+        f"{prefix}/{route['dst_len']}" if prefix else _family(route).everything,
+        route.get_attr("RTA_TABLE"),
+        route.get_attr("RTA_PRIORITY") or 0,
+    )
+
+
+def _family(message: Any) -> Family:
+    return next(family for family in FAMILIES if family.number == message["family"])

@@ -1,0 +1,223 @@
+"""Which changes the host needs for a request, in their order, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from .changes import Address, Change, Route, Rule, WaylessRoute, link_index
+from .checks import addresses, check, warnings
+from .family import IPV4, IPV6, AnyNetwork, Family
+from .firewall import forward_warnings
+from .joining import UdpJoining, joining_interfaces
+from .local_table import NoFirstRule
+from .neighbours import ProxyNeighbour, links_of
+from .request import Request, RoutingError
+from .runs import Kind, free_number, priority, shared_table, table
+from .settings import Forwarding, Setting, SharedSetting, router_advertisement_warnings
+from .sharing import sharing_rules
+
+if TYPE_CHECKING:
+    from pyroute2 import IPRoute
+
+#: Never forwarded by anybody; IPv6 routes them by the tables that the rules choose.
+_LINK_LOCAL_6 = "fe80::/10"
+_LAST_METRIC = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change and why it is needed."""
+
+    change: Change
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    steps: tuple[Step, ...]
+    warnings: tuple[str, ...]
+
+
+def plan(
+    netlink: IPRoute, request: Request, with_device: bool = True, freed: Collection[int] = ()
+) -> Plan:
+    """What has to change on this host; raises `RoutingError` when it cannot work.
+
+    `with_device`: the NAT's device must be there already.  `freed` are the numbers of runs whose
+    leftovers will have been removed.
+    """
+    check(netlink, request, with_device)
+    number = free_number(netlink, sharing=bool(request.shared), freed=freed)
+    if number is None:
+        raise RoutingError("no free routing table and rule priorities for one more run")
+    families = request.families()
+    steps: list[Step] = []
+    for family in families:
+        steps += _settings(request, family, number)
+        steps += _routes(netlink, request, family, number)
+        # From the last to the first, so that none leads to a rule that is not there yet.
+        steps += reversed(_rules(request, family, number))
+    if request.shared:
+        steps += [
+            Step(
+                Route(f"{one.address}/32", request.device, shared_table(number)),
+                "the way to the NAT's part of a shared address, while the device is there",
+            )
+            for one in request.shared
+        ]
+        steps += reversed([Step(*pair) for pair in sharing_rules(request, number)])
+        steps.append(Step(NoFirstRule(number), "the rules before it are in force from here on"))
+    steps += _proxies(netlink, request, number)
+    steps += [
+        Step(UdpJoining(name, number), "UDP datagrams that arrive together pass together")
+        for name in joining_interfaces(netlink, request.lan)
+    ]
+    steps += [
+        Step(Forwarding(number, family), "last: nothing passes untranslated") for family in families
+    ]
+    return Plan(
+        tuple(steps),
+        (
+            *warnings(netlink, request),
+            *(router_advertisement_warnings(netlink) if IPV6 in families else ()),
+            *forward_warnings(request.device, [family.version for family in families]),
+        ),
+    )
+
+
+def _settings(request: Request, family: Family, number: int) -> tuple[Step, ...]:
+    folder = f"{family.settings}/conf/{request.device}"
+    if family is IPV6:
+        return (Step(Setting(f"{folder}/disable_ipv6", "0"), "the device has IPv6"),)
+    return (
+        Step(Setting(f"{folder}/rp_filter", "2"), "its packets have sources from anywhere"),
+        Step(
+            Setting(f"{folder}/accept_local", "1"),
+            "the router's own ICMP errors come back out of it translated"
+            if not request.shared
+            else "what comes out of it may be from an address of the host",
+        ),
+        Step(
+            SharedSetting("net/ipv4/icmp_errors_use_inbound_ifaddr", "1", number),
+            f"the router's own ICMP errors come from the device's address, {family.router}",
+        ),
+    )
+
+
+def _routes(netlink: IPRoute, request: Request, family: Family, number: int) -> tuple[Step, ...]:
+    device, own_table = request.device, table(number)
+    # The source matters to the host's own packets only, with --lan lo.
+    source = _inside_address(netlink, request, family)
+    steps = [
+        Step(
+            Address(family.router, device),
+            "this one",
+        ),
+        *(
+            Step(WaylessRoute("throw", prefix, own_table), "inside stays inside")
+            for prefix in request.internal_prefixes(family)
+        ),
+    ]
+    if family is IPV6:
+        steps.append(
+            Step(WaylessRoute("throw", _LINK_LOCAL_6, own_table), "the link's own stays on it")
+        )
+    return (
+        *steps,
+        Step(
+            WaylessRoute("unreachable", family.everything, own_table, _LAST_METRIC),
+            "when the device has gone",
+        ),
+        Step(
+            Route(family.everything, device, own_table, source=source),
+            f"all else that comes in by {request.lan} goes to the NAT",
+        ),
+        *(
+            Step(Route(prefix, device), "external addresses are the NAT's")
+            for prefix in request.own_prefixes(family)
+        ),
+    )
+
+
+def _rules(request: Request, family: Family, number: int) -> tuple[Step, ...]:
+    """The run's rules, in the order in which the kernel tries them."""
+    device, own_table = request.device, table(number)
+    router = f"{family.router}/{family.bits}"
+    own = request.own_prefixes(family)
+    at = {kind: priority(kind, number) for kind in Kind}
+    end = at[Kind.END]
+    not_by_device = f"forged: this source comes out of {device} only"
+    rules = (
+        (Rule(at[Kind.FROM_DEVICE], device, goto=end, action="goto"), "translated already"),
+        *(
+            (Rule(at[Kind.EXTERNAL_FORGED], source=one, action="blackhole"), not_by_device)
+            for one in own
+        ),
+        *(
+            (
+                Rule(at[Kind.ERROR_OUTBOUND], "lo", router, one, own_table),
+                "the router's own ICMP errors about outbound packets",
+            )
+            for one in own
+        ),
+        (Rule(at[Kind.FROM_LAN], request.lan, table=own_table), "what comes from the LAN"),
+        (
+            Rule(at[Kind.ERROR_INBOUND], "lo", router, table=own_table),
+            "the router's own ICMP errors about inbound packets",
+        ),
+        (
+            Rule(at[Kind.HOST], "lo", goto=end, action="goto"),
+            "what the router itself sends is not for the NAT",
+        ),
+        *(
+            (
+                Rule(at[Kind.INTERNAL_FORGED], None, prefix, one, action="blackhole"),
+                f"forged: these come in by {request.lan} only",
+            )
+            for prefix in request.internal_prefixes(family)
+            for one in own
+        ),
+        *(
+            (
+                Rule(at[Kind.INTERNAL_FORGED], source=f"{one.address}/32", action="blackhole"),
+                "forged: this source is the host's, or the NAT's",
+            )
+            for one in request.shared
+            if family is IPV4
+        ),
+        (Rule(end, action="nop"), "where packets go on that are not for the NAT"),
+    )
+    return tuple(Step(replace(rule, family=family), reason) for rule, reason in rules)
+
+
+def _proxies(netlink: IPRoute, request: Request, number: int) -> tuple[Step, ...]:
+    """Answers on the WAN's link for the external addresses that are looked for there."""
+    if request.wan is None:
+        return ()
+    wan = link_index(netlink, request.wan)
+    looked_for = [one for one in request.own() if wan in links_of(netlink, one)]
+    why = f"addresses of {request.wan}'s subnet are looked for on its link: answer for them"
+    steps = []
+    for external in looked_for:
+        if isinstance(external, AnyNetwork):
+            raise RoutingError(
+                f"--nptv6 {external}: lies in the subnet of {request.wan}, whose neighbours look "
+                "for each of its addresses on the link; right is a prefix that is routed to here"
+            )
+        steps.append(Step(ProxyNeighbour(str(external), request.wan), why))
+    if any(external.version == 6 for external in looked_for):
+        path = f"net/ipv6/conf/{request.wan}/proxy_ndp"
+        steps.append(Step(SharedSetting(path, "1", number), why))
+    return tuple(steps)
+
+
+def _inside_address(netlink: IPRoute, request: Request, family: Family) -> str | None:
+    """An address of this host inside the internal prefixes of the family, if it has any."""
+    for _, address in addresses(netlink):
+        if address.version == family.version and any(
+            address in prefix for prefix in request.internal
+        ):
+            return str(address)
+    return None

@@ -1,0 +1,71 @@
+"""What `ratsnake run` asks of this host, and the error that says what cannot be had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, collapse_addresses, ip_network
+
+from .family import FAMILIES, AnyAddress, AnyNetwork, Family
+
+
+class RoutingError(Exception):
+    """The host cannot be set up as asked; the message is one line for the user."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """An external address that is the host's own too, and what of it is the NAT's: for each
+    protocol number the ranges of its ports."""
+
+    address: IPv4Address
+    ports: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Names of interfaces, addresses and prefixes of any family.
+
+    `external` are all of them, those of `shared` too; an external prefix is as good as all its
+    addresses.  `wan` is the interface on whose link external addresses may be looked for.
+    """
+
+    device: str
+    lan: str
+    external: tuple[AnyAddress | AnyNetwork, ...]
+    internal: tuple[AnyNetwork, ...]
+    wan: str | None = None
+    shared: tuple[Shared, ...] = ()
+
+    def families(self) -> tuple[Family, ...]:
+        """Those that an address or prefix belongs to."""
+        versions = {value.version for value in (*self.external, *self.internal)}
+        return tuple(family for family in FAMILIES if family.version in versions)
+
+    def shared_addresses(self) -> frozenset[AnyAddress | AnyNetwork]:
+        return frozenset(one.address for one in self.shared)
+
+    def own(self) -> tuple[AnyAddress | AnyNetwork, ...]:
+        """The external addresses and prefixes that are the NAT's alone."""
+        shared = self.shared_addresses()
+        return tuple(external for external in self.external if external not in shared)
+
+    def own_prefixes(self, family: Family) -> tuple[str, ...]:
+        """Likewise, as prefixes: as few as hold them all and nothing else."""
+        return _prefixes(_networks(self.own()), family)
+
+    def external_networks(self) -> tuple[AnyNetwork, ...]:
+        """Each of `external` as a prefix."""
+        return _networks(self.external)
+
+    def internal_prefixes(self, family: Family) -> tuple[str, ...]:
+        return _prefixes(self.internal, family)
+
+
+def _networks(values: Sequence[AnyAddress | AnyNetwork]) -> tuple[AnyNetwork, ...]:
+    return tuple(ip_network(str(value)) for value in values)
+
+
+def _prefixes(networks: Sequence[AnyNetwork], family: Family) -> tuple[str, ...]:
+    ours = [network for network in networks if network.version == family.version]
+    return tuple(str(network) for network in collapse_addresses(ours))  # type: ignore[type-var]

@@ -1,0 +1,73 @@
+"""The rules for an address that the host and the NAT share, as data.
+
+The host keeps its ports, and the NAT gets the rest, by protocol and port: the kernel asks these
+rules before it looks whether an address is its own, which `local_table` sees to.  Of IPv4 only:
+neighbour discovery is ICMPv6, which no rule can tell from pings and errors.
+
+When the device goes, so does the way to it, and all of the address is the host's again.
+
+ICMP has no ports.  What is sent to the address goes to the NAT, which gives back what it has no
+flow for; that comes out of the device unchanged, and is the host's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from socket import IPPROTO_ICMP
+
+from .changes import Rule
+from .family import IPV4
+from .local_table import LOCAL_TABLE
+from .request import Request
+from .runs import SharingKind, priority, shared_table
+
+
+def sharing_rules(request: Request, number: int) -> Iterator[tuple[Rule, str]]:
+    """Each with its reason, in the order in which the kernel tries them."""
+    at = {kind: priority(kind, number) for kind in SharingKind}
+    local, shared, own_table = at[SharingKind.LOCAL], at[SharingKind.SHARED], shared_table(number)
+    addresses = [f"{one.address}/32" for one in request.shared]
+    yield (
+        Rule(at[SharingKind.FROM_DEVICE], request.device, goto=local, action="goto"),
+        "translated already, or given back by the NAT",
+    )
+    for address in addresses:
+        yield (
+            Rule(at[SharingKind.ERROR_OUTBOUND], "lo", f"{IPV4.router}/32", address, own_table),
+            "the router's own ICMP errors about outbound packets",
+        )
+    yield (
+        Rule(at[SharingKind.HOST], "lo", goto=local, action="goto"),
+        "what the router itself sends is not for the NAT",
+    )
+    yield (
+        Rule(at[SharingKind.FROM_LAN], request.lan, goto=shared, action="goto"),
+        "the LAN's addresses are true",
+    )
+    for prefix in request.internal_prefixes(IPV4):
+        for address in addresses:
+            yield (
+                Rule(at[SharingKind.INTERNAL_FORGED], None, prefix, address, action="blackhole"),
+                f"forged: these come in by {request.lan} only",
+            )
+    for one, address in zip(request.shared, addresses, strict=True):
+        for protocol, ranges in one.ports:
+            for first, last in ranges:
+                yield (
+                    Rule(
+                        shared,
+                        destination=address,
+                        table=own_table,
+                        protocol=protocol,
+                        ports=(first, last),
+                    ),
+                    "of the shared address these ports are the NAT's",
+                )
+        yield (
+            Rule(shared, destination=address, table=own_table, protocol=IPPROTO_ICMP),
+            "and ICMP, of which it gives back what is the host's",
+        )
+    yield (
+        Rule(local, table=LOCAL_TABLE),
+        "then what is the host's, which was the first of all rules",
+    )
