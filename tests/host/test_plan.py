@@ -46,8 +46,9 @@ def machine() -> Iterator[Namespace]:
 
 
 def _type(commands: list[str]) -> None:
-    if which("ip") is None or which("sysctl") is None:
-        pytest.skip("ip or sysctl is not installed (packages iproute2, procps)")
+    for program in {command.split()[0] for command in commands}:
+        if which(program) is None:
+            pytest.skip(f"{program} is not installed (packages iproute2, procps, ethtool)")
     for command in commands:
         subprocess.run(command.split(), check=True, stdout=subprocess.DEVNULL)
 

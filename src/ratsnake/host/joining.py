@@ -25,7 +25,7 @@ _LOOPBACK = "lo"
 
 @dataclass(frozen=True)
 class UdpJoining:
-    """`ethtool -K INTERFACE rx-udp-gro-forwarding on`, where the kernel has that and allows it.
+    """Where the kernel has that and allows it.
 
     Other runs may need it as well; `number` is this run's own.
     """
@@ -44,21 +44,26 @@ class UdpJoining:
             _switch(self.interface, False)
 
 
-def joining_interfaces(netlink: IPRoute, lan: str) -> tuple[str, ...]:
+def joining_interfaces(netlink: IPRoute, lan: str, wan: str | None = None) -> tuple[str, ...]:
     """Where packets for the NAT arrive: LAN and WAN.
 
-    The LAN's interface, or the ports if it is a bridge, and the interfaces of the default routes.
+    The LAN's interface, or the ports if it is a bridge; the WAN's, or if it is not given the
+    interfaces of the default routes.
     """
     index = link_index(netlink, lan)
     names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in netlink.get_links()}
     inside = [
         link["index"] for link in netlink.get_links() if link.get_attr("IFLA_MASTER") == index
     ] or [index]
-    outside = [
-        route.get_attr("RTA_OIF")
-        for family in known()
-        for route in netlink.get_default_routes(family=family.number, table=MAIN_TABLE)
-    ]
+    outside = (
+        [link_index(netlink, wan)]
+        if wan
+        else [
+            route.get_attr("RTA_OIF")
+            for family in known()
+            for route in netlink.get_default_routes(family=family.number, table=MAIN_TABLE)
+        ]
+    )
     found = {names[one] for one in (*inside, *outside) if one in names}
     return tuple(sorted(found - {_LOOPBACK}))
 

@@ -72,7 +72,7 @@ def plan(
     steps += _proxies(netlink, request, number)
     steps += [
         Step(UdpJoining(name, number), "UDP datagrams that arrive together pass together")
-        for name in joining_interfaces(netlink, request.lan)
+        for name in joining_interfaces(netlink, request.lan, request.wan)
     ]
     steps += [
         Step(Forwarding(number, family), "last: nothing passes untranslated") for family in families

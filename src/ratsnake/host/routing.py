@@ -8,10 +8,10 @@
                                             ▼
                                      the internet, by whatever way the host has
 
-`plan` looks at the host and answers with data: the changes in their order, each with its reason, and
-warnings.  `install` applies a plan in a child process; `Installed.undo` takes it back; `foresee` only
-tells it.  What an address needs that is the host's too is in `sharing`, and answering on the WAN's link
-in `neighbours`.
+`plan` looks at the host and answers with data: the changes in their order, each with its reason,
+and warnings.  `install` applies a plan in a child process; `Installed.undo` takes it back;
+`foresee` only tells it.  What an external address needs that is the host's too is in `sharing`,
+answering for one on the WAN's link in `neighbours`.
 
 EXTERNAL and INTERNAL are any number of addresses and prefixes.  IPv4 and IPv6 have rules, tables
 and settings of their own, to the same plan; a family with no address or prefix is left alone.
