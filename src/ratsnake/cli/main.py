@@ -17,6 +17,7 @@ from ..device.base import DeviceError
 
 COMMANDS = {
     "run": "run the NAT in the foreground",
+    "init": "write a configuration file for a usual set-up, after a few questions",
     "check": "check a configuration file and show the settings it makes",
     "host": "show what a run changes on this host, or remove what a killed one left",
     "status": "show what the running NAT does",

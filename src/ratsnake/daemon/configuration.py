@@ -80,13 +80,21 @@ def options_of(configuration: Configuration, flags: Texts) -> RunOptions:
 def read(path: Path) -> Configuration:
     """Raises UsageError naming file, key, value, and what would be right."""
     try:
-        with open(path, "rb") as file:
-            document = tomllib.load(file)
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not TOML: {error}") from None
-    return from_document(document, str(path))
+    return parse(text, str(path))
+
+
+def parse(text: str, source: str) -> Configuration:
+    """As `read`, of a file's text."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{source}: not TOML: {error}") from None
+    return from_document(document, source)
 
 
 def from_document(document: Mapping[str, Any], source: str) -> Configuration:

@@ -1,0 +1,178 @@
+"""`ratsnake init`: a commented configuration file for one of the usual set-ups."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from ..daemon.configuration import DEFAULT_FILE, options_of, parse
+from ..daemon.errors import RunError, UsageError
+from ..daemon.values import near
+from .setups import QUESTIONS, SETUPS, Line, Question, Setup
+
+
+def _check_setup(text: str) -> None:
+    if text not in SETUPS:
+        raise ValueError(f"must be one of {', '.join(SETUPS)}{near(text, SETUPS)}")
+
+
+SETUP = Question(
+    "setup",
+    "SETUP",
+    "Which is yours",
+    _check_setup,
+)
+HEAD = """\
+# ratsnake: {title}.
+#
+# `ratsnake check {path}` shows all settings in force, also those that are not here;
+# docs/configuration.md and ratsnake.toml(5) say what each means.
+"""
+USER = """\
+# Who to be once all is set up, without any privilege: useradd --system ratsnake
+# user = "ratsnake"
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        nargs="?",
+        default=str(DEFAULT_FILE),
+        help=f"what to write (default: {DEFAULT_FILE})",
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help="ask nothing: take the flags, and defaults for the rest"
+    )
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    parser.add_argument("--setup", metavar=SETUP.metavar, help=f"one of {', '.join(SETUPS)}")
+    for title, questions in _by_setups().items():
+        group = parser.add_argument_group(title)
+        for question in questions:
+            group.add_argument(
+                f"--{question.key}", metavar=question.metavar, help=_help(question.text)
+            )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    path = Path(arguments.file)
+    if path.exists() and not arguments.force:
+        raise UsageError(f"{path}: is there already; --force replaces it")
+    asking = not arguments.yes
+    if asking and not sys.stdin.isatty():
+        raise UsageError("the questions need a terminal; answer them by flags, with --yes")
+    given = {key: value for key, value in vars(arguments).items() if value is not None}
+    if asking:
+        print(_menu(), end="", flush=True)
+    answers: dict[str, str] = {}
+    setup = SETUPS[_answer(SETUP, given, asking)]
+    for question in setup.questions:
+        if question.applies(answers) or (question.optional and question.key in given):
+            answers[question.key] = _answer(question, given, asking)
+    _refuse_unused(given, answers)
+    try:
+        text = document(setup, list(setup.lines(answers)), path)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    options_of(parse(text, str(path)), {})
+    _write(path, text, arguments.force)
+    print(f"{path} is written.", *setup.left(answers), "Then:", sep="\n")
+    print(f"    ratsnake check {path}", f"    sudo ratsnake run --config {path}", sep="\n")
+    return 0
+
+
+def document(setup: Setup, lines: list[Line], path: Path) -> str:
+    """The file: sections with their keys, in the order of `lines`."""
+    sections = list(dict.fromkeys(line.section for line in lines))
+    text = HEAD.format(title=setup.title, path=path)
+    for section in sections:
+        text += f"\n[{section}]\n"
+        ours = [line for line in lines if line.section == section]
+        for line in ours:
+            text += f"\n{line}" if line.comment and line is not ours[0] else str(line)
+        text += f"\n{USER}" if section == "host" else ""
+    return text
+
+
+def _by_setups() -> dict[str, list[Question]]:
+    """The questions, by the names of the set-ups that ask them."""
+    found: dict[str, list[Question]] = {}
+    for key, question in QUESTIONS.items():
+        askers = [name for name, setup in SETUPS.items() if key in _keys(setup)]
+        title = "every set-up" if len(askers) == len(SETUPS) else ", ".join(askers)
+        found.setdefault(title, []).append(question)
+    return found
+
+
+def _keys(setup: Setup) -> list[str]:
+    return [question.key for question in setup.questions]
+
+
+def _help(text: str) -> str:
+    return (text[0].lower() + text[1:]).replace("%", "%%")
+
+
+def _menu() -> str:
+    width = max(map(len, SETUPS))
+    return "".join(f"  {name:<{width}}  {setup.title}\n" for name, setup in SETUPS.items())
+
+
+def _answer(question: Question, given: dict[str, str], asking: bool) -> str:
+    """What was given, or is asked, or is likely; raises UsageError."""
+    if question.key in given:
+        try:
+            question.check(given[question.key])
+        except ValueError as error:
+            raise UsageError(f"--{question.key} {given[question.key]}: {error}") from None
+        return given[question.key]
+    default = question.default()
+    if asking:
+        return _asked(question, default)
+    if not default:
+        raise UsageError(f"--{question.key} {question.metavar} is needed: {_help(question.text)}")
+    return default
+
+
+def _asked(question: Question, default: str) -> str:
+    """The first answer that can be right; raises RunError when there are no more."""
+    if hint := question.hint():
+        print(f"  ({hint})")
+    prompt = f"{question.text}{f' [{default}]' if default else ''}: "
+    while True:
+        try:
+            text = input(prompt).strip() or default
+        except EOFError:
+            raise RunError("no answer: nothing is written") from None
+        try:
+            if not text:
+                raise ValueError("there is no default for this")
+            question.check(text)
+        except ValueError as error:
+            print(f"  {error}" if not text or text in str(error) else f"  {text}: {error}")
+            continue
+        return text
+
+
+def _refuse_unused(given: Iterable[str], answers: Iterable[str]) -> None:
+    """An answer that no question asked for is a mistake."""
+    for key in given:
+        if key in QUESTIONS and key not in answers:
+            raise UsageError(f"--{key}: is not asked for in this set-up")
+
+
+def _write(path: Path, text: str, replace: bool) -> None:
+    """The whole file or none of it; raises OSError."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(fresh, "x", encoding="utf-8") as file:
+            file.write(text)
+        if replace:
+            os.replace(fresh, path)
+        else:
+            os.link(fresh, path)  # does not replace what has come meanwhile
+    finally:
+        with suppress(FileNotFoundError):
+            fresh.unlink()

@@ -1,0 +1,234 @@
+"""`ratsnake init`: what it asks and writes; that what it writes is right."""
+
+import os
+import pty
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ratsnake.cli.main import main
+from ratsnake.cli.setups import SETUPS
+from ratsnake.daemon.configuration import options_of, read
+from ratsnake.daemon.options import RunOptions
+from ratsnake.nat.behaviour import PRESETS
+
+LINE, RULE = "2001:db8:12:3400::/56", "2001:db8::/40,192.0.2.0/24,ea=16"
+LAN = ("--lan", "br0")
+ANSWERS: dict[str, Sequence[str]] = {
+    "map-e": ("--prefix", LINE, "--rule", RULE, *LAN),
+    "full-cone": ("--external", "203.0.113.1", *LAN),
+    "subscribers": ("--external", "203.0.113.1,203.0.113.2", *LAN),
+}
+
+
+def written(path: Path, setup: str, *answers: str) -> RunOptions:
+    """What the file makes that `init` writes without asking."""
+    assert main(["init", str(path), "--yes", "--setup", setup, *answers]) == 0
+    return options_of(read(path), {})
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    assert main(["init", *argv]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("ratsnake: error: ")
+    return err.removeprefix("ratsnake: error: ").rstrip()
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_every_setup_is_one_that_check_accepts(
+    setup: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "nat.toml"
+    options = written(path, setup, *ANSWERS[setup])
+    assert options.lan == "br0"
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith(f"{path} is written.\n")
+    assert out.endswith(f"    ratsnake check {path}\n    sudo ratsnake run --config {path}\n")
+    assert main(["check", str(path)]) == 0
+    lines = path.read_text().splitlines()
+    assert max(len(line) for line in lines if str(path) not in line) <= 100
+    assert lines[0] == f"# ratsnake: {SETUPS[setup].title}."
+    assert os.listdir(tmp_path) == ["nat.toml"]
+
+
+def test_a_map_e_line_of_a_known_provider(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = written(tmp_path / "f", "map-e", "--prefix", "240b:10:1234:5600::/56", *LAN)
+    made = options.nat.settings
+    (external,) = made.externals
+    assert external.ports is not None
+    assert (str(external.address), len(external.ports)) == ("106.72.18.52", 240)
+    assert (made.mtu, made.udp) == (1460, PRESETS["quasi-restricted-cone"].behaviour)
+    out = capsys.readouterr().out
+    assert "local 240b:10:1234:5600:6a:4812:3400:5600 remote 2404:9200:225:100::64" in out
+
+
+def test_a_map_e_line_with_a_rule_by_hand(tmp_path: Path) -> None:
+    (external,) = written(tmp_path / "f", "map-e", *ANSWERS["map-e"]).nat.settings.externals
+    assert external.ports is not None
+    assert (str(external.address), len(external.ports)) == ("192.0.2.18", 252)
+
+
+def test_full_cone_is_for_udp_and_tcp_stays_shut(tmp_path: Path) -> None:
+    made = written(tmp_path / "f", "full-cone", *ANSWERS["full-cone"]).nat.settings
+    assert made.udp == made.icmp == PRESETS["full-cone"].behaviour
+    assert made.tcp == PRESETS["port-restricted-cone"].behaviour
+
+
+def test_subscribers_have_blocks_and_limits(tmp_path: Path) -> None:
+    made = written(
+        tmp_path / "f",
+        "subscribers",
+        *ANSWERS["subscribers"],
+        *("--internal", "100.64.0.0/24 100.64.1.0/24", "--block", "256"),
+    ).nat.settings
+    assert [str(one.address) for one in made.externals] == ["203.0.113.1", "203.0.113.2"]
+    assert [str(one) for one in made.internal] == ["100.64.0.0/24", "100.64.1.0/24"]
+    assert (made.port_block, made.blocks_per_host) == (256, 4)
+    assert made.limits.host_sessions == 4000
+
+
+def test_subscribers_ports_may_be_computed(tmp_path: Path) -> None:
+    given = (*ANSWERS["subscribers"], "--internal", "100.64.0.0/24", "--deterministic", "yes")
+    made = written(tmp_path / "f", "subscribers", *given).nat.settings
+    assert made.deterministic and not made.port_block
+
+
+def test_a_file_that_is_there_is_replaced_by_force_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "nat.toml"
+    path.write_text("precious")
+    argv = (str(path), "--yes", "--setup", "full-cone", *ANSWERS["full-cone"])
+    assert refused(capsys, *argv) == f"{path}: is there already; --force replaces it"
+    assert path.read_text() == "precious"
+    assert main(["init", "--force", *argv]) == 0
+    assert path.read_text().startswith("# ratsnake: ")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ((), "the questions need a terminal; answer them by flags, with --yes"),
+        (("--yes",), "--setup SETUP is needed: which is yours"),
+        (("--yes", "--setup", "mapp"), "--setup mapp: must be one of map-e, "),
+        (("--yes", "--setup", "full-cone"), "--external ADDR is needed: the outside address"),
+        (
+            ("--yes", "--setup", "full-cone", "--external", "203.0.113.1", "--lan", "br 0"),
+            "--lan br 0: device name 'br 0' ",
+        ),
+        (
+            ("--yes", "--setup", "full-cone", *ANSWERS["full-cone"], "--block", "512"),
+            "--block: is not asked for in this set-up",
+        ),
+        (
+            ("--yes", "--setup", "subscribers", *ANSWERS["subscribers"])
+            + ("--deterministic", "yes", "--internal", "100.64.0.0/10"),
+            "nat.internal",
+        ),
+        (
+            ("--yes", "--setup", "map-e", "--prefix", "240b:10::/32", *LAN),
+            "--prefix 240b:10::/32: ",
+        ),
+        (("--yes", "--setup", "map-e", "--prefix", LINE, *LAN), "--rule RULE is needed: "),
+        (
+            ("--yes", "--setup", "map-e", "--prefix", LINE, *LAN)
+            + ("--rule", "2001:db8::/40,192.0.2.0/24,ea=8"),
+            "the line has all ports of 192.0.2.",
+        ),
+    ],
+)
+def test_a_mistake_writes_nothing(
+    argv: Sequence[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+    assert message in refused(capsys, str(tmp_path / "nat.toml"), *argv)
+    assert not list(tmp_path.iterdir())
+
+
+class Terminal:
+    """`ratsnake init` at a terminal of its own."""
+
+    def __init__(self, *argv: str) -> None:
+        self.process, self.master = pty.fork()
+        if self.process == 0:
+            os.execv(sys.executable, [sys.executable, "-m", "ratsnake", "init", *argv])
+
+    def until(self, end: str) -> str:
+        """What is shown up to `end`."""
+        shown = ""
+        while not shown.endswith(end):
+            octets = os.read(self.master, 1)
+            assert octets, shown
+            shown += octets.decode()
+        return shown
+
+    def answer(self, prompt: str, text: str) -> str:
+        """Type an answer to the prompt; what was shown before it."""
+        shown = self.until(prompt)
+        os.write(self.master, text.encode())
+        return shown
+
+    def end(self) -> tuple[int, str]:
+        """The exit status, and the rest of what is shown."""
+        shown = ""
+        try:
+            while octets := os.read(self.master, 4096):
+                shown += octets.decode()
+        except OSError:  # a terminal's way of saying that nobody is at its other end
+            pass
+        return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1]), shown
+
+
+@contextmanager
+def terminal(*argv: str) -> Iterator[Terminal]:
+    made: Any = Terminal(*argv)
+    try:
+        yield made
+    finally:
+        os.close(made.master)
+
+
+def test_asked_at_a_terminal_until_every_answer_can_be_right(tmp_path: Path) -> None:
+    path = tmp_path / "nat.toml"
+    with terminal(str(path)) as asked:
+        menu = asked.answer("Which is yours: ", "mapp\n")
+        assert all(f"{name} " in menu and SETUPS[name].title in menu for name in SETUPS)
+        assert "did you mean map-e?" in asked.answer("Which is yours: ", "map-e\n")
+        asked.answer("any address of it: ", "203.0.113.1\n")
+        assert "is not an IPv6 prefix" in asked.answer("any address of it: ", f"{LINE}\n")
+        asked.answer("ea=16: ", f"{RULE}\n")
+        assert "(there are " in asked.answer("your LAN is on", "\x15br0\n")
+        status, shown = asked.end()
+        assert (status, f"{path} is written." in shown) == (0, True)
+    assert options_of(read(path), {}).lan == "br0"
+
+
+def test_what_is_given_is_not_asked(tmp_path: Path) -> None:
+    path = tmp_path / "nat.toml"
+    given = ("--setup", "subscribers", *ANSWERS["subscribers"], "--deterministic", "no")
+    with terminal(str(path), *given) as asked:
+        asked.answer("[100.64.0.0/10]: ", "\n")
+        asked.answer("[512]: ", "128\n")
+        assert asked.end()[0] == 0
+    assert options_of(read(path), {}).nat.settings.port_block == 128
+
+
+@pytest.mark.parametrize(("keys", "status"), [("\x04", 1), ("\x03", 130)])
+def test_who_leaves_half_way_leaves_nothing(keys: str, status: int, tmp_path: Path) -> None:
+    path = tmp_path / "nat.toml"
+    with terminal(str(path)) as asked:
+        asked.answer("Which is yours: ", "full-cone\n")
+        asked.answer("assigned to nothing: ", keys)
+        assert asked.end()[0] == status
+    assert not list(tmp_path.iterdir())
