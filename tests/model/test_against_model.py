@@ -108,10 +108,13 @@ def agree(
     versions: tuple[int, ...],
     sweeps: bool,
     stretches: list[list[tuple[str, int]]],
+    kind_of_pair: type[Pair] = Pair,
 ) -> None:
     kind = combination + way if works(combination + way) else combination
     limits = limits if sweeps else "room"
-    pair = Pair(engine, make_settings(engine, kind, limits, pooling), protocols, versions, sweeps)
+    pair = kind_of_pair(
+        engine, make_settings(engine, kind, limits, pooling), protocols, versions, sweeps
+    )
     for name, number in chain(*stretches):
         pair.step(name, number)
     pair.end()

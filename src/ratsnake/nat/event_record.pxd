@@ -1,4 +1,5 @@
 # C side of event_record.py: an event as a C struct, and a ring of them.
+from libc.string cimport memset
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from ratsnake.wire.types cimport u8, u16, u32, u64
 from .records cimport reserved
@@ -55,7 +56,7 @@ cdef inline Sums new_sums(size_t n) except NULL:
     return <Sums>reserved(n, sizeof(SumFields))
 
 cdef inline void clear(EventRows rows, u32 at) noexcept nogil:
-    rows[at] = EventFields()
+    memset(rows + at, 0, sizeof(EventFields))
 
 cdef inline bytes copied(EventRows rows, u32 first, u32 count):
     return PyBytes_FromStringAndSize(<char*>(rows + first), count * sizeof(EventFields))

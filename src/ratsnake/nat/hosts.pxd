@@ -26,4 +26,6 @@ cdef class HostTable:
     cpdef void leave_forward(self, u32 row) noexcept nogil
     cpdef void join_session(self, u32 row) noexcept nogil
     cpdef void leave_session(self, u32 row) noexcept nogil
+    cdef u64 spent_of(self, u32 row, u64 now, u32 rate_per_second) noexcept nogil
+    cpdef bint has_token(self, u32 row, u64 now, u32 rate_per_second, u32 burst) noexcept nogil
     cpdef bint take_token(self, u32 row, u64 now, u32 rate_per_second, u32 burst) noexcept nogil

@@ -135,6 +135,24 @@ class HostTable:
         self.rows[row].sessions -= 1
         self.settle(row)
 
+    def spent_of(self, row: u32, now: u64, rate_per_second: u32) -> u64:
+        """What is missing from the host's bucket now, in thousandths of a session."""
+        spent: u64 = self.rows[row].spent
+        elapsed: u64 = now - self.rows[row].spent_at
+        # A rate of n sessions a second is n thousandths of a session a millisecond.  Once as many
+        # milliseconds have gone by as thousandths are missing, the product need not fit any more.
+        returned: u64 = spent
+        if elapsed < spent:
+            returned = min(spent, elapsed * rate_per_second)
+        return spent - returned
+
+    def has_token(self, row: u32, now: u64, rate_per_second: u32, burst: u32) -> bool:
+        """What `take_token` would say; takes none."""
+        most: u64 = burst
+        return (
+            rate_per_second == 0 or self.spent_of(row, now, rate_per_second) + 1000 <= most * 1000
+        )
+
     def take_token(self, row: u32, now: u64, rate_per_second: u32, burst: u32) -> bool:
         """Whether the host may open another session now (RFC 6888 REQ-4); if so, it is counted.
 
@@ -143,14 +161,7 @@ class HostTable:
         """
         if rate_per_second == 0:
             return True
-        spent: u64 = self.rows[row].spent
-        elapsed: u64 = now - self.rows[row].spent_at
-        # A rate of n sessions a second is n thousandths of a session a millisecond.  Once as many
-        # milliseconds have gone by as thousandths are missing, the product need not fit any more.
-        returned: u64 = spent
-        if elapsed < spent:
-            returned = min(spent, elapsed * rate_per_second)
-        spent -= returned
+        spent: u64 = self.spent_of(row, now, rate_per_second)
         self.rows[row].spent_at = now
         most: u64 = burst
         allowed: bool = spent + 1000 <= most * 1000

@@ -36,6 +36,8 @@ if not cython.compiled:
     from .rewrite import RECEIVER, SENDER, readdress, renumber
 
 from .answers import Answers
+from .explain import Walk
+from .explanation import Endpoint, Explanation
 from .forecast import Forecast
 from .fragments import Fragments
 from .outbox import Outbox
@@ -127,6 +129,18 @@ class Nat:
         """The oldest events, `most` at most and perhaps not all, as bytes (event_record.FORMAT);
         and how many were lost since the last call because nobody took them."""
         return self.events.take(most)
+
+    def explain(
+        self, protocol: str, source: Endpoint, destination: Endpoint, now: int, kind: int | None
+    ) -> Explanation:
+        """What would become of a packet, and why; changes nothing.
+
+        An endpoint is (address, port).  `kind` is what PacketFields calls so; None is that of the
+        packet that opens a flow.  To be asked after `expire` has nothing more to end, or a limit
+        may look reached that is not.  Raises ValueError where there is no such packet.
+        """
+        walk = Walk(self.translator, self.stateless, self.settings)
+        return walk.explain(protocol, source, destination, kind, max(now, self.clock))
 
     def usage(self) -> dict[str, Any]:
         """Rows and ports in use, beside their limits."""

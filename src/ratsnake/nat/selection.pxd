@@ -23,6 +23,7 @@ cdef class PortSelector:
     cdef u32 pool, external, endpoint, class_first, class_last, contested
     cdef bint several, waking
     cdef u32 choose(self, Packet p, u32 pool, u32 external, u32 endpoint, u32 first, u32 last, u64 now) noexcept nogil
+    cdef void face(self, Packet p, u32 pool, u32 external, u32 endpoint, u32 first, u32 last) noexcept nogil
     cdef u32 preferred(self, Packet p, u32 first, u32 last) noexcept nogil
     cdef u32 following(self, u32 port, u32 first, u32 last, u32 parity) noexcept nogil
     cdef u32 parity_of(self, Packet p) noexcept nogil

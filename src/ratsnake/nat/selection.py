@@ -62,17 +62,8 @@ class PortSelector:
 
         `endpoint` is 0 if none is remembered.
         """
-        self.pool = pool
-        self.external = external
-        self.endpoint = endpoint
-        self.pools.prepare(pool)
+        self.face(p, pool, external, endpoint, first, last)
         self.pools.wake(pool, now)
-        self.class_first = first
-        self.class_last = last
-        if p.source_port <= WELL_KNOWN:
-            self.class_last = min(last, WELL_KNOWN)
-        else:
-            self.class_first = max(first, WELL_KNOWN + 1)
         port: u32 = self.preferred(p, first, last)
         self.contested = NONE32
         if port != NONE32 and self.acceptable(p, port):
@@ -87,6 +78,21 @@ class PortSelector:
         if port == NONE32 and self.waking and self.pools.wake_within(pool, first, last):
             port = self.fitting(p, start, first, last)
         return port
+
+    def face(
+        self, p: Packet, pool: u32, external: u32, endpoint: u32, first: u32, last: u32
+    ) -> None:
+        """Turn to the ports of a pool, for this packet."""
+        self.pool = pool
+        self.external = external
+        self.endpoint = endpoint
+        self.pools.prepare(pool)
+        self.class_first = first
+        self.class_last = last
+        if p.source_port <= WELL_KNOWN:
+            self.class_last = min(last, WELL_KNOWN)
+        else:
+            self.class_first = max(first, WELL_KNOWN + 1)
 
     def preferred(self, p: Packet, first: u32, last: u32) -> u32:
         """The port to try first, or NONE32."""
