@@ -4,6 +4,7 @@ from ipaddress import IPv6Address, ip_network
 from typing import Any
 
 import pytest
+
 from support import families
 from support.bench import EXTERNAL, INSIDE, OTHER, R1, R2, Bench
 from support.flavours import Engine

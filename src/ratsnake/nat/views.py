@@ -21,9 +21,7 @@ from .connection import STATE_NAMES
 from .flows import Flows
 from .reasons import REASONS
 from .row_filter import RowFilter
-from .rows import MappingRow, SessionRow
-
-PROTOCOL_NAMES = ("tcp", "udp", "icmp", "udplite", "dccp", "sctp", "other")
+from .rows import PROTOCOL_NAMES, MappingRow, SessionRow
 
 
 def address_text(high: u64, low: u64) -> str:
