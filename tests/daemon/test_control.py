@@ -7,16 +7,18 @@ import selectors
 import socket
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ratsnake.daemon.client import ask
-from ratsnake.daemon.control import ControlServer, Page
+from ratsnake.daemon.client import ROWS as ROWS_AT_ONCE
+from ratsnake.daemon.client import ask, ask_rows
+from ratsnake.daemon.control import ControlServer, Page, Request
 from ratsnake.daemon.control_path import Claim
 from ratsnake.daemon.errors import RunError, UsageError
 from ratsnake.daemon.peer import Access, Allowed
@@ -25,9 +27,21 @@ from ratsnake.daemon.protocol import CLIENTS, REQUEST_LIMIT, REQUEST_SECONDS, ST
 ROWS = [{"n": n, "text": "x" * 200} for n in range(5000)]
 
 
-def pages(rows: Page) -> Iterator[Page]:
-    for start in range(0, len(rows), 256):
-        yield rows[start : start + 256]
+def pages(request: Request) -> Generator[Page, None, dict[str, Any]]:
+    """ROWS as a table answers: whole pages, until `limit` rows are sent or all."""
+    start, sent = request.get("start", 0), 0
+    for first in range(start, len(ROWS), 256):
+        if sent >= request.get("limit", len(ROWS)):
+            return {"next": first}
+        sent += 256
+        yield ROWS[first : first + 256]
+    return {}
+
+
+def checked(request: Request) -> Iterator[Page]:
+    if request.get("start", 0) % 256:
+        raise ValueError("start must be that of a page")
+    return pages(request)
 
 
 def broken() -> Iterator[Page]:
@@ -83,8 +97,9 @@ class Served:
             self.claim,
             {
                 "status": lambda _: iter([[{"version": "1"}]]),
-                "sessions": lambda _: pages(ROWS),
+                "sessions": checked,
                 "broken": lambda _: broken(),
+                "endless": lambda _: repeat([]),
                 "watch": self.watch,
             },
             self.selector,
@@ -176,8 +191,31 @@ def test_status_and_rows(served: Served) -> None:
     assert list(ask(served.path, "sessions")) == ROWS
 
 
+def test_a_wrong_request_is_told(served: Served) -> None:
+    with pytest.raises(RunError, match="start must be that of a page"):
+        list(ask(served.path, "sessions", {"start": 1}))
+
+
+def test_a_table_is_read_in_several_answers(served: Served) -> None:
+    assert len(ROWS) > 4 * ROWS_AT_ONCE
+    assert list(ask_rows(served.path, "sessions", {})) == ROWS
+
+
+def test_between_two_answers_nothing_waits_for_who_reads_slowly(served: Served) -> None:
+    rows = ask_rows(served.path, "sessions", {})
+    assert list(islice(rows, ROWS_AT_ONCE)) == ROWS[:ROWS_AT_ONCE]
+    served.tick(STALL_SECONDS + 0.1)
+    assert list(rows) == ROWS[ROWS_AT_ONCE:]
+
+
+def test_an_answer_without_rows_yet_lets_others_have_theirs(served: Served) -> None:
+    with connect(served) as searching:
+        searching.sendall(b'{"command": "endless"}\n')
+        assert list(ask(served.path, "sessions")) == ROWS
+
+
 def test_unknown_command_is_told(served: Served) -> None:
-    with pytest.raises(RunError, match="must be one of status, sessions, broken, watch"):
+    with pytest.raises(RunError, match="must be one of status, sessions, broken, endless, watch"):
         list(ask(served.path, "reload"))
 
 

@@ -7,14 +7,14 @@ import signal
 import threading
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from ratsnake.daemon import log, protocol
 from ratsnake.daemon.errors import UsageError
-from ratsnake.daemon.protocol import PAGE, default_path, path_of_running
-from ratsnake.daemon.status import Facts, resident_memory, row_pages, status, summary
+from ratsnake.daemon.protocol import default_path, path_of_running
+from ratsnake.daemon.status import Facts, resident_memory, status, summary
 from ratsnake.daemon.wakeup import STOP_SIGNALS, WORKER_ENDED, Wakeup
 from ratsnake.daemon.worker_thread import NICE, WorkerThread, going_first
 
@@ -158,35 +158,6 @@ def test_resident_memory_is_what_the_kernel_says() -> None:
     with open("/proc/self/status") as file:
         fields = dict(line.split(":", 1) for line in file)
     assert resident_memory() == pytest.approx(int(fields["VmRSS"].split()[0]), rel=0.1)
-
-
-class FakeRow(NamedTuple):
-    n: int
-
-
-def test_rows_come_page_by_page_each_under_the_lock() -> None:
-    held = 0
-    reads: list[tuple[int, int, int, int]] = []
-
-    class Lock:
-        def __enter__(self) -> None:
-            nonlocal held
-            held += 1
-
-        def __exit__(self, *_: object) -> None:
-            nonlocal held
-            held -= 1
-
-    def read(start: int, count: int, now: int) -> tuple[list[FakeRow], int]:
-        reads.append((start, count, now, held))
-        return [FakeRow(start)], {0: 300, 300: 601, 601: 0}[start]
-
-    got = []
-    for page in row_pages(read, Lock, lambda: 5):
-        assert held == 0
-        got.append(page)
-    assert got == [[{"n": 0}], [{"n": 300}], [{"n": 601}]]
-    assert reads == [(0, PAGE, 5, 1), (300, PAGE, 5, 1), (601, PAGE, 5, 1)]
 
 
 def test_a_log_record_is_one_line() -> None:

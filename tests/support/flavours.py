@@ -70,6 +70,7 @@ MODULES = (
     "nat.records",
     "nat.replies",
     "nat.rewrite",
+    "nat.row_filter",
     "nat.scope",
     "nat.secret",
     "nat.segment_size",

@@ -45,6 +45,7 @@ CONSTANTS = (
     "nat.reasons",
     "nat.records",
     "nat.replies",
+    "nat.row_filter",
     "nat.rewrite",
     "nat.scope",
     "nat.selection",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ratsnake.daemon.control import json_lines
-from ratsnake.daemon.status import row_pages
+from ratsnake.daemon.row_pages import row_pages
 from ratsnake.daemon.worker import Worker
 from ratsnake.nat.nat import Nat
 from ratsnake.wire.packet import TCP, UDP

@@ -1,4 +1,4 @@
-"""What `status`, `mappings` and `sessions` share: finding the running NAT and asking it."""
+"""What the commands share that ask the running NAT: where it is, and JSON instead of text."""
 
 import argparse
 from collections.abc import Iterator
@@ -10,8 +10,12 @@ from ..daemon.options import running_socket_path
 from .flags import add_flags, texts
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_socket(parser: argparse.ArgumentParser) -> None:
     add_flags(parser, SOCKET_FLAGS)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_socket(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 

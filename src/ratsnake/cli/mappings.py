@@ -3,8 +3,9 @@
 import argparse
 from typing import Any
 
-from . import inquiry
-from .listing import print_rows
+from ..nat.rows import MappingRow
+from . import listing, sorting
+from .listing import Table, print_table
 from .text import Column, duration, endpoint
 
 COLUMNS = (
@@ -16,13 +17,22 @@ COLUMNS = (
     Column("AGE", number=True),
 )
 
+KEYS = {
+    "protocol": sorting.text("protocol"),
+    "internal": sorting.endpoint("internal"),
+    "external": sorting.endpoint("external"),
+    "remote": sorting.endpoint("remote"),
+    "sessions": sorting.number("sessions"),
+    "age": sorting.number("age"),
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    inquiry.add_arguments(parser)
+    listing.add_arguments(parser, TABLE)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    print_rows(arguments, COLUMNS, _cells)
+    print_table(arguments, TABLE)
     return 0
 
 
@@ -36,3 +46,6 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         str(row["sessions"]),
         duration(row["age"]),
     )
+
+
+TABLE = Table(COLUMNS, _cells, MappingRow._fields, KEYS)

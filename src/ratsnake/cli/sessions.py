@@ -3,8 +3,9 @@
 import argparse
 from typing import Any
 
-from . import inquiry
-from .listing import print_rows
+from ..nat.rows import SessionRow
+from . import listing, sorting
+from .listing import Table, print_table
 from .text import Column, amount, duration, endpoint
 
 COLUMNS = (
@@ -21,13 +22,26 @@ COLUMNS = (
 
 ARROWS = {"inside": "->", "outside": "<-"}
 
+KEYS = {
+    "protocol": sorting.text("protocol"),
+    "internal": sorting.endpoint("internal"),
+    "external": sorting.endpoint("external"),
+    "remote": sorting.endpoint("remote"),
+    "state": sorting.text("state"),
+    "left": sorting.number("expires"),
+    "out": sorting.number("bytes_out"),
+    "in": sorting.number("bytes_in"),
+    "bytes": sorting.number("bytes_out", "bytes_in"),
+    "packets": sorting.number("packets_out", "packets_in"),
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    inquiry.add_arguments(parser)
+    listing.add_arguments(parser, TABLE)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    print_rows(arguments, COLUMNS, _cells)
+    print_table(arguments, TABLE)
     return 0
 
 
@@ -43,3 +57,6 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         amount(row["bytes_out"]),
         amount(row["bytes_in"]),
     )
+
+
+TABLE = Table(COLUMNS, _cells, SessionRow._fields, KEYS)

@@ -11,6 +11,7 @@ from .errors import RunError
 ANSWER_SECONDS = 10.0  # without a byte from the server
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 LINE_LIMIT = 1 << 20  # bytes; a row is some 300
+ROWS = 1024  # asked for at once
 
 
 def ask(
@@ -20,6 +21,30 @@ def ask(
 
     `arguments` are what else the request says; `patient`: the answer may come at any time.
     """
+    lines = _lines(path, command, arguments, patient)
+    return (row for row in lines if row.get("done") is not True)
+
+
+def ask_rows(path: str, command: str, arguments: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The rows of a table, however slowly they are taken; raises RunError likewise.
+
+    Each ROWS of them are an answer of their own, so that who reads page by page keeps no connection
+    and nothing waits at the NAT's end.
+    """
+    start = 0
+    while True:
+        asked = {**arguments, "start": start, "limit": ROWS}
+        *rows, last = _lines(path, command, asked)
+        yield from rows
+        start = last.get("next", 0)
+        if not start:
+            return
+
+
+def _lines(
+    path: str, command: str, arguments: Mapping[str, Any], patient: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The lines of a whole answer: its rows and the one that says it is done."""
     request = json.dumps({"command": command, **arguments}).encode() + b"\n"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(ANSWER_SECONDS)
@@ -31,9 +56,9 @@ def ask(
             with connection.makefile("rb") as reply:
                 while line := reply.readline(LINE_LIMIT):
                     row = _row(path, line)
+                    yield row
                     if row.get("done") is True:
                         return
-                    yield row
         except TimeoutError:
             raise RunError(
                 f"{path}: no answer within {ANSWER_SECONDS:.0f} seconds; is the NAT stopped?"

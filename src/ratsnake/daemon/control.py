@@ -31,6 +31,7 @@ class Stream(Protocol):
     def close(self) -> None: ...
 
 
+# A generator's return value, if it is an object, is added to the last line of the answer.
 Answer = Iterator[Page] | Stream
 Commands = Mapping[str, Callable[[Request], Answer]]
 
@@ -136,7 +137,6 @@ class ControlServer:
             answer = self._commands[request["command"]](request)
             if isinstance(answer, Iterator):
                 client.pages = answer
-                client.last = json_lines([{"done": True}])
             else:
                 client.stream = answer
                 answer.wake = lambda: self._resume(client)
@@ -200,16 +200,19 @@ class ControlServer:
             self._drop(client)
 
     def _next(self, client: _Client) -> bytes:
-        """What to send now: rows, the last line, or nothing when that has been sent."""
+        """What to send now: a page, the last line, or nothing when that has been sent.
+
+        A page may be empty: whoever asks for a few rows of a large table lets others have their
+        turn in between.
+        """
         if client.stream is not None:
             return client.stream.take()
         try:
-            while client.pages is not None:
-                page = next(client.pages, None)
-                if page is None:
-                    client.pages = None
-                elif page:
-                    return json_lines(page)
+            if client.pages is not None:
+                return json_lines(next(client.pages))
+        except StopIteration as end:
+            client.pages = None
+            client.last = json_lines([{"done": True, **(end.value or {})}])
         except Exception as error:  # a defect in an answer must not end the NAT
             log.error("a control request failed: %r", error)
             client.pages = None

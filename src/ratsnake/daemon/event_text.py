@@ -28,7 +28,7 @@ from ..nat.event_record import (
     EventFields,
 )
 from ..nat.reasons import REASONS
-from ..nat.views import PROTOCOL_NAMES
+from ..nat.rows import PROTOCOL_NAMES
 
 Event = dict[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 
-from ..nat.views import PROTOCOL_NAMES
+from ..nat.rows import PROTOCOL_NAMES
 from .event_hub import Engine, EventHub, Wanted, Watcher
 from .event_kinds import KINDS, USUAL_KINDS
 from .event_text import Clock

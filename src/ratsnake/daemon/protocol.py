@@ -9,11 +9,20 @@ The client sends one request, a JSON object on one line of at most REQUEST_LIMIT
 The server answers in JSON lines and closes:
 
     {...}                        one object per row; `status` has exactly one
-    {"done": true}               the last line of a whole answer
+    {"done": true}               the last line of a whole answer; with "next": N where rows are left
 
 or, at any point, {"error": "why"} as the last line. An answer that ends without either was cut
 off. Rows are read from the tables in pages of PAGE, each page consistent in itself; what opens
 or closes between two pages may be missing or seen.
+
+A request for mappings or sessions may say which rows (daemon/row_request.py), where to start, and
+after how many to stop; all of it may be left out:
+
+    {"command": "sessions", "protocol": "udp", "host": "192.168.1.0/24", "external": "203.0.113.1",
+     "remote": "[2001:db8::]:53", "start": 0, "limit": 1000}
+
+The NAT passes by what is not wanted without making a row of it.  It stops with the page by which
+`limit` rows are sent; the `start` of who wants to go on is then the last line's "next".
 
 `watch` has no end: the server sends events, in the form of docs/events.md, as they happen, until
 the client leaves. The request may say which:

@@ -27,7 +27,7 @@ from ..host.keeper import Undoing
 from ..nat.build import COMPILED
 from ..nat.nat import Nat
 from . import privileges
-from .control import ControlServer, Page
+from .control import ControlServer, Page, Request
 from .control_path import Claim
 from .duty import Duty
 from .engine import make_nat
@@ -35,8 +35,10 @@ from .errors import RunError
 from .events import Events, open_log
 from .options import RunOptions
 from .peer import Access, allowed_by
+from .row_pages import Pages, ReadRows, row_pages
+from .row_request import read_request
 from .seed import fresh
-from .status import Facts, row_pages, status, summary
+from .status import Facts, status, summary
 from .supervisor import Supervisor
 from .surroundings import fit, request_of
 from .wakeup import WORKER_ENDED, Wakeup
@@ -202,8 +204,8 @@ class _Service:
                 self._claim,
                 {
                     "status": lambda _: self._status_page(),
-                    "mappings": lambda _: row_pages(self._nat.mapping_rows, self._locked, _now),
-                    "sessions": lambda _: row_pages(self._nat.session_rows, self._locked, _now),
+                    "mappings": lambda request: self._rows(self._nat.mapping_rows, request),
+                    "sessions": lambda request: self._rows(self._nat.session_rows, request),
                     "watch": self._events.watch,
                 },
                 selector,
@@ -245,6 +247,9 @@ class _Service:
 
     def _status_page(self) -> Iterator[Page]:
         yield [self._status()]
+
+    def _rows(self, read: ReadRows, request: Request) -> Pages:
+        return row_pages(read, self._locked, _now, read_request(request))
 
     def _sign_of_life(self) -> None:
         # The status waits for the worker's lock: a loop stuck under it lets no sign of life out.

@@ -1,4 +1,4 @@
-"""What the running NAT tells about itself: the status object, its one-line form, and table rows.
+"""What the running NAT tells about itself: the status object and its one-line form.
 
 The status object, as `ratsnake status --json` prints it:
 
@@ -20,18 +20,10 @@ The status object, as `ratsnake status --json` prints it:
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
-
-from .protocol import PAGE
-
-
-class Row(Protocol):
-    """A MappingRow or SessionRow of ratsnake.nat."""
-
-    def _asdict(self) -> dict[str, Any]: ...
 
 
 class Tables(Protocol):
@@ -42,7 +34,6 @@ class Tables(Protocol):
 
 
 Lock = Callable[[], AbstractContextManager[object]]
-ReadRows = Callable[[int, int, int], tuple[list[Any], int]]
 
 
 @dataclass(frozen=True)
@@ -98,17 +89,3 @@ def summary(status: dict[str, Any]) -> str:
         f" in {counters['inbound']['packets']} packets,"
         f" dropped {sum(counters['dropped'].values())}; memory {status['memory']} kB"
     )
-
-
-def row_pages(read: ReadRows, locked: Lock, now: Callable[[], int]) -> Iterator[list[Any]]:
-    """The rows of a table as dictionaries, page by page; the lock is held for one page's reading.
-
-    `now` gives the worker's clock in milliseconds.
-    """
-    start = 0
-    while True:
-        with locked():
-            rows, start = read(start, PAGE, now())
-        yield [row._asdict() for row in rows]
-        if not start:
-            return

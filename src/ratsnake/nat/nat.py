@@ -42,6 +42,7 @@ from .forecast import Forecast
 from .fragments import Fragments
 from .outbox import Outbox
 from .parcels import Parcels
+from .row_filter import RowFilter
 from .rows import MappingRow, SessionRow
 from .settings import Settings
 from .sharing import Sharing
@@ -146,13 +147,19 @@ class Nat:
         """Rows and ports in use, beside their limits."""
         return usage(self.translator.flows)
 
-    def mapping_rows(self, start: int, count: int, now: int) -> tuple[list[MappingRow], int]:
-        """Mappings of at most `count` table rows from `start` (0 first); next start, or 0."""
-        return mapping_rows(self.translator.flows, start, count, now)
+    def mapping_rows(
+        self, start: int, count: int, now: int, wanted: RowFilter | None = None
+    ) -> tuple[list[MappingRow], int]:
+        """The wanted mappings of at most `count` table rows from `start` (0 first); next start, or
+        0."""
+        return mapping_rows(self.translator.flows, start, count, now, wanted or RowFilter())
 
-    def session_rows(self, start: int, count: int, now: int) -> tuple[list[SessionRow], int]:
-        """Sessions of at most `count` table rows from `start` (0 first); next start, or 0."""
-        return session_rows(self.translator.flows, start, count, now)
+    def session_rows(
+        self, start: int, count: int, now: int, wanted: RowFilter | None = None
+    ) -> tuple[list[SessionRow], int]:
+        """The wanted sessions of at most `count` table rows from `start` (0 first); next start, or
+        0."""
+        return session_rows(self.translator.flows, start, count, now, wanted or RowFilter())
 
     def process(self, b: Bytes, size: u32, partial: bool, now: u64) -> u32:
         """`translate` for compiled callers: b has room for `size` bytes."""

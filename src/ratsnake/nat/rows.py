@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+PROTOCOL_NAMES = ("tcp", "udp", "icmp", "udplite", "dccp", "sctp", "other")
+
 
 class MappingRow(NamedTuple):
     """`remote` and `remote_port` are None as far as the mapping does not depend on them; `age` is

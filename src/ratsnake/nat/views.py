@@ -20,9 +20,8 @@ from ratsnake.wire.packet import OTHER
 from .connection import STATE_NAMES
 from .flows import Flows
 from .reasons import REASONS
-from .rows import MappingRow, SessionRow
-
-PROTOCOL_NAMES = ("tcp", "udp", "icmp", "udplite", "dccp", "sctp", "other")
+from .row_filter import RowFilter
+from .rows import PROTOCOL_NAMES, MappingRow, SessionRow
 
 
 def address_text(high: u64, low: u64) -> str:
@@ -87,7 +86,9 @@ def external_text(flows: Flows, row: u32) -> str:
     return address_text(flows.scope.external_high[row], flows.scope.external_low[row])
 
 
-def mapping_rows(flows: Flows, start: int, count: int, now: int) -> tuple[list[MappingRow], int]:
+def mapping_rows(
+    flows: Flows, start: int, count: int, now: int, wanted: RowFilter
+) -> tuple[list[MappingRow], int]:
     m: Mappings = flows.mappings.rows
     partners: Partners = flows.mappings.partners
     i: u32
@@ -95,7 +96,9 @@ def mapping_rows(flows: Flows, start: int, count: int, now: int) -> tuple[list[M
     end: u32 = min(first + count, flows.mappings.fresh)
     rows = []
     for i in range(first, end):
-        if m[i].policy == FREE or not flows.shows_life(i, now):
+        if m[i].policy == FREE or not wanted.has_mapping(flows, i):
+            continue
+        if not flows.shows_life(i, now):
             continue
         is_static = m[i].policy >= STATIC
         depends = EIM if is_static else flows.policies.rows[m[i].policy].mapping
@@ -118,7 +121,9 @@ def mapping_rows(flows: Flows, start: int, count: int, now: int) -> tuple[list[M
     return rows, end if end < flows.mappings.fresh else 0
 
 
-def session_rows(flows: Flows, start: int, count: int, now: int) -> tuple[list[SessionRow], int]:
+def session_rows(
+    flows: Flows, start: int, count: int, now: int, wanted: RowFilter
+) -> tuple[list[SessionRow], int]:
     s: Sessions = flows.sessions.rows
     m: Mappings = flows.mappings.rows
     i: u32
@@ -127,7 +132,7 @@ def session_rows(flows: Flows, start: int, count: int, now: int) -> tuple[list[S
     rows = []
     for i in range(first, end):
         mapping: u32 = s[i].mapping
-        if mapping == 0 or s[i].expires <= now:
+        if mapping == 0 or s[i].expires <= now or not wanted.has_session(flows, i):
             continue
         rows.append(
             SessionRow(
