@@ -15,11 +15,11 @@ if not cython.compiled:
 
 from .connection import STATE_NAMES
 from .explanation import Endpoint, Explanation, shown
+from .rows import PROTOCOL_NAMES
 from .scope import halves
 from .settings import Settings
 from .stateless import Stateless
 from .translator import Translator
-from .views import PROTOCOL_NAMES, address_text, external_text
 
 HEADER_6 = 40
 
