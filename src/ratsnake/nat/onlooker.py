@@ -20,6 +20,7 @@ from .scope import halves
 from .settings import Settings
 from .stateless import Stateless
 from .translator import Translator
+from .views import address_text, external_text
 
 HEADER_6 = 40
 
