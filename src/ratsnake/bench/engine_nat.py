@@ -1,0 +1,41 @@
+"""The NAT that the engine's measurements are made of."""
+
+from ipaddress import IPv4Address, IPv4Network
+
+from ratsnake.nat.behaviour import PRESETS, Behaviour
+from ratsnake.nat.nat import Nat
+from ratsnake.nat.settings import External, Limits, Pooling, Settings, Timeouts
+from ratsnake.portset import PortSet
+
+FULL_CONE = PRESETS["full-cone"].behaviour
+INTERNAL = IPv4Network("10.0.0.0/8")
+FIRST_EXTERNAL = IPv4Address("203.0.113.1")
+ADDRESSES = 16
+PORTS = PortSet.parse("1024-65535")
+ROWS = 1_048_576  # of either table, whatever the number of sessions measured
+REST = Timeouts().rest
+SEED = bytes(range(80))
+
+
+def make_nat(
+    behaviour: Behaviour = FULL_CONE,
+    rows: int = ROWS,
+    addresses: int = ADDRESSES,
+    ports: PortSet = PORTS,
+    rest: int = REST,
+) -> Nat:
+    """A NAT with one behaviour for TCP and UDP, and tables of up to `rows` mappings and sessions.
+
+    Its external addresses serve all hosts, so that 1,000,000 mappings find ports on 16 of them.
+    `rest` is in seconds.
+    """
+    settings = Settings(
+        externals=tuple(External(FIRST_EXTERNAL + row, ports) for row in range(addresses)),
+        internal=(INTERNAL,),
+        tcp=behaviour,
+        udp=behaviour,
+        pooling=Pooling.ARBITRARY if addresses > 1 else Pooling.PAIRED,
+        timeouts=Timeouts(rest=rest),
+        limits=Limits(mappings=rows, sessions=rows),
+    )
+    return Nat(settings, SEED)
