@@ -164,10 +164,9 @@ class Walk(Onlooker):
         flows = self.flows
         self.said.direction = "hairpin"
         self.say(f"{self.source()} is inside: out and back in (hairpin)")
-        pool: u32 = flows.allocator.pool_of(p.protocol, to)
         if (
             p.protocol != ICMP
-            and flows.allocator.pools.users_of(pool, p.destination_port) == 0
+            and not flows.allocator.is_used(p.protocol, to, p.destination_port)
             and not flows.forwards.claims(p.protocol, to, p.destination_port)
         ):
             return NO_MAPPING

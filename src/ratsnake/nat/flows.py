@@ -18,7 +18,7 @@ if not cython.compiled:
     from .records import Mappings, Sessions, Words, new_words, release
     from .sessions import COUNTED, INSIDE_SENT, OPENED_OUTSIDE
     from .tally import PERMITTED_ADDRESS
-    from .timers import SWEEP, TIMERS
+    from .timers import ROOM, TIMERS
 
     MOST_LOOKED_AT = 64
 
@@ -35,7 +35,8 @@ from .scope import Scope
 from .secret import Secret
 from .sessions import SessionTable
 from .settings import Settings
-from .tally import Tally
+from .taken import rows_needed
+from .tally import Tally, owner_of
 
 
 class Flows:
@@ -71,7 +72,7 @@ class Flows:
         self.mappings = MappingTable(limits.mappings, self.policies, self.secret)
         self.sessions = SessionTable(limits.sessions, self.mappings, self.secret)
         self.hosts = HostTable(limits.mappings + 1, self.secret)
-        self.tally = Tally(limits.sessions + 2 * limits.mappings, self.secret)
+        self.tally = Tally(limits.sessions + rows_needed(limits.mappings), self.secret)
         self.allocator = Allocator(
             settings,
             self.forwards,
@@ -98,16 +99,7 @@ class Flows:
         release(self.timeouts)
 
     def make_mapping(self, p: Packet, host: u32, now: u64) -> u32:
-        """The row of a new mapping for an outbound packet, or 0 and `refusal` says why.
-
-        What expired must not stand in the way: before refusing, the sweep is made up for.
-        """
-        m: u32 = self.try_mapping(p, host, now)
-        while m == 0 and self.expire(now, SWEEP):
-            m = self.try_mapping(p, self.hosts.enter(p.source_high, p.source_low), now)
-        return m
-
-    def try_mapping(self, p: Packet, host: u32, now: u64) -> u32:
+        """The row of a new mapping for an outbound packet, or 0 and `refusal` says why."""
         if self.hosts.mappings_of(host) >= self.host_mappings:
             self.refusal = HOST_LIMIT
             return 0
@@ -146,10 +138,11 @@ class Flows:
         m: u32 = self.mappings.find_external(policy, external, external_port, 0, forward, 0)
         if m:
             return m
-        while self.mappings.count >= self.mappings.capacity:
-            if self.expire(now, SWEEP) == 0:
-                self.refusal = MAPPING_LIMIT
-                return 0
+        if self.mappings.count >= self.mappings.capacity:
+            self.expire(now, ROOM)
+        if self.mappings.count >= self.mappings.capacity:
+            self.refusal = MAPPING_LIMIT
+            return 0
         high: u64 = self.forwards.internal_high(forward)
         low: u64 = self.forwards.internal_low(forward)
         host: u32 = self.hosts.enter(high, low)
@@ -265,9 +258,7 @@ class Flows:
         m[s[i].mapping].first = i
         if self.policies.rows[m[s[i].mapping].policy].permits:
             self.tally.add(
-                PERMITTED_ADDRESS,
-                s[i].mapping,
-                0,
+                owner_of(PERMITTED_ADDRESS, s[i].mapping, 0),
                 self.sessions.remote_high(i),
                 s[i].remote_low,
             )
@@ -286,9 +277,7 @@ class Flows:
             m[s[i].mapping].confirmed -= 1
             if self.policies.rows[m[s[i].mapping].policy].permits:
                 self.tally.remove(
-                    PERMITTED_ADDRESS,
-                    s[i].mapping,
-                    0,
+                    owner_of(PERMITTED_ADDRESS, s[i].mapping, 0),
                     self.sessions.remote_high(i),
                     s[i].remote_low,
                 )
@@ -316,9 +305,10 @@ class Flows:
     def alive(self, m: u32, now: u64) -> bool:
         """Whether the mapping has a confirmed session that has not expired.
 
-        Ends those it meets on the way; they would be swept within a second anyway.
+        Ends those it meets on the way; they would be swept within a second anyway.  Of very many
+        the rest is for the sweep, and until then the mapping lives.
         """
-        left: u32 = self.mappings.rows[m].confirmed
+        left: u32 = min(self.mappings.rows[m].confirmed, MOST_LOOKED_AT)
         first: u32
         while left:
             first = self.mappings.rows[m].first
@@ -326,7 +316,7 @@ class Flows:
                 return True
             self.end_session(first, now)
             left -= 1
-        return False
+        return self.mappings.rows[m].confirmed != 0
 
     def meets(self, i: u32, now: u64) -> bool:
         """Whether a session that was found is still there; ends it if it should have ended.
@@ -363,7 +353,7 @@ class Flows:
         The tally answers nearly all strangers; a hit may be of a session only the sweep has not
         reached yet, so the sessions themselves decide.
         """
-        if self.tally.count(PERMITTED_ADDRESS, m, 0, remote_high, remote_low) == 0:
+        if self.tally.get(owner_of(PERMITTED_ADDRESS, m, 0), remote_high, remote_low) == 0:
             return False
         s: Sessions = self.sessions.rows
         left: u32 = self.mappings.rows[m].confirmed

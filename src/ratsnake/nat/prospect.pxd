@@ -1,13 +1,12 @@
 cimport cython
 from ratsnake.wire.packet cimport Packet
-from ratsnake.wire.types cimport u32, u64
+from ratsnake.wire.types cimport M64, u32, u64
 from .allocation cimport Allocator, BLOCKS, COMPUTED
 from .flows cimport Flows
 from .hashing cimport hash5
 from .policies cimport EXCLUSIVE, PRESERVE
 from .records cimport NONE32
 from .selection cimport HIGHEST, PortSelector
-from .tally cimport PORTS_TOWARD_REMOTE
 
 @cython.final
 cdef class Prospect:
@@ -23,7 +22,7 @@ cdef class Prospect:
     cdef bint look(self, Packet p, u32 base, u32 count, u32 host)
     cdef bint look_anywhere(self, Packet p, u32 base, u32 count)
     cdef bint look_in_blocks(self, Packet p, u32 external, u32 host)
-    cdef bint look_in(self, Packet p, u32 external, u32 first, u32 last)
-    cdef bint fits(self, Packet p, u32 port)
+    cdef bint look_in(self, Packet p, u32 external, u32 ports, u32 first, u32 last)
+    cdef bint fits(self, u32 position)
     cdef bint any_fits(self, Packet p, u32 first, u32 last)
     cdef str preference(self, Packet p)

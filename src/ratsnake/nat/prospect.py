@@ -9,14 +9,13 @@ import cython
 
 if not cython.compiled:
     from ratsnake.wire.packet import Packet
-    from ratsnake.wire.types import u32, u64
+    from ratsnake.wire.types import M64, u32, u64
 
     from .allocation import BLOCKS, COMPUTED
     from .hashing import hash5
     from .policies import EXCLUSIVE, PRESERVE
     from .records import NONE32
     from .selection import HIGHEST
-    from .tally import PORTS_TOWARD_REMOTE
 
 from .flows import Flows
 
@@ -70,10 +69,11 @@ class Prospect:
                 return False
             row: u32 = self.allocator.families[self.allocator.deterministic.external_of(subscriber)]
             if self.allocator.policies.rows[p.protocol].fixed:
-                return self.look_in(p, row, 0, HIGHEST)
+                return self.look_in(p, row, 0, 0, HIGHEST)
             return self.look_in(
                 p,
                 row,
+                subscriber,
                 self.allocator.deterministic.first_port(subscriber),
                 self.allocator.deterministic.last_port(subscriber),
             )
@@ -83,17 +83,19 @@ class Prospect:
         external: u32 = self.allocator.families[base + (wide * count >> 32)]
         if self.allocator.mode == BLOCKS and not self.allocator.policies.rows[p.protocol].fixed:
             return self.look_in_blocks(p, external, host)
-        return self.look_in(p, external, 0, HIGHEST)
+        return self.look_in(p, external, self.allocator.whole_set(external), 0, HIGHEST)
 
     def look_anywhere(self, p: Packet, base: u32, count: u32) -> bool:
         last: u32 = NONE32
         if self.endpoint and self.allocator.policies.rows[p.protocol].sticky:
             last = self.allocator.endpoints.last_external(self.endpoint)
-        if last != NONE32 and self.look_in(p, last, 0, HIGHEST):
+        if last != NONE32 and self.look_in(p, last, last, 0, HIGHEST):
             return True
         k: u32
+        external: u32
         for k in range(count):
-            if self.look_in(p, self.allocator.families[base + k], 0, HIGHEST):
+            external = self.allocator.families[base + k]
+            if self.look_in(p, external, external, 0, HIGHEST):
                 if count > 1:
                     self.external = self.port = NONE32
                     self.how = "of any external address that has one"
@@ -106,6 +108,7 @@ class Prospect:
             if self.allocator.blocks.external_of(block) == external and self.look_in(
                 p,
                 external,
+                block,
                 self.allocator.blocks.first_port(block),
                 self.allocator.blocks.last_port(block),
             ):
@@ -118,11 +121,12 @@ class Prospect:
         self.how = "of a new block"
         return self.allocator.blocks.free_blocks(external) != 0
 
-    def look_in(self, p: Packet, external: u32, first: u32, last: u32) -> bool:
-        """`find` among some ports of one address."""
+    def look_in(self, p: Packet, external: u32, ports: u32, first: u32, last: u32) -> bool:
+        """`find` among some ports of one address, which are the set `ports`."""
         self.selector.face(
             p,
             self.allocator.pool_of(p.protocol, external),
+            p.protocol * self.allocator.sets + ports,
             external,
             self.endpoint,
             first,
@@ -131,11 +135,14 @@ class Prospect:
         self.external = external
         self.port = NONE32
         port: u32 = self.selector.preferred(p, first, last)
-        if port != NONE32 and self.fits(p, port):
-            self.port = port
-            self.how = self.preference(p)
-            return True
+        position: u32 = NONE32
         if port != NONE32:
+            position = self.allocator.positions.position_of(self.selector.pool, port)
+        if position != NONE32:
+            if self.fits(position):
+                self.port = port
+                self.how = self.preference(p)
+                return True
             holder: u32 = self.allocator.mappings.find_external(
                 p.protocol,
                 external,
@@ -151,37 +158,43 @@ class Prospect:
             return False
         return self.any_fits(p, first, last)
 
-    def fits(self, p: Packet, port: u32) -> bool:
+    def fits(self, position: u32) -> bool:
         """Whether a port of the pool may serve the flow now, or has rested enough to."""
         pool: u32 = self.selector.pool
-        if self.allocator.pools.rests(pool, port):
-            return self.waking or self.allocator.pools.rests_until[pool << 16 | port] <= self.now
-        return self.selector.acceptable(p, port)
+        if self.selector.sharing != EXCLUSIVE:
+            return self.allocator.taken.is_free(position)
+        if self.allocator.pools.rests(pool, position):
+            at: u32 = self.allocator.pools.at(pool, position)
+            return self.waking or self.allocator.pools.rests_until[at] <= self.now
+        return self.allocator.pools.is_unused(pool, position)
 
     def any_fits(self, p: Packet, first: u32, last: u32) -> bool:
-        """Whether a port in first..last does; counts answer most often."""
+        """Whether a port in first..last does."""
         pool: u32 = self.selector.pool
-        self.how = "by chance among those unused"
-        if self.selector.covers(first, last) and self.allocator.pools.left[pool]:
-            return True
-        if self.allocator.policies.rows[p.protocol].sharing != EXCLUSIVE:
-            remote: u32 = 0
-            if self.allocator.policies.rows[p.protocol].share == 2:
-                remote = p.destination_port
-            taken: u32 = self.allocator.tally.count(
-                PORTS_TOWARD_REMOTE, pool, remote, p.destination_high, p.destination_low
-            )
-            if taken == self.allocator.pools.size(pool):
-                return False
-        port: u32
-        for port in range(first, last + 1):
-            if self.allocator.pools.has(pool, port) and self.fits(p, port):
-                if self.allocator.pools.users_of(pool, port):
-                    self.how = "shared with flows to other remotes"
-                elif self.allocator.pools.rests(pool, port):
-                    self.how = "which rests, for no other is left"
+        half: u32
+        begin: u32
+        end: u32
+        for half in range(2 if self.allocator.positions.splits[pool] else 1):
+            begin = self.allocator.positions.begin(pool, half, first)
+            end = self.allocator.positions.begin(pool, half, last + 1)
+            if begin == end:
+                continue
+            if self.allocator.pools.unused_before(pool, begin) != (
+                self.allocator.pools.unused_before(pool, end)
+            ):
+                self.how = "by chance among those unused"
                 return True
-        return False
+            if self.selector.sharing != EXCLUSIVE and (
+                self.allocator.taken.next_free(begin, begin, end) != NONE32
+            ):
+                self.how = "shared with flows to other remotes"
+                return True
+        waking: u64 = self.allocator.pools.first_waking(pool, self.selector.ring)
+        if waking <= self.now:
+            self.how = "by chance among those unused"
+            return True
+        self.how = "which rests, for no other is left"
+        return self.waking and waking != M64
 
     def preference(self, p: Packet) -> str:
         """Why the selector prefers the port it does."""

@@ -92,8 +92,7 @@ ctypedef struct EndpointFields:
     u8 protocol
 
 ctypedef struct TallyFields:
-    u64 owner, high, low
-    u32 count, next
+    u64 owner, high, low, number
 
 ctypedef struct HostFields:
     u64 high, low, spent_at
@@ -143,10 +142,8 @@ ctypedef u8* Octets
 
 cdef extern from *:
     """
-    #define ratsnake_ctzll(x) ((uint32_t)__builtin_ctzll(x))
     #define ratsnake_prefetch(p) __builtin_prefetch(p, 1)
     """
-    u32 ctzll "ratsnake_ctzll"(u64) noexcept nogil
     void prefetch "ratsnake_prefetch"(const void* p) noexcept nogil
 
 cdef inline void* zeroed(size_t n, size_t size) except NULL:
@@ -226,6 +223,3 @@ cdef inline Shorts new_shorts(size_t n) except NULL:
 
 cdef inline Octets new_octets(size_t n) except NULL:
     return <Octets>zeroed(n, sizeof(u8))
-
-cdef inline u32 lowest_bit(u64 word) noexcept nogil:
-    return ctzll(word)

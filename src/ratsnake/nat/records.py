@@ -106,13 +106,12 @@ class EndpointFields:
 
 @dataclass(slots=True)
 class TallyFields:
-    """How often a (owner, address) pair is in use; `next` links free rows."""
+    """The number an owner has for an address; of a free row it is the next free row."""
 
     owner: u64 = 0
     high: u64 = 0
     low: u64 = 0
-    count: u32 = 0
-    next: u32 = 0
+    number: u64 = 0
 
 
 @dataclass(slots=True)
@@ -354,10 +353,6 @@ def prefetch_mapping(mappings: Mappings, at: int) -> None: ...
 
 def unreserve(table: object) -> None:
     """Give a reserved table back; the garbage collector does it here."""
-
-
-def lowest_bit(word: u64) -> u32:
-    return (word & -word).bit_length() - 1
 
 
 def release(table: object) -> None:

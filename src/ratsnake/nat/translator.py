@@ -33,7 +33,7 @@ if not cython.compiled:
     from .rewrite import RECEIVER, SENDER, renumber, rewrite
     from .segment_size import clamp
     from .sessions import INSIDE_SENT, OPENED_OUTSIDE
-    from .timers import SWEEP
+    from .timers import ROOM
     from .window import in_window, inside_sent, outside_synchronized
 
 from ratsnake.wire.packet import PROTOCOLS
@@ -264,11 +264,10 @@ class Translator:
         No mapping is made for a packet to a port nobody has.
         """
         p: Packet = self.packet
-        pool: u32 = self.flows.allocator.pool_of(p.protocol, external)
-        self.flows.expire(self.clock, SWEEP)
+        self.flows.expire(self.clock, ROOM)
         if (
             p.protocol != ICMP
-            and self.flows.allocator.pools.users_of(pool, p.destination_port) == 0
+            and not self.flows.allocator.is_used(p.protocol, external, p.destination_port)
             and not self.flows.forwards.claims(p.protocol, external, p.destination_port)
         ):
             return NO_MAPPING
