@@ -81,6 +81,19 @@ def test_full_cone_is_for_udp_and_tcp_stays_shut(tmp_path: Path) -> None:
     assert made.tcp == PRESETS["port-restricted-cone"].behaviour
 
 
+@pytest.mark.parametrize(
+    ("place", "wan", "share"),
+    [("routed", None, False), ("link", "wan0", False), ("own", "wan0", True)],
+)
+@pytest.mark.parametrize("setup", ["full-cone", "subscribers"])
+def test_where_the_outside_address_is(
+    setup: str, place: str, wan: str | None, share: bool, tmp_path: Path
+) -> None:
+    given = ("--place", place, *(("--wan", wan) if wan else ()))
+    options = written(tmp_path / "f", setup, *ANSWERS[setup], *given)
+    assert (options.lan, options.wan, options.share_address) == ("br0", wan, share)
+
+
 def test_subscribers_have_blocks_and_limits(tmp_path: Path) -> None:
     made = written(
         tmp_path / "f",
@@ -218,10 +231,13 @@ def test_what_is_given_is_not_asked(tmp_path: Path) -> None:
     path = tmp_path / "nat.toml"
     given = ("--setup", "subscribers", *ANSWERS["subscribers"], "--deterministic", "no")
     with terminal(str(path), *given) as asked:
+        asked.answer("[routed]: ", "link\n")
+        asked.answer("your WAN is on: ", "wan0\n")
         asked.answer("[100.64.0.0/10]: ", "\n")
         asked.answer("[512]: ", "128\n")
         assert asked.end()[0] == 0
-    assert options_of(read(path), {}).nat.settings.port_block == 128
+    made = options_of(read(path), {})
+    assert (made.nat.settings.port_block, made.wan) == (128, "wan0")
 
 
 @pytest.mark.parametrize(("keys", "status"), [("\x04", 1), ("\x03", 130)])
@@ -229,6 +245,6 @@ def test_who_leaves_half_way_leaves_nothing(keys: str, status: int, tmp_path: Pa
     path = tmp_path / "nat.toml"
     with terminal(str(path)) as asked:
         asked.answer("Which is yours: ", "full-cone\n")
-        asked.answer("assigned to nothing: ", keys)
+        asked.answer("outside address: ", keys)
         assert asked.end()[0] == status
     assert not list(tmp_path.iterdir())

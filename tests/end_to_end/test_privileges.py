@@ -25,10 +25,17 @@ from ratsnake.daemon.worker_thread import NICE
 from ratsnake.host.child import STOP_SIGNALS, in_child
 from ratsnake.host.keeper import NAME
 from ratsnake.host.privileges import Capability
-from ratsnake.lab import RunningNat, Topology, nat
+from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat
+from ratsnake.lab.topology import ROUTER_WAN, WAN_INTERFACE
 
 _NOBODY = 65534
 _AS_NOBODY = ("--user", "nobody")
+#: External addresses routed here, of the WAN's subnet, and the router's own, each with its flags.
+_PLACES = {
+    EXTERNAL: (),
+    "198.51.100.200": ("--wan", WAN_INTERFACE),
+    ROUTER_WAN: ("--wan", WAN_INTERFACE, "--share-address"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -81,9 +88,11 @@ def test_the_keeper_has_what_undoing_needs_and_nothing_of_the_nat(topology: Topo
         assert len([one for one in opened if one.startswith("socket:")]) == 1
 
 
-def test_a_stop_undoes_everything(topology: Topology) -> None:
+@pytest.mark.parametrize("external", _PLACES)
+def test_a_stop_undoes_everything(topology: Topology, external: str) -> None:
     before = router_state(topology)
-    with nat(topology, arguments=_AS_NOBODY) as running:
+    arguments = (*_AS_NOBODY, *_PLACES[external])
+    with nat(topology, external=[external], arguments=arguments) as running:
         keeper = _keeper(running)
         for number in STOP_SIGNALS:  # as from a terminal, or from systemd: the keeper waits
             os.kill(keeper, number)
@@ -96,9 +105,11 @@ def test_a_stop_undoes_everything(topology: Topology) -> None:
     assert router_state(topology) == before
 
 
-def test_a_kill_9_undoes_everything(topology: Topology) -> None:
+@pytest.mark.parametrize("external", _PLACES)
+def test_a_kill_9_undoes_everything(topology: Topology, external: str) -> None:
     before = router_state(topology)
-    with nat(topology, arguments=_AS_NOBODY) as running:
+    arguments = (*_AS_NOBODY, *_PLACES[external])
+    with nat(topology, external=[external], arguments=arguments) as running:
         keeper = _keeper(running)
         running.process.kill()
         running.process.wait(DEADLINE)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from end_to_end.confined import settings
-from end_to_end.harness import DEADLINE, greet, nice_values, readable, router_state, udp_pair
+from end_to_end.harness import DEADLINE, greet, nice_values, readable, router_state, udp_pair, until
 from end_to_end.other_user import NOBODY, own_view, tun_for_all
 from ratsnake.daemon.client import ask
 from ratsnake.daemon.worker_thread import NICE
@@ -36,6 +36,9 @@ internal = ["{LAN_PREFIX}"]
 
 [host]
 lan = "{LAN_INTERFACE}"
+
+[events]
+sink = "FOLDER/run/events"
 """
 
 
@@ -91,7 +94,7 @@ def folder(tmp_path: Path, program: Callable[[str], str]) -> Path:
         pytest.skip("not root: cannot become another user")
     if find_library("seccomp") is None:
         pytest.skip("libseccomp is not installed")
-    (tmp_path / "ratsnake.toml").write_text(_CONFIGURATION)
+    (tmp_path / "ratsnake.toml").write_text(_CONFIGURATION.replace("FOLDER", str(tmp_path)))
     tmp_path.chmod(0o755)
     (tmp_path / "run").mkdir()
     os.chown(tmp_path / "run", NOBODY, NOBODY)
@@ -155,9 +158,13 @@ def test_the_nat_works_as_confined_as_the_unit_says(topology: Topology, folder: 
             greet(near, far)
         (status,) = ask(str(control), "status")
         assert status["counters"]["outbound"]["packets"] == 1
-        state = Path(f"/proc/{process.pid}/status").read_text()
-        for line in ("CapPrm:\t0000000000000000", f"Uid:\t{NOBODY}\t", "Seccomp:\t2"):
-            assert line in state
+        events = folder / "run" / "events"
+        until(lambda: b"mapping" in events.read_bytes(), "the mapping is in the events")
+        threads = [one.read_text() for one in Path(f"/proc/{process.pid}/task").glob("*/status")]
+        assert len(threads) == 3
+        for state in threads:
+            for line in ("CapPrm:\t0000000000000000", f"Uid:\t{NOBODY}\t", "Seccomp:\t2"):
+                assert line in state
         assert NICE in nice_values(process.pid)
         process.terminate()
         _, log = process.communicate(timeout=DEADLINE)

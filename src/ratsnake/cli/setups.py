@@ -11,6 +11,7 @@ from ipaddress import IPv6Network
 from pathlib import Path
 
 from ..daemon.flags import RUN_FLAGS
+from ..daemon.values import near
 from ..portset.map_rule import TUNNEL_MTU, CustomerEdge
 from ..portset.notation import read_end_user_prefix
 from ..portset.providers import identify, known_rules
@@ -86,6 +87,14 @@ def each_of(key: str) -> Callable[[str], None]:
     return check
 
 
+def one_of(*known: str) -> Callable[[str], None]:
+    def check(text: str) -> None:
+        if text not in known:
+            raise ValueError(f"must be one of {', '.join(known)}{near(text, known)}")
+
+    return check
+
+
 def likely_lan() -> str:
     """A bridge, if there is exactly one."""
     bridges = [entry.parent.name for entry in INTERFACES.glob("*/bridge")]
@@ -98,17 +107,28 @@ def interfaces() -> str:
 
 
 LAN = Question("lan", "IFACE", "The interface your LAN is on", READ["lan"], likely_lan, interfaces)
-EXTERNAL = Question(
-    "external",
-    "ADDR",
-    "The outside address, routed to this machine and assigned to nothing",
-    READ["external"],
+EXTERNAL = Question("external", "ADDR", "The outside address", READ["external"])
+SEVERAL_EXTERNAL = Question("external", "ADDR,...", "The outside addresses", each_of("external"))
+#: How the packets of an outside address come to this machine, and what the file says of it.
+PLACES = {
+    "routed": "It is routed to this machine, and must not be assigned to an interface.",
+    "link": "It is of the WAN's subnet, and must not be assigned to an interface.",
+    "own": "It is the WAN's own: this machine keeps the ports it uses.",
+}
+PLACE = Question(
+    "place",
+    "PLACE",
+    "Is that routed to this machine (routed), of the WAN's subnet (link), or the WAN's own (own)",
+    one_of(*PLACES),
+    lambda: "routed",
 )
-SEVERAL_EXTERNAL = Question(
-    "external",
-    "ADDR,...",
-    "The outside addresses, routed to this machine and assigned to nothing",
-    each_of("external"),
+WAN = Question(
+    "wan",
+    "IFACE",
+    "The interface your WAN is on",
+    READ["wan"],
+    hint=interfaces,
+    applies=lambda answers: answers["place"] != "routed",
 )
 INTERNAL = Question(
     "internal",
@@ -123,6 +143,19 @@ def check_line(text: str) -> None:
     line = read_end_user_prefix(text)
     if is_known(line):
         identify(line)  # raises where the rule needs more bits than the prefix has
+
+
+def lan_line(answers: Answers) -> Line:
+    return Line("host", "lan", answers["lan"], "What comes in by this interface is translated.")
+
+
+def host_lines(answers: Answers) -> Iterator[Line]:
+    yield lan_line(answers)
+    if answers["place"] != "routed":
+        comment = "The way out; ratsnake answers there for outside addresses of its subnet."
+        yield Line("host", "wan", answers["wan"], comment)
+    if answers["place"] == "own":
+        yield Line("host", "share-address", True, "The outside address is this machine's too.")
 
 
 def is_known(line: IPv6Network) -> bool:
@@ -161,7 +194,7 @@ def map_e_lines(answers: Answers) -> Iterator[Line]:
         "With so few ports, each serves many remotes.  `ratsnake types` explains the others.",
     )
     yield Line("packets", "mtu", TUNNEL_MTU, "What the tunnel leaves of Ethernet's 1500.")
-    yield Line("host", "lan", answers["lan"], "What comes in by this interface is translated.")
+    yield lan_line(answers)
 
 
 def map_e_left(answers: Answers) -> Iterator[str]:
@@ -180,7 +213,7 @@ def full_cone_lines(answers: Answers) -> Iterator[Line]:
         "nat",
         "external",
         [answers["external"]],
-        "Its packets must reach this machine, and it must not be assigned to an interface.",
+        PLACES[answers["place"]],
     )
     yield Line(
         "types",
@@ -202,7 +235,7 @@ def full_cone_lines(answers: Answers) -> Iterator[Line]:
         [],
         'As many as you like, such as "tcp:8080=192.168.1.10:80".',
     )
-    yield Line("host", "lan", answers["lan"], "What comes in by this interface is translated.")
+    yield from host_lines(answers)
 
 
 def subscribers_lines(answers: Answers) -> Iterator[Line]:
@@ -210,7 +243,7 @@ def subscribers_lines(answers: Answers) -> Iterator[Line]:
         "nat",
         "external",
         words(answers["external"]),
-        "Their packets must reach this machine, and they must not be assigned to an interface.",
+        PLACES[answers["place"]].replace("It is", "Each is"),
     )
     yield Line("nat", "internal", words(answers["internal"]), "Where your subscribers are.")
     if answers["deterministic"] == "yes":
@@ -231,7 +264,7 @@ def subscribers_lines(answers: Answers) -> Iterator[Line]:
         yield Line(
             "nat", "blocks-per-host", BLOCKS_PER_HOST, "The most that one subscriber may have."
         )
-    yield Line("host", "lan", answers["lan"], "What comes in by this interface is translated.")
+    yield from host_lines(answers)
     yield Line(
         "limits",
         "host-sessions",
@@ -244,11 +277,6 @@ def subscribers_lines(answers: Answers) -> Iterator[Line]:
 
 def nothing_left(answers: Answers) -> Iterator[str]:
     return iter(())
-
-
-def yes_or_no(text: str) -> None:
-    if text not in ("yes", "no"):
-        raise ValueError("must be yes or no")
 
 
 SETUPS = {
@@ -276,7 +304,7 @@ SETUPS = {
     ),
     "full-cone": Setup(
         "a router for games and peer-to-peer programs, which are to be reachable",
-        (EXTERNAL, LAN),
+        (EXTERNAL, PLACE, WAN, LAN),
         full_cone_lines,
         nothing_left,
     ),
@@ -284,13 +312,15 @@ SETUPS = {
         "many subscribers behind few addresses",
         (
             SEVERAL_EXTERNAL,
+            PLACE,
+            WAN,
             INTERNAL,
             LAN,
             Question(
                 "deterministic",
                 "YES|NO",
                 "Compute each subscriber's ports, so that no log is needed: yes or no",
-                yes_or_no,
+                one_of("yes", "no"),
                 lambda: "no",
             ),
             Question(

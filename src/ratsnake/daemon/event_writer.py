@@ -31,9 +31,12 @@ class EventWriter:
         self._failing = False
         # A daemon, for a sink that stalls must not keep the NAT from stopping.
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
-        self._thread.start()
 
     def offer(self, lines: list[bytes]) -> None:
+        # Not before there is something to write: a thread keeps the capabilities that the process
+        # had when it began (daemon/privileges.py).
+        if self._thread.ident is None:
+            self._thread.start()
         try:
             self._queue.put_nowait(lines)
         except queue.Full:
@@ -41,6 +44,9 @@ class EventWriter:
 
     def close(self) -> None:
         """Write what waits, if that does not take long, and close the sink."""
+        if self._thread.ident is None:
+            self._sink.close()
+            return
         try:
             self._queue.put(None, timeout=FAREWELL_SECONDS)
         except queue.Full:

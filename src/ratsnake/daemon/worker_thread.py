@@ -24,8 +24,7 @@ class WorkerThread:
 
     `ended` is called from the thread when the packet loop is over, for whatever reason. After
     leaving, `error` is the errno the loop ended with (0: it was stopped), and `failure` the
-    exception it raised, if any.  It goes before other
-    threads if it is entered while `going_first`.
+    exception it raised, if any.  It goes before other threads if it is entered while `going_first`.
     """
 
     def __init__(self, worker: Loop, ended: Callable[[], None]) -> None:
