@@ -33,6 +33,7 @@ from .duty import Duty
 from .engine import make_nat
 from .errors import RunError
 from .events import Events, open_log
+from .explaining import Explainer
 from .options import RunOptions
 from .peer import Access, allowed_by
 from .row_pages import Pages, ReadRows, row_pages
@@ -207,6 +208,7 @@ class _Service:
                     "mappings": lambda request: self._rows(self._nat.mapping_rows, request),
                     "sessions": lambda request: self._rows(self._nat.session_rows, request),
                     "watch": self._events.watch,
+                    "explain": Explainer(self._nat, self._locked, _now).answer,
                 },
                 selector,
                 allowed_by(self._access),
