@@ -216,7 +216,9 @@ def test_an_answer_without_rows_yet_lets_others_have_theirs(served: Served) -> N
 
 
 def test_unknown_command_is_told(served: Served) -> None:
-    with pytest.raises(RunError, match="must be one of status, sessions, broken, endless, wrong, watch"):
+    with pytest.raises(
+        RunError, match="must be one of status, sessions, broken, endless, wrong, watch"
+    ):
         list(ask(served.path, "reload"))
 
 
