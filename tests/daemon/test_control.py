@@ -100,6 +100,7 @@ class Served:
                 "sessions": checked,
                 "broken": lambda _: broken(),
                 "endless": lambda _: repeat([]),
+                "wrong": lambda _: iter([[{}["none"]]]),
                 "watch": self.watch,
             },
             self.selector,
@@ -215,7 +216,9 @@ def test_an_answer_without_rows_yet_lets_others_have_theirs(served: Served) -> N
 
 
 def test_unknown_command_is_told(served: Served) -> None:
-    with pytest.raises(RunError, match="must be one of status, sessions, broken, endless, watch"):
+    with pytest.raises(
+        RunError, match="must be one of status, sessions, broken, endless, wrong, watch"
+    ):
         list(ask(served.path, "reload"))
 
 
@@ -306,6 +309,8 @@ def test_a_defect_in_an_answer_does_not_end_the_server(
     with pytest.raises(RunError, match="failed to answer"):
         next(answer)
     assert "KeyError('defect')" in caplog.text
+    with pytest.raises(RunError, match="failed to answer"):
+        list(ask(served.path, "wrong"))
     assert list(ask(served.path, "status"))
 
 

@@ -85,7 +85,7 @@ def asked(engine: Engine, nat: Any, packet: Buffer, now: int) -> Any:
     if fault or fields["is_error"] or fields["fragment"]:
         return None
     text = engine.modules["nat.views"].address_text
-    names = engine.modules["nat.views"].PROTOCOL_NAMES
+    names = engine.modules["nat.rows"].PROTOCOL_NAMES
     ends = [
         (ip_address(text(fields[f"{end}_high"], fields[f"{end}_low"])), fields[f"{end}_port"])
         for end in ("source", "destination")

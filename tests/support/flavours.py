@@ -88,6 +88,7 @@ MODULES = (
     "device.offload",
     "device.vnet_header",
     "daemon.batch",
+    "daemon.capture",
     "daemon.worker",
     "bench.engine_load",
     "bench.histogram",

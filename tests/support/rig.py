@@ -18,13 +18,15 @@ HOST = (INSIDE, 4000)
 class Rig:
     """A worker in a thread; `peer` is the other end of its device."""
 
-    def __init__(self, engine: Engine, vnet_header: bool, timeouts: dict[str, int]) -> None:
+    def __init__(
+        self, engine: Engine, vnet_header: bool, timeouts: dict[str, int], **more: Any
+    ) -> None:
         self.peer, self.device = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.peer.settimeout(PATIENCE)
         self.device.setblocking(False)
         for end in (self.peer, self.device):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        self.nat = engine.Nat(settings(engine, "full-cone", timeouts=timeouts), SEED)
+        self.nat = engine.Nat(settings(engine, "full-cone", timeouts=timeouts, **more), SEED)
         self.worker = engine.Worker(self.nat, self.device.fileno(), vnet_header)
         self.results: list[int] = []
         self.thread = threading.Thread(target=lambda: self.results.append(self.worker.run()))
@@ -58,9 +60,13 @@ def running(
     vnet_header: bool = False,
     timeouts: dict[str, int] | None = None,
     waiting: Sequence[bytes | bytearray] = (),
+    **more: Any,
 ) -> Iterator[Rig]:
-    """`waiting` frames are there before the worker first looks, so it reads them together."""
-    rig = Rig(engine, vnet_header, timeouts or {})
+    """`waiting` frames are there before the worker first looks, so it reads them together.
+
+    `more` are settings of the NAT.
+    """
+    rig = Rig(engine, vnet_header, timeouts or {}, **more)
     for frame in waiting:
         rig.peer.send(frame)
     rig.thread.start()

@@ -59,6 +59,7 @@ CONSTANTS = (
     "device.offload",
     "device.vnet_header",
     "daemon.batch",
+    "daemon.capture",
     "daemon.worker",
     "bench.engine_load",
     "bench.histogram",

@@ -1,10 +1,10 @@
 """What the commands share that ask the running NAT: where it is, and JSON instead of text."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..daemon.client import ask
+from ..daemon.client import NOTHING, ask
 from ..daemon.flags import SOCKET_FLAGS
 from ..daemon.options import running_socket_path
 from .flags import add_flags, texts
@@ -19,6 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
-def rows(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """The running NAT's answer to the command that `arguments` are of."""
-    return ask(running_socket_path(texts(arguments)), arguments.command)
+def rows(
+    arguments: argparse.Namespace, question: Mapping[str, Any] = NOTHING, patient: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The running NAT's answer to the command that `arguments` are of; see `ask`."""
+    return ask(running_socket_path(texts(arguments)), arguments.command, question, patient)

@@ -6,11 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from ..daemon.client import ask
 from ..daemon.event_kinds import KINDS
-from ..daemon.options import socket_path
 from . import inquiry
-from .flags import texts
 from .text import amount, duration, endpoint
 
 Event = dict[str, Any]
@@ -41,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         "destinations": arguments.destinations or None,
     }
     asked = {name: value for name, value in given.items() if value is not None}
-    for event in ask(socket_path(texts(arguments)), arguments.command, asked, patient=True):
+    for event in inquiry.rows(arguments, asked, patient=True):
         print(json.dumps(event) if arguments.json else _shown(event), flush=True)
     return 0
 

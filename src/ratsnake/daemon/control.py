@@ -46,6 +46,11 @@ def _error(message: str) -> bytes:
     return json_lines([{"error": message}])
 
 
+def _failed(error: Exception) -> bytes:
+    log.error("a control request failed: %r", error)
+    return _error("the NAT failed to answer; its log says why")
+
+
 @dataclass(eq=False)
 class _Client:
     connection: socket.socket
@@ -142,6 +147,8 @@ class ControlServer:
                 answer.wake = lambda: self._resume(client)
         except ValueError as error:
             client.last = _error(str(error))
+        except Exception as error:  # a defect in an answer must not end the NAT
+            client.last = _failed(error)
         self._resume(client)
 
     def _resume(self, client: _Client) -> None:
@@ -214,9 +221,8 @@ class ControlServer:
             client.pages = None
             client.last = json_lines([{"done": True, **(end.value or {})}])
         except Exception as error:  # a defect in an answer must not end the NAT
-            log.error("a control request failed: %r", error)
             client.pages = None
-            client.last = _error("the NAT failed to answer; its log says why")
+            client.last = _failed(error)
         last, client.last = client.last, b""
         return last
 

@@ -4,7 +4,7 @@ A Unix stream socket, for root and its owner only, or for whom its mode and grou
 kernel says of the peer is checked as well (daemon/peer.py).
 The client sends one request, a JSON object on one line of at most REQUEST_LIMIT bytes:
 
-    {"command": "status"}        or "mappings", "sessions", "watch"
+    {"command": "status"}        or "mappings", "sessions", "watch", "explain"
 
 The server answers in JSON lines and closes:
 
@@ -35,6 +35,22 @@ the client leaves. The request may say which:
 `destinations`. At most WATCHERS watch at once. One that does not keep up loses events, and is sent
 {"event": "lost", "events": how many} in their place.
 
+`capture` has no end either, and serves one client at a time:
+
+    {"command": "capture", "protocol": "udp", "host": "192.168.1.10", "remote": "198.51.100.1"}
+
+Each condition may be missing; `host` and `remote` must be among the packet's addresses before or
+after. Its rows are {"number", "time_ns" (since 1970), "side" ("before", "after", or "own" of what
+the NAT itself sends), "verdict", "packet" (base64)}, and {"missed": how many} where buffers were
+full; the first row is {"missed": 0}, when it has begun.
+
+`explain` has exactly one row, whose fields are those of ratsnake.nat's Explanation:
+
+    {"command": "explain", "protocol": "udp", "source": "192.168.1.10", "source_port": 4000,
+     "destination": "198.51.100.1", "destination_port": 53, "inbound": false}
+
+`inbound` asks about the packet that comes back, to the outside endpoint of `source`.
+
 A row's fields are those of ratsnake.nat's MappingRow and SessionRow; `status` is described in
 daemon/status.py. Fields may be added, none changes its meaning.
 """
@@ -50,7 +66,7 @@ REQUEST_SECONDS = 5.0  # for the whole request to arrive
 STALL_SECONDS = 10.0  # without the client taking a byte of the answer
 PATH_LIMIT = 107  # bytes: sun_path of unix(7), less its closing zero
 WATCHERS = 4  # of the clients, so that others find a place beside them
-COMMANDS = ("status", "mappings", "sessions", "watch")
+COMMANDS = ("status", "mappings", "sessions", "watch", "explain", "capture")
 
 ROOT_FOLDER = "/run/ratsnake"
 

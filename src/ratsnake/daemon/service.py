@@ -27,12 +27,14 @@ from ..host.keeper import Undoing
 from ..nat.build import COMPILED
 from ..nat.nat import Nat
 from . import privileges
+from .capturing import Capturing
 from .control import ControlServer, Page, Request
 from .control_path import Claim
 from .duty import Duty
 from .engine import make_nat
 from .errors import RunError
 from .events import Events, open_log
+from .explaining import Explainer
 from .options import RunOptions
 from .peer import Access, allowed_by
 from .row_pages import Pages, ReadRows, row_pages
@@ -190,6 +192,7 @@ class _Service:
         self._nat = nat
         self._worker = worker
         self._events = events
+        self._capturing = Capturing(worker.capture, worker.locked)
         self._claim = claim
         self._access = access
         self._wakeup = wakeup
@@ -207,6 +210,8 @@ class _Service:
                     "mappings": lambda request: self._rows(self._nat.mapping_rows, request),
                     "sessions": lambda request: self._rows(self._nat.session_rows, request),
                     "watch": self._events.watch,
+                    "capture": self._capturing.start,
+                    "explain": Explainer(self._nat, self._locked, _now).answer,
                 },
                 selector,
                 allowed_by(self._access),
@@ -221,13 +226,15 @@ class _Service:
             duties = [Duty(TICK_SECONDS, housekeeping)]
             if self._supervisor.period is not None:
                 duties.append(Duty(self._supervisor.period, self._sign_of_life))
+            streams = (self._events, self._capturing)
             while not self._stop():
-                due = min(self._events.due, *(duty.due for duty in duties))
+                due = min(*(one.due for one in streams), *(one.due for one in duties))
                 for key, _ in selector.select(max(0.0, due - time.monotonic())):
                     if key.data:
                         key.data()
-                if time.monotonic() >= self._events.due:
-                    self._events.pump()
+                for stream in streams:
+                    if time.monotonic() >= stream.due:
+                        stream.pump()
                 for duty in duties:
                     duty.perform()
             server.close()

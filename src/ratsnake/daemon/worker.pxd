@@ -9,6 +9,7 @@ from ratsnake.nat.timers cimport SWEEP
 from ratsnake.wire.faults cimport OFFLOAD
 from ratsnake.wire.types cimport Bytes, i32, i64, u32, u64
 from .batch cimport Batch, behind
+from .capture cimport Capture
 from .lock cimport Lock, give, new_lock, release_lock, take
 
 cdef enum:
@@ -22,6 +23,7 @@ cdef inline void clear_header(Bytes frame, u32 size) noexcept nogil:
 cdef class Worker:
     cdef Nat nat
     cdef Batch batch
+    cdef readonly Capture capture
     cdef Lock lock
     cdef i32 fd, stop_read, stop_write
     cdef u32 header
@@ -30,6 +32,7 @@ cdef class Worker:
     cdef i64 loop(self) noexcept nogil
     cdef void translate(self, u64 now) noexcept nogil
     cdef void announce(self, u64 now) noexcept nogil
-    cdef bint one(self, Bytes frame, u32 size, u64 now) noexcept nogil
+    cdef void translate_copied(self, u64 now) noexcept nogil
+    cdef u32 one(self, Bytes frame, u32 size, u64 now) noexcept nogil
     cdef bint collect(self) noexcept nogil
     cdef i64 transmit(self) noexcept nogil

@@ -32,6 +32,7 @@ if not cython.compiled:
 from ratsnake.nat.nat import Nat
 
 from .batch import Batch
+from .capture import Capture
 
 
 class Worker:
@@ -49,6 +50,7 @@ class Worker:
         self.stopping = False
         self.rounds = 0
         self.batch = Batch()
+        self.capture = Capture()
         self.lock = new_lock()
         self.stop_read, self.stop_write = os.pipe()
 
@@ -122,8 +124,25 @@ class Worker:
         k: u32
         if self.nat.has_many_sessions():
             self.announce(now)
+        if self.capture.active:
+            self.translate_copied(now)
+            return
         for k in range(self.batch.count):
-            if not self.one(self.batch.frame(k), self.batch.sizes[k], now):
+            if self.one(self.batch.frame(k), self.batch.sizes[k], now) != TRANSLATED:
+                self.batch.sizes[k] = 0
+
+    def translate_copied(self, now: u64) -> None:
+        """`translate` with copies of what comes and of what becomes of it."""
+        k: u32
+        size: u32
+        verdict: u32
+        for k in range(self.batch.count):
+            size = self.batch.sizes[k]
+            size = size - self.header if size > self.header else 0
+            self.capture.before(behind(self.batch.frame(k), self.header), size)
+            verdict = self.one(self.batch.frame(k), self.batch.sizes[k], now)
+            self.capture.after(behind(self.batch.frame(k), self.header), size, verdict)
+            if verdict != TRANSLATED:
                 self.batch.sizes[k] = 0
 
     def announce(self, now: u64) -> None:
@@ -136,19 +155,16 @@ class Worker:
             self.nat.expect(behind(self.batch.frame(k), self.header), size, k)
         self.nat.prepare(self.batch.count, now)
 
-    def one(self, frame: Bytes, size: u32, now: u64) -> bool:
-        """Translate a frame: whether it is to be sent."""
+    def one(self, frame: Bytes, size: u32, now: u64) -> u32:
+        """Translate a frame: TRANSLATED, or the reason not to send it."""
         partial: u32 = 0
         if self.header and size:
             partial = check_offload(frame, size)
             if partial == LIE:
                 self.nat.refuse(OFFLOAD)
-                return False
+                return OFFLOAD
             size -= VNET_SIZE
-        return bool(
-            self.nat.process(behind(frame, self.header), size, partial == PARTIAL, now)
-            == TRANSLATED
-        )
+        return self.nat.process(behind(frame, self.header), size, partial == PARTIAL, now)
 
     def collect(self) -> bool:
         """Add to the batch what the NAT itself has to send: whether there may be more of it."""
@@ -156,6 +172,8 @@ class Worker:
         while size:
             size = self.nat.next_outgoing(behind(self.batch.next_frame(), self.header))
             if size:
+                if self.capture.active:
+                    self.capture.own(behind(self.batch.next_frame(), self.header), size)
                 clear_header(self.batch.next_frame(), self.header)
                 self.batch.add(self.header + size)
                 if self.batch.is_full():

@@ -43,6 +43,11 @@ cdef extern from *:
         struct pollfd p = {fd, POLLIN, 0};
         return poll(&p, 1, 0) > 0 && p.revents & RATSNAKE_BROKEN;
     }
+    static inline uint64_t ratsnake_time_of_day(void) {
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        return (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    }
     static inline uint64_t ratsnake_milliseconds(void) { return ratsnake_microseconds() / 1000; }
     """
     const int EAGAIN
@@ -54,4 +59,5 @@ cdef extern from *:
     i64 read_soon "ratsnake_read_soon"(i32 fd, Bytes b, size_t n, i32 linger) noexcept nogil
     i32 wait "ratsnake_wait"(i32 fd, i32 stop, i32 milliseconds) noexcept nogil
     i32 hung_up "ratsnake_hung_up"(i32 fd) noexcept nogil
+    u64 time_of_day "ratsnake_time_of_day"() noexcept nogil
     u64 milliseconds "ratsnake_milliseconds"() noexcept nogil

@@ -14,6 +14,7 @@ __all__ = [
     "ENODEV",
     "hung_up",
     "milliseconds",
+    "time_of_day",
     "read_soon",
     "sys_read",
     "sys_write",
@@ -65,3 +66,8 @@ def hung_up(fd: int) -> bool:
 def milliseconds() -> int:
     """CLOCK_MONOTONIC."""
     return time.monotonic_ns() // 1_000_000
+
+
+def time_of_day() -> int:
+    """Nanoseconds since 1970 (CLOCK_REALTIME)."""
+    return time.time_ns()
