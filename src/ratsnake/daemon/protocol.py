@@ -4,7 +4,7 @@ A Unix stream socket, for root and its owner only, or for whom its mode and grou
 kernel says of the peer is checked as well (daemon/peer.py).
 The client sends one request, a JSON object on one line of at most REQUEST_LIMIT bytes:
 
-    {"command": "status"}        or "mappings", "sessions", "watch"
+    {"command": "status"}        or "mappings", "sessions", "ports", "watch"
 
 The server answers in JSON lines and closes:
 
@@ -15,7 +15,7 @@ or, at any point, {"error": "why"} as the last line. An answer that ends without
 off. Rows are read from the tables in pages of PAGE, each page consistent in itself; what opens
 or closes between two pages may be missing or seen.
 
-A request for mappings or sessions may say which rows (daemon/row_request.py), where to start, and
+A request for the rows of a table may say which rows (daemon/row_request.py), where to start, and
 after how many to stop; all of it may be left out:
 
     {"command": "sessions", "protocol": "udp", "host": "192.168.1.0/24", "external": "203.0.113.1",
@@ -35,7 +35,7 @@ the client leaves. The request may say which:
 `destinations`. At most WATCHERS watch at once. One that does not keep up loses events, and is sent
 {"event": "lost", "events": how many} in their place.
 
-A row's fields are those of ratsnake.nat's MappingRow and SessionRow; `status` is described in
+A row's fields are those of MappingRow, SessionRow and PortRow in nat/rows.py; `status` is described in
 daemon/status.py. Fields may be added, none changes its meaning.
 """
 
@@ -50,7 +50,7 @@ REQUEST_SECONDS = 5.0  # for the whole request to arrive
 STALL_SECONDS = 10.0  # without the client taking a byte of the answer
 PATH_LIMIT = 107  # bytes: sun_path of unix(7), less its closing zero
 WATCHERS = 4  # of the clients, so that others find a place beside them
-COMMANDS = ("status", "mappings", "sessions", "watch")
+COMMANDS = ("status", "mappings", "sessions", "ports", "watch")
 
 ROOT_FOLDER = "/run/ratsnake"
 

@@ -35,6 +35,7 @@ from .errors import RunError
 from .events import Events, open_log
 from .options import RunOptions
 from .peer import Access, allowed_by
+from .rates import Rates
 from .row_pages import Pages, ReadRows, row_pages
 from .row_request import read_request
 from .seed import fresh
@@ -196,6 +197,7 @@ class _Service:
         self._supervisor = supervisor
         self._started = time.monotonic()
         self._status_requests = 0
+        self._rates = Rates()
 
     def run(self, announce: Callable[[], None]) -> None:
         with selectors.DefaultSelector() as selector:
@@ -206,6 +208,7 @@ class _Service:
                     "status": lambda _: self._status_page(),
                     "mappings": lambda request: self._rows(self._nat.mapping_rows, request),
                     "sessions": lambda request: self._rows(self._nat.session_rows, request),
+                    "ports": lambda request: self._rows(self._nat.port_rows, request),
                     "watch": self._events.watch,
                 },
                 selector,
@@ -216,7 +219,7 @@ class _Service:
 
             def housekeeping() -> None:
                 server.drop_late()
-                self._log_status_if_asked()
+                self._look_at_counters()
 
             duties = [Duty(TICK_SECONDS, housekeeping)]
             if self._supervisor.period is not None:
@@ -243,7 +246,8 @@ class _Service:
         return self._worker.locked()
 
     def _status(self) -> dict[str, Any]:
-        return status(self._facts, self._nat, self._locked, time.monotonic() - self._started)
+        uptime = time.monotonic() - self._started
+        return status(self._facts, self._nat, self._locked, uptime, self._rates.now())
 
     def _status_page(self) -> Iterator[Page]:
         yield [self._status()]
@@ -255,9 +259,11 @@ class _Service:
         # The status waits for the worker's lock: a loop stuck under it lets no sign of life out.
         self._supervisor.sign_of_life(self._worker.rounds, lambda: summary(self._status()))
 
-    def _log_status_if_asked(self) -> None:
+    def _look_at_counters(self) -> None:
         with self._locked():
-            requests = self._nat.counters()["dropped"][STATUS_REQUEST]
+            counters = self._nat.counters()
+        self._rates.note(time.monotonic(), counters)
+        requests = counters["dropped"][STATUS_REQUEST]
         if requests != self._status_requests:
             self._status_requests = requests
             log.info("%s", summary(self._status()))

@@ -38,3 +38,12 @@ class SessionRow(NamedTuple):
     packets_in: int
     bytes_in: int
     opened: str
+
+
+class PortRow(NamedTuple):
+    """How many ports of an external address have mappings of a protocol, and how many may have."""
+
+    external: str
+    protocol: str
+    used: int
+    total: int
