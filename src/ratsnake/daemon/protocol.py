@@ -35,8 +35,8 @@ the client leaves. The request may say which:
 `destinations`. At most WATCHERS watch at once. One that does not keep up loses events, and is sent
 {"event": "lost", "events": how many} in their place.
 
-A row's fields are those of MappingRow, SessionRow and PortRow in nat/rows.py; `status` is described in
-daemon/status.py. Fields may be added, none changes its meaning.
+A row's fields are those of MappingRow, SessionRow and PortRow in nat/rows.py; `status` is described
+in daemon/status.py. Fields may be added, none changes its meaning.
 """
 
 import os
