@@ -56,6 +56,7 @@ MODULES = (
     "nat.fragments",
     "nat.generator",
     "nat.hashing",
+    "nat.host_traffic",
     "nat.hosts",
     "nat.identifications",
     "nat.index",

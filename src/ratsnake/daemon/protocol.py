@@ -4,7 +4,7 @@ A Unix stream socket, for root and its owner only, or for whom its mode and grou
 kernel says of the peer is checked as well (daemon/peer.py).
 The client sends one request, a JSON object on one line of at most REQUEST_LIMIT bytes:
 
-    {"command": "status"}        or "mappings", "sessions", "ports", "watch"
+    {"command": "status"}        or "mappings", "sessions", "ports", "hosts", "watch"
 
 The server answers in JSON lines and closes:
 
@@ -35,6 +35,8 @@ the client leaves. The request may say which:
 `destinations`. At most WATCHERS watch at once. One that does not keep up loses events, and is sent
 {"event": "lost", "events": how many} in their place.
 
+What `hosts` takes and answers is in daemon/busiest.py.
+
 A row's fields are those of MappingRow, SessionRow and PortRow in nat/rows.py; `status` is described
 in daemon/status.py. Fields may be added, none changes its meaning.
 """
@@ -50,7 +52,7 @@ REQUEST_SECONDS = 5.0  # for the whole request to arrive
 STALL_SECONDS = 10.0  # without the client taking a byte of the answer
 PATH_LIMIT = 107  # bytes: sun_path of unix(7), less its closing zero
 WATCHERS = 4  # of the clients, so that others find a place beside them
-COMMANDS = ("status", "mappings", "sessions", "ports", "watch")
+COMMANDS = ("status", "mappings", "sessions", "ports", "hosts", "watch")
 
 ROOT_FOLDER = "/run/ratsnake"
 

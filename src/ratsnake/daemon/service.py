@@ -27,6 +27,7 @@ from ..host.keeper import Undoing
 from ..nat.build import COMPILED
 from ..nat.nat import Nat
 from . import privileges
+from .busiest import Busiest
 from .control import ControlServer, Page, Request
 from .control_path import Claim
 from .duty import Duty
@@ -198,6 +199,7 @@ class _Service:
         self._started = time.monotonic()
         self._status_requests = 0
         self._rates = Rates()
+        self._busiest = Busiest(nat, self._locked, _now)
 
     def run(self, announce: Callable[[], None]) -> None:
         with selectors.DefaultSelector() as selector:
@@ -209,6 +211,7 @@ class _Service:
                     "mappings": lambda request: self._rows(self._nat.mapping_rows, request),
                     "sessions": lambda request: self._rows(self._nat.session_rows, request),
                     "ports": lambda request: self._rows(self._nat.port_rows, request),
+                    "hosts": self._busiest.answer,
                     "watch": self._events.watch,
                 },
                 selector,
@@ -219,6 +222,7 @@ class _Service:
 
             def housekeeping() -> None:
                 server.drop_late()
+                self._busiest.forget_idle()
                 self._look_at_counters()
 
             duties = [Duty(TICK_SECONDS, housekeeping)]

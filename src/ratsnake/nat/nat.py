@@ -40,6 +40,7 @@ from .explain import Walk
 from .explanation import Endpoint, Explanation
 from .forecast import Forecast
 from .fragments import Fragments
+from .host_traffic import HostTraffic
 from .outbox import Outbox
 from .parcels import Parcels
 from .row_filter import RowFilter
@@ -172,6 +173,10 @@ class Nat:
         """Port use of at most `count` external addresses, as far as protocol and address of it are
         wanted; start and next start as above, `now` does not matter."""
         return port_rows(self.translator.flows, start, count, wanted or RowFilter())
+
+    def host_traffic(self, wanted: RowFilter, most: int) -> HostTraffic:
+        """What hosts move by the wanted sessions, of which it tells `most` at once."""
+        return HostTraffic(self.translator.flows, wanted, most)
 
     def process(self, b: Bytes, size: u32, partial: bool, now: u64) -> u32:
         """`translate` for compiled callers: b has room for `size` bytes."""

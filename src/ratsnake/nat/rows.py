@@ -47,3 +47,12 @@ class PortRow(NamedTuple):
     protocol: str
     used: int
     total: int
+
+
+class HostRow(NamedTuple):
+    """An internal host: its sessions, and the bytes they moved between two looks."""
+
+    host: str
+    sessions: int
+    bytes_out: int
+    bytes_in: int
