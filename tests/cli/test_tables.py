@@ -1,6 +1,8 @@
 """What status, mappings and sessions print, from a server that plays the NAT."""
 
 import json
+import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -8,24 +10,54 @@ from ratsnake.cli.main import main
 from support.player import MAPPING, SESSION, STATUS, Player, shown
 
 
+@pytest.fixture(autouse=True)
+def universal_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The local time is UTC."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
 def test_status(player: Player, capsys: pytest.CaptureFixture[str]) -> None:
     player.rows = [STATUS]
     text = shown(player, capsys, "status")
     assert player.asked == [{"command": "status"}]
     assert max(map(len, text.splitlines())) <= 80
-    for part in (
-        "203.0.113.1 ports 1024-65535",
-        "2001:db8:3::1 forwards only",
-        "12 of 262144",
-        "1 of 64512",
-        "988M bytes",
-        "3 packets",
-        "17 filtered",
+    words = [" ".join(line.split()) for line in text.splitlines()]
+    for line in (
+        "external 203.0.113.1 ports 1024-65535",
+        "external 2001:db8:3::1 forwards only",
+        "engine compiled, 21.5 MB of memory, offload csum tso4 tso6 uso4 uso6",
+        "outbound 123456 988M 1234 9.6M",
+        "inbound 1 60 0 96",
+        "own errors 3",
+        "mappings 12 262144 0 % 3.2",
+        "sessions 131072 262144 50 % 41.0",
+        "from outside 5 65536 0 %",
+        "sctp ports 1 64512 0 %",
+        "dropped 17 packets 2.4 a second",
+        "17 filtered inbound from a remote that the filtering behaviour",
+        "refuses",
     ):
-        assert part in text
+        assert line in words
+    assert words[0].startswith(
+        "ratsnake 0.1.0 on ratsnake, up 2h since 2026-01-31 12:00:00, process"
+    )
     assert "no-port" not in text
     assert "dccp" not in text
     assert json.loads(shown(player, capsys, "status", "--json")) == STATUS
+
+
+def test_status_before_there_are_rates_or_for_a_reason_that_is_new(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counters = {**STATUS["counters"], "dropped": {"new-reason": 5, "no-port": 1000}}
+    player.rows = [{**STATUS, "rates": None, "counters": counters}]
+    words = [" ".join(line.split()) for line in shown(player, capsys, "status").splitlines()]
+    assert "outbound 123456 988M - -" in words
+    assert words[-2:] == ["1000 no-port no external port is free for this flow", "5 new-reason"]
 
 
 def test_status_of_many_port_ranges_and_types(
@@ -37,7 +69,7 @@ def test_status_of_many_port_ranges_and_types(
     player.rows = [{**STATUS, "external": external, "types": types}]
     text = shown(player, capsys, "status")
     assert max(map(len, text.splitlines())) <= 80
-    assert ports in "".join(text.split())
+    assert "203.0.113.1 1008 ports in 63 ranges, 1040-1055 to 64528-64543" in text
     assert "udp full-cone" in text
 
 

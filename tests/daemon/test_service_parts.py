@@ -137,8 +137,10 @@ def test_the_worker_runs_where_it_may_not_go_first(monkeypatch: pytest.MonkeyPat
 
 
 def test_status_object() -> None:
-    got = status(FACTS, FakeNat(), unlocked, 12.9)
+    got = status(FACTS, FakeNat(), unlocked, 12.9, {"dropped": 1.0}, lambda: 86412.9)
     assert got["uptime"] == 12
+    assert got["since"] == "1970-01-02T00:00:00Z"
+    assert got["rates"] == {"dropped": 1.0}
     assert got["pid"] == os.getpid()
     assert got["offload"] == ["csum"]
     assert got["external"] == [

@@ -1,5 +1,7 @@
 """What the control plane sees: rows by the page, with names, and counters of every reason."""
 
+from ipaddress import IPv4Address, ip_network
+
 from support.bench import EXTERNAL, INSIDE, R1, R2, SECOND, Bench
 from support.flavours import Engine
 from support.layers import dccp, sctp, udplite
@@ -119,3 +121,42 @@ def test_usage_counts_hosts(engine: Engine) -> None:
     bench.now = 300 * SECOND
     bench.expire()
     assert bench.nat.usage()["hosts"] == 0
+
+
+def test_what_was_made_is_counted_and_not_what_is_left(engine: Engine) -> None:
+    bench = Bench(engine, "full-cone")
+    for remote in (R1, R2):
+        bench.open("udp", (INSIDE, 1), (remote, 53))
+    bench.now = 300 * SECOND
+    bench.expire()
+    bench.open("udp", (INSIDE, 1), (R1, 53))
+    counters = bench.nat.counters()
+    assert (counters["mappings_made"], counters["sessions_opened"]) == (2, 3)
+    assert bench.nat.usage()["sessions"] == 1
+
+
+def test_port_rows_are_by_address_and_protocol(engine: Engine) -> None:
+    addresses = [f"203.0.113.{number}" for number in range(1, 11)]
+    externals = tuple(
+        engine.External(IPv4Address(address), engine.PortSet.parse("5000-5009"))
+        for address in addresses
+    )
+    bench = Bench(engine, "full-cone", externals=externals)
+    used = [bench.open("udp", (INSIDE, port), (R1, 53))[0] for port in (1, 2, 3)]
+    rows, following = bench.nat.port_rows(0, 256, 0)
+    more, end = bench.nat.port_rows(following, 256, 0)
+    assert (following, end) == (8, 0)
+    names = ("tcp", "udp", "icmp", *OTHERS)
+    assert [(row.external, row.protocol) for row in rows + more] == [
+        (address, name) for address in addresses for name in names
+    ]
+    assert {row.total for row in rows} == {10}
+    assert [row for row in rows + more if row.used] == [(used[0], "udp", 3, 10)]
+
+
+def test_port_rows_are_filtered_by_address_and_protocol(engine: Engine) -> None:
+    filters = engine.modules["nat.row_filter"]
+    bench = Bench(engine, "full-cone")
+    for prefix, protocol, count in (("203.0.113.0/24", 1, 1), ("203.0.113.9", None, 0)):
+        wanted = filters.RowFilter(protocol, external=filters.EndpointRange(ip_network(prefix)))
+        assert len(bench.nat.port_rows(0, 256, 0, wanted)[0]) == count

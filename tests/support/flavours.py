@@ -57,6 +57,7 @@ MODULES = (
     "nat.fragments",
     "nat.generator",
     "nat.hashing",
+    "nat.host_traffic",
     "nat.hosts",
     "nat.identifications",
     "nat.index",

@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "show what the running NAT does",
     "mappings": "list the running NAT's mappings",
     "sessions": "list the running NAT's sessions",
+    "top": "show the running NAT live: traffic, busiest hosts, ports, drops",
     "watch": "show what happens in the running NAT, as it happens",
     "capture": "copy packets before and after translation into a file",
     "explain": "tell what the running NAT would do with a packet, and why",

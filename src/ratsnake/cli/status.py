@@ -4,9 +4,12 @@ import argparse
 import json
 import textwrap
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from ..daemon.errors import RunError
+from ..nat.reasons import REASONS
+from ..portset import PortSet
 from . import inquiry
 from .text import amount, duration
 
@@ -15,6 +18,9 @@ WIDTH = 80
 # The keys of `usage` that have a limit, and what they are called here.
 USUAL = ("tcp", "udp", "icmp")  # shown always; other protocols where they are in use
 TABLES = {"mappings": "mappings", "sessions": "sessions", "inbound_sessions": "from outside"}
+MADE = {"mappings": "mappings_made", "sessions": "sessions_opened"}
+FEW_RANGES = 8  # of ports are written out
+MEANINGS = {reason.name: reason.meaning for reason in REASONS}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,36 +39,78 @@ def run(arguments: argparse.Namespace) -> int:
 
 def lines(status: dict[str, Any]) -> Iterator[str]:
     """The status object (daemon/status.py) for people, in 80 columns."""
-    usage, counters = status["usage"], status["counters"]
-    engine = "compiled" if status["compiled"] else "interpreted"
     yield (
-        f"ratsnake {status['version']} on {status['device']}, process {status['pid']},"
-        f" up {duration(status['uptime'])}, {engine} engine"
+        f"ratsnake {status['version']} on {status['device']}, up {duration(status['uptime'])}"
+        f" since {_local(status['since'])}, process {status['pid']}"
     )
     for external in status["external"]:
-        ports = f"ports {external['ports']}" if external["ports"] else "forwards only"
-        yield from _wrapped("external", f"{external['address']} {ports}")
+        yield from _wrapped("external", f"{external['address']} {ports(external['ports'])}")
     yield from _wrapped("NAT type", _types(status["types"]))
-    yield _line("offload", ", ".join(status["offload"]) or "none")
-    yield _line("memory", f"{status['memory'] / 1000:.1f} MB")
+    yield _line(
+        "engine",
+        f"{'compiled' if status['compiled'] else 'interpreted'},"
+        f" {status['memory'] / 1000:.1f} MB of memory,"
+        f" offload {' '.join(status['offload']) or 'none'}",
+    )
     yield ""
+    yield from _traffic(status["counters"], status["rates"])
+    yield ""
+    yield from _usage(status["usage"], status["rates"])
+    yield ""
+    yield from _drops(status["counters"]["dropped"], status["rates"])
+
+
+def ports(text: str | None) -> str:
+    """An address's ports; a MAP-E line's are up to 63 ranges."""
+    if text is None:
+        return "forwards only"
+    ranges = text.split(",")
+    if len(ranges) <= FEW_RANGES:
+        return f"ports {text}"
+    count = len(PortSet.parse(text))
+    return f"{count} ports in {len(ranges)} ranges, {ranges[0]} to {ranges[-1]}"
+
+
+def _traffic(counters: dict[str, Any], rates: dict[str, Any] | None) -> Iterator[str]:
+    yield _line("traffic", f"{'packets':>12}{'bytes':>8}{'packets/s':>14}{'bit/s':>8}")
+    for name in ("outbound", "inbound"):
+        total = counters[name]
+        now = f"{'-':>14}{'-':>8}"
+        if rates:
+            rate = rates[name]
+            now = f"{rate['packets']:>14.0f}{amount(round(8 * rate['bytes'])):>8}"
+        yield _line(f"  {name}", f"{total['packets']:>12}{amount(total['bytes']):>8}{now}")
+    if counters["icmp_errors_sent"]:
+        yield _line("  own errors", f"{counters['icmp_errors_sent']:>12}")
+
+
+def _usage(usage: dict[str, Any], rates: dict[str, Any] | None) -> Iterator[str]:
+    yield _line("in use", f"{'now':>12}{'limit':>12}{'':>8}{'new/s':>10}")
     for name, title in TABLES.items():
-        yield _line(title, _of(usage[name], usage["limits"][name]))
-    yield _line("hosts", f"{usage['hosts']:>10}")
+        new = f"{rates[MADE[name]]:>10.1f}" if rates and name in MADE else ""
+        yield _line(f"  {title}", _of(usage[name], usage["limits"][name]) + new)
+    yield _line("  hosts", f"{usage['hosts']:>12}")
     for protocol, use in usage["ports"].items():
         if protocol in USUAL or use["used"]:
-            yield _line(f"{protocol} ports", _of(use["used"], use["total"]))
-    yield ""
-    for name in ("outbound", "inbound"):
-        packets, octets = counters[name]["packets"], counters[name]["bytes"]
-        yield _line(name, f"{packets:>10} packets {amount(octets):>6} bytes")
-    if counters["icmp_errors_sent"]:
-        yield _line("own errors", f"{counters['icmp_errors_sent']:>10} packets")
-    dropped = counters["dropped"]
-    yield _line("dropped", f"{sum(dropped.values()):>10} packets")
-    for reason, count in dropped.items():
+            yield _line(f"  {protocol} ports", _of(use["used"], use["total"]))
+
+
+def _drops(dropped: dict[str, int], rates: dict[str, Any] | None) -> Iterator[str]:
+    rate = f"{rates['dropped']:>10.1f} a second" if rates else ""
+    yield _line("dropped", f"{sum(dropped.values()):>12} packets{rate}")
+    for reason, count in sorted(dropped.items(), key=lambda item: -item[1]):
         if count:
-            yield _line("", f"{count:>10} {reason}")
+            head = f"{count:>10} {reason:<16} "
+            indent = " " * len(head)
+            yield from textwrap.wrap(
+                head + MEANINGS.get(reason, ""), WIDTH, subsequent_indent=indent
+            )
+
+
+def _local(moment: str) -> str:
+    """A moment of the status object in the local time."""
+    parsed = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    return parsed.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _line(name: str, text: str) -> str:
@@ -70,9 +118,11 @@ def _line(name: str, text: str) -> str:
 
 
 def _wrapped(name: str, text: str) -> Iterator[str]:
-    """A MAP-E line's ports are 63 ranges: they break after commas."""
+    """Port ranges break after commas."""
     breakable = textwrap.wrap(
-        text.replace(",", ", "), WIDTH - len(_line("", "")), break_on_hyphens=False
+        text.replace(",", ", ").replace("  ", " "),
+        WIDTH - len(_line("", "")),
+        break_on_hyphens=False,
     )
     for line in breakable:
         yield _line(name, line)
@@ -86,4 +136,5 @@ def _types(types: dict[str, str]) -> str:
 
 
 def _of(used: int, total: int) -> str:
-    return f"{used:>10} of {total}"
+    share = f"{100 * used // total:>6} %" if total else f"{'':>8}"
+    return f"{used:>12}{total:>12}{share}"

@@ -4,7 +4,8 @@ A Unix stream socket, for root and its owner only, or for whom its mode and grou
 kernel says of the peer is checked as well (daemon/peer.py).
 The client sends one request, a JSON object on one line of at most REQUEST_LIMIT bytes:
 
-    {"command": "status"}        or "mappings", "sessions", "watch", "explain"
+    {"command": "status"}        or "mappings", "sessions", "ports", "hosts", "watch",
+                                 "capture", "explain"
 
 The server answers in JSON lines and closes:
 
@@ -15,7 +16,7 @@ or, at any point, {"error": "why"} as the last line. An answer that ends without
 off. Rows are read from the tables in pages of PAGE, each page consistent in itself; what opens
 or closes between two pages may be missing or seen.
 
-A request for mappings or sessions may say which rows (daemon/row_request.py), where to start, and
+A request for the rows of a table may say which rows (daemon/row_request.py), where to start, and
 after how many to stop; all of it may be left out:
 
     {"command": "sessions", "protocol": "udp", "host": "192.168.1.0/24", "external": "203.0.113.1",
@@ -51,8 +52,10 @@ full; the first row is {"missed": 0}, when it has begun.
 
 `inbound` asks about the packet that comes back, to the outside endpoint of `source`.
 
-A row's fields are those of ratsnake.nat's MappingRow and SessionRow; `status` is described in
-daemon/status.py. Fields may be added, none changes its meaning.
+What `hosts` takes and answers is in daemon/busiest.py.
+
+A row's fields are those of MappingRow, SessionRow and PortRow in nat/rows.py; `status` is described
+in daemon/status.py. Fields may be added, none changes its meaning.
 """
 
 import os
@@ -66,7 +69,10 @@ REQUEST_SECONDS = 5.0  # for the whole request to arrive
 STALL_SECONDS = 10.0  # without the client taking a byte of the answer
 PATH_LIMIT = 107  # bytes: sun_path of unix(7), less its closing zero
 WATCHERS = 4  # of the clients, so that others find a place beside them
-COMMANDS = ("status", "mappings", "sessions", "watch", "explain", "capture")
+COMMANDS = (
+    *("status", "mappings", "sessions", "ports", "hosts"),
+    *("watch", "explain", "capture"),
+)
 
 ROOT_FOLDER = "/run/ratsnake"
 

@@ -27,6 +27,7 @@ from ..host.keeper import Undoing
 from ..nat.build import COMPILED
 from ..nat.nat import Nat
 from . import privileges
+from .busiest import Busiest
 from .capturing import Capturing
 from .control import ControlServer, Page, Request
 from .control_path import Claim
@@ -37,6 +38,7 @@ from .events import Events, open_log
 from .explaining import Explainer
 from .options import RunOptions
 from .peer import Access, allowed_by
+from .rates import Rates
 from .row_pages import Pages, ReadRows, row_pages
 from .row_request import read_request
 from .seed import fresh
@@ -199,6 +201,8 @@ class _Service:
         self._supervisor = supervisor
         self._started = time.monotonic()
         self._status_requests = 0
+        self._rates = Rates()
+        self._busiest = Busiest(nat, self._locked, _now)
 
     def run(self, announce: Callable[[], None]) -> None:
         with selectors.DefaultSelector() as selector:
@@ -209,6 +213,8 @@ class _Service:
                     "status": lambda _: self._status_page(),
                     "mappings": lambda request: self._rows(self._nat.mapping_rows, request),
                     "sessions": lambda request: self._rows(self._nat.session_rows, request),
+                    "ports": lambda request: self._rows(self._nat.port_rows, request),
+                    "hosts": self._busiest.answer,
                     "watch": self._events.watch,
                     "capture": self._capturing.start,
                     "explain": Explainer(self._nat, self._locked, _now).answer,
@@ -221,7 +227,8 @@ class _Service:
 
             def housekeeping() -> None:
                 server.drop_late()
-                self._log_status_if_asked()
+                self._busiest.forget_idle()
+                self._look_at_counters()
 
             duties = [Duty(TICK_SECONDS, housekeeping)]
             if self._supervisor.period is not None:
@@ -250,7 +257,8 @@ class _Service:
         return self._worker.locked()
 
     def _status(self) -> dict[str, Any]:
-        return status(self._facts, self._nat, self._locked, time.monotonic() - self._started)
+        uptime = time.monotonic() - self._started
+        return status(self._facts, self._nat, self._locked, uptime, self._rates.now())
 
     def _status_page(self) -> Iterator[Page]:
         yield [self._status()]
@@ -262,9 +270,11 @@ class _Service:
         # The status waits for the worker's lock: a loop stuck under it lets no sign of life out.
         self._supervisor.sign_of_life(self._worker.rounds, lambda: summary(self._status()))
 
-    def _log_status_if_asked(self) -> None:
+    def _look_at_counters(self) -> None:
         with self._locked():
-            requests = self._nat.counters()["dropped"][STATUS_REQUEST]
+            counters = self._nat.counters()
+        self._rates.note(time.monotonic(), counters)
+        requests = counters["dropped"][STATUS_REQUEST]
         if requests != self._status_requests:
             self._status_requests = requests
             log.info("%s", summary(self._status()))

@@ -6,13 +6,16 @@ The status object, as `ratsnake status --json` prints it:
     device       str     the TUN device
     pid          int
     uptime       int     seconds since ready
+    since        str     when it was ready, in UTC, as in "2026-01-31T12:00:00Z"
     compiled     bool    whether the engine runs compiled
     offload      [str]   the offload features in use
     external     [{address: str, ports: str or null}]        the external addresses; their ports as
                                                              --ports takes them, null for none
     types        {protocol: str}                             NAT type of each protocol
-    counters     {outbound, inbound: {packets, bytes: int}, icmp_errors_sent, fragments_held: int,
-                  dropped: {reason: int}}
+    counters     {outbound, inbound: {packets, bytes: int}, icmp_errors_sent, fragments_held,
+                  mappings_made, sessions_opened: int, dropped: {reason: int}}
+    rates        {outbound, inbound: {packets, bytes: float}, mappings_made, sessions_opened,
+                  dropped: float}         a second, in the last five; null in the first second
     usage        {mappings, sessions, inbound_sessions, hosts: int,
                   limits: {mappings, sessions, inbound_sessions: int},
                   ports: {protocol: {used, total: int}}}
@@ -20,7 +23,8 @@ The status object, as `ratsnake status --json` prints it:
 """
 
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -55,8 +59,15 @@ def resident_memory() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
-def status(facts: Facts, nat: Tables, locked: Lock, uptime: float) -> dict[str, Any]:
-    """The status object; `uptime` in seconds."""
+def status(
+    facts: Facts,
+    nat: Tables,
+    locked: Lock,
+    uptime: float,
+    rates: Mapping[str, Any] | None,
+    clock: Callable[[], float] = time.time,
+) -> dict[str, Any]:
+    """The status object; `uptime` in seconds, `clock` tells the time of day."""
     with locked():
         counters, usage = nat.counters(), nat.usage()
     return {
@@ -64,11 +75,13 @@ def status(facts: Facts, nat: Tables, locked: Lock, uptime: float) -> dict[str, 
         "device": facts.device,
         "pid": os.getpid(),
         "uptime": int(uptime),
+        "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock() - uptime)),
         "compiled": facts.compiled,
         "offload": list(facts.offload),
         "external": [{"address": address, "ports": ports} for address, ports in facts.external],
         "types": facts.types,
         "counters": counters,
+        "rates": rates,
         "usage": usage,
         "memory": resident_memory(),
     }

@@ -21,6 +21,7 @@ cdef class MappingTable:
     cdef Index by_internal, by_external
     cdef Secret secret
     cdef readonly u32 capacity, count, fresh
+    cdef readonly u64 entered
     cdef u32 free
     cdef u32 internal_tag(self, u32 policy, u64 high, u64 low, u32 port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
     cdef u32 external_tag(self, u32 policy, u32 external, u32 port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil

@@ -45,7 +45,7 @@ class MappingTable:
         self.internal_highs = reserved_words(capacity + 1)
         self.by_internal = Index(capacity)
         self.by_external = Index(capacity)
-        self.count = 0
+        self.count = self.entered = 0
         self.free = 0
         self.fresh = 1
 
@@ -214,6 +214,7 @@ class MappingTable:
             m = self.fresh
             self.fresh += 1
         self.count += 1
+        self.entered += 1
         r[m].internal_low = low
         r[m].internal_port = port
         r[m].is_wide = 0

@@ -40,15 +40,16 @@ from .explain import Walk
 from .explanation import Endpoint, Explanation
 from .forecast import Forecast
 from .fragments import Fragments
+from .host_traffic import HostTraffic
 from .outbox import Outbox
 from .parcels import Parcels
 from .row_filter import RowFilter
-from .rows import MappingRow, SessionRow
+from .rows import MappingRow, PortRow, SessionRow
 from .settings import Settings
 from .sharing import Sharing
 from .stateless import Stateless
 from .translator import Translator
-from .views import counters, mapping_rows, session_rows, usage
+from .views import counters, mapping_rows, port_rows, session_rows, usage
 
 SEED_BYTES = 80  # eight hash secrets and the generator's key, 64 bits each
 LARGEST_PACKET = 40 + 65535  # of IPv6: its payload length does not count the header
@@ -115,12 +116,17 @@ class Nat:
         return self.sweep(now, budget)
 
     def counters(self) -> dict[str, Any]:
-        """Packets and bytes translated in each direction, and packets dropped by reason."""
-        return counters(
-            [self.packets_out, self.bytes_out, self.packets_in, self.bytes_in],
-            [self.drops[k] for k in range(REASONS_COUNT)],
-            self.answers.sent,
-        )
+        """Packets and bytes translated in each direction, packets dropped by reason, and what was
+        made in all."""
+        return {
+            **counters(
+                [self.packets_out, self.bytes_out, self.packets_in, self.bytes_in],
+                [self.drops[k] for k in range(REASONS_COUNT)],
+                self.answers.sent,
+            ),
+            "mappings_made": self.translator.flows.mappings.entered,
+            "sessions_opened": self.translator.flows.sessions.entered,
+        }
 
     def listen(self, wanted: int) -> None:
         """Note events from now on: bits of event_record.py; 0, as at first, is none."""
@@ -160,6 +166,17 @@ class Nat:
         """The wanted sessions of at most `count` table rows from `start` (0 first); next start, or
         0."""
         return session_rows(self.translator.flows, start, count, now, wanted or RowFilter())
+
+    def port_rows(
+        self, start: int, count: int, now: int, wanted: RowFilter | None = None
+    ) -> tuple[list[PortRow], int]:
+        """Port use of at most `count` external addresses, as far as protocol and address of it are
+        wanted; start and next start as above, `now` does not matter."""
+        return port_rows(self.translator.flows, start, count, wanted or RowFilter())
+
+    def host_traffic(self, wanted: RowFilter, most: int) -> HostTraffic:
+        """What hosts move by the wanted sessions, of which it tells `most` at once."""
+        return HostTraffic(self.translator.flows, wanted, most)
 
     def process(self, b: Bytes, size: u32, partial: bool, now: u64) -> u32:
         """`translate` for compiled callers: b has room for `size` bytes."""

@@ -19,6 +19,7 @@ cdef class EndpointRange:
 cdef class RowFilter:
     cdef u32 protocol
     cdef EndpointRange internal, external, remote
+    cdef bint has_ports(self, Flows flows, u32 protocol, u32 external) noexcept nogil
     cdef bint has_local(self, Flows flows, u32 i) noexcept nogil
     cdef bint has_mapping(self, Flows flows, u32 i) noexcept nogil
     cdef bint has_session(self, Flows flows, u32 i) noexcept nogil

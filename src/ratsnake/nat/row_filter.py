@@ -54,6 +54,12 @@ class RowFilter:
         self.external = external or EndpointRange()
         self.remote = remote or EndpointRange()
 
+    def has_ports(self, flows: Flows, protocol: u32, external: u32) -> bool:
+        """Whether the ports of an external address (by row) are those of wanted mappings."""
+        return (self.protocol == ANY or self.protocol == protocol) and self.external.has_address(
+            flows.scope.external_high[external], flows.scope.external_low[external]
+        )
+
     def has_local(self, flows: Flows, i: u32) -> bool:
         """Whether the mapping is of the protocol and has the endpoints here."""
         m: Mappings = flows.mappings.rows

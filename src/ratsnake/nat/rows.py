@@ -38,3 +38,21 @@ class SessionRow(NamedTuple):
     packets_in: int
     bytes_in: int
     opened: str
+
+
+class PortRow(NamedTuple):
+    """How many ports of an external address have mappings of a protocol, and how many may have."""
+
+    external: str
+    protocol: str
+    used: int
+    total: int
+
+
+class HostRow(NamedTuple):
+    """An internal host: its sessions, and the bytes they moved between two looks."""
+
+    host: str
+    sessions: int
+    bytes_out: int
+    bytes_in: int

@@ -23,6 +23,7 @@ cdef class SessionTable:
     cdef Index by_internal, by_external
     cdef Secret secret
     cdef readonly u32 capacity, count, fresh
+    cdef readonly u64 entered
     cdef u32 free
     cdef u64 remote_high(self, u32 i) noexcept nogil
     cdef u32 outbound_tag(self, u32 protocol, u64 high, u64 low, u32 port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil

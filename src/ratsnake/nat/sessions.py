@@ -42,7 +42,7 @@ class SessionTable:
         self.remote_highs = reserved_words(capacity + TIMERS + 1)
         self.by_internal = Index(capacity + TIMERS)
         self.by_external = Index(capacity + TIMERS)
-        self.count = 0
+        self.count = self.entered = 0
         self.free = 0
         self.fresh = TIMERS + 1
         head: u32
@@ -183,6 +183,7 @@ class SessionTable:
             i = self.fresh
             self.fresh += 1
         self.count += 1
+        self.entered += 1
         return i
 
     def enter(

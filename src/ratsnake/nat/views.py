@@ -21,7 +21,9 @@ from .connection import STATE_NAMES
 from .flows import Flows
 from .reasons import REASONS
 from .row_filter import RowFilter
-from .rows import PROTOCOL_NAMES, MappingRow, SessionRow
+from .rows import PROTOCOL_NAMES, MappingRow, PortRow, SessionRow
+
+ADDRESSES = 8  # whose ports are counted at once: packets wait meanwhile
 
 
 def address_text(high: u64, low: u64) -> str:
@@ -153,3 +155,24 @@ def session_rows(
             )
         )
     return rows, end if end < flows.sessions.fresh else 0
+
+
+def port_rows(flows: Flows, start: int, count: int, wanted: RowFilter) -> tuple[list[PortRow], int]:
+    pools = flows.allocator.pools
+    row: u32
+    protocol: u32
+    end: u32 = min(start + min(count, ADDRESSES), flows.scope.externals)
+    rows = []
+    for row in range(start, end):
+        for protocol in range(OTHER):
+            pool: u32 = flows.allocator.pool_of(protocol, row)
+            if pools.size(pool) and wanted.has_ports(flows, protocol, row):
+                rows.append(
+                    PortRow(
+                        external_text(flows, row),
+                        PROTOCOL_NAMES[protocol],
+                        pools.used_ports(pool),
+                        pools.size(pool),
+                    )
+                )
+    return rows, end if end < flows.scope.externals else 0
