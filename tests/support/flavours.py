@@ -89,6 +89,9 @@ MODULES = (
     "bench.engine_load",
     "bench.histogram",
     "bench.small_packets",
+    "bench.null_forwarder",
+    "bench.tcp_load",
+    "bench.udp_load",
 )
 
 
