@@ -159,6 +159,7 @@ def session_rows(
 
 def port_rows(flows: Flows, start: int, count: int, wanted: RowFilter) -> tuple[list[PortRow], int]:
     pools = flows.allocator.pools
+    positions = flows.allocator.positions
     row: u32
     protocol: u32
     end: u32 = min(start + min(count, ADDRESSES), flows.scope.externals)
@@ -166,13 +167,13 @@ def port_rows(flows: Flows, start: int, count: int, wanted: RowFilter) -> tuple[
     for row in range(start, end):
         for protocol in range(OTHER):
             pool: u32 = flows.allocator.pool_of(protocol, row)
-            if pools.size(pool) and wanted.has_ports(flows, protocol, row):
+            if positions.size(pool) and wanted.has_ports(flows, protocol, row):
                 rows.append(
                     PortRow(
                         external_text(flows, row),
                         PROTOCOL_NAMES[protocol],
                         pools.used_ports(pool),
-                        pools.size(pool),
+                        positions.size(pool),
                     )
                 )
     return rows, end if end < flows.scope.externals else 0
