@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv4Network
 
-from ..host.routing import Request, RoutingError, install
+from ..host.request import Request, RoutingError
+from ..host.routing import install
 from ..lab.gateway import GatewayError
 from ..lab.topology import (
     EXTERNAL,
