@@ -63,7 +63,11 @@ CONSTANTS = (
     "daemon.worker",
     "bench.engine_load",
     "bench.histogram",
+    "bench.null_forwarder",
     "bench.small_packets",
+    "bench.sockets",
+    "bench.tcp_load",
+    "bench.udp_load",
 )
 RECORDS = ("wire.packet", "nat.records", "nat.event_record")
 
