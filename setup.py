@@ -22,6 +22,7 @@ HEADERS = {
     "ratsnake.wire.ipv6",
     "ratsnake.nat.records",
     "ratsnake.nat.event_record",
+    "ratsnake.nat.copies",
     "ratsnake.nat.reasons",
     "ratsnake.nat.timers",
     "ratsnake.nat.connection",
@@ -30,6 +31,7 @@ HEADERS = {
     "ratsnake.device.vnet_header",
     "ratsnake.device.system",
     "ratsnake.daemon.lock",
+    "ratsnake.daemon.desk",
 }
 OPTIMIZE = ["-O3", "-g0", "-Werror=shift-count-overflow"]
 SANITIZE = ["-fsanitize=address,undefined"]

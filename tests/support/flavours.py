@@ -43,6 +43,7 @@ MODULES = (
     "nat.blocks",
     "nat.bucket",
     "nat.connection",
+    "nat.copies",
     "nat.coverage",
     "nat.deterministic",
     "nat.endpoints",
@@ -85,8 +86,15 @@ MODULES = (
     "device.offload",
     "device.vnet_header",
     "daemon.batch",
+    "daemon.desk",
+    "daemon.live_nat",
     "daemon.worker",
+    "bench.engine_costs",
+    "bench.engine_gaps",
     "bench.engine_load",
+    "bench.engine_nat",
+    "bench.engine_ports",
+    "bench.gap_loop",
     "bench.histogram",
     "bench.small_packets",
 )
@@ -111,7 +119,7 @@ class Engine:
     """One flavour: `engine.nat.nat` is its module ratsnake.nat.nat, and so on.
 
     The names tests need most are attributes: Nat, Settings, External, Timeouts, Limits, Behaviour,
-    PRESETS, REASONS, PortSet, Worker.
+    PRESETS, REASONS, PortSet, Worker, LiveNat.
     """
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:
@@ -126,6 +134,7 @@ class Engine:
         self.REASONS = modules["nat.reasons"].REASONS
         self.PortSet = modules["portset"].PortSet
         self.Worker = modules["daemon.worker"].Worker
+        self.LiveNat = modules["daemon.live_nat"].LiveNat
 
 
 @functools.cache

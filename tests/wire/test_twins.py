@@ -53,16 +53,18 @@ CONSTANTS = (
     "nat.tally",
     "nat.timers",
     "nat.unsolicited",
+    "nat.views",
     "nat.window",
     "device.offload",
     "device.vnet_header",
     "daemon.batch",
     "daemon.worker",
     "bench.engine_load",
+    "bench.gap_loop",
     "bench.histogram",
     "bench.small_packets",
 )
-RECORDS = ("wire.packet", "nat.records", "nat.event_record")
+RECORDS = ("wire.packet", "nat.copies", "nat.records", "nat.event_record")
 
 
 def interpreted(name: str) -> ModuleType:

@@ -25,7 +25,6 @@ from .. import __version__
 from ..device.linux_tun import LinuxTun
 from ..host.keeper import Undoing
 from ..nat.build import COMPILED
-from ..nat.nat import Nat
 from . import privileges
 from .control import ControlServer, Page, Request
 from .control_path import Claim
@@ -33,6 +32,7 @@ from .duty import Duty
 from .engine import make_nat
 from .errors import RunError
 from .events import Events, open_log
+from .live_nat import LiveNat
 from .options import RunOptions
 from .peer import Access, allowed_by
 from .row_pages import Pages, ReadRows, row_pages
@@ -89,7 +89,8 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
         worker = Worker(nat, device.fileno(), device.vnet_header)
         undo.callback(worker.close)
         facts = _facts(options, device)
-        events = Events(nat, worker.locked, options.events, sink, _now)
+        live = LiveNat(nat, worker)
+        events = Events(live, options.events, sink, _now)
         undo.callback(events.close)
         thread = WorkerThread(worker, wakeup.worker_ended)
         with ExitStack() as running:
@@ -100,7 +101,7 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
                     privileges.give_up(options.user)
                 running.enter_context(thread)
             service = _Service(
-                facts, nat, worker, events, claim, options.access, wakeup, supervisor
+                facts, live, worker, events, claim, options.access, wakeup, supervisor
             )
             service.run(lambda: announce(_ready(facts)))
             supervisor.tell(STOPPING="1", STATUS="stopping")
@@ -178,7 +179,7 @@ class _Service:
     def __init__(
         self,
         facts: Facts,
-        nat: Nat,
+        nat: LiveNat,
         worker: Worker,
         events: Events,
         claim: Claim,
@@ -239,25 +240,22 @@ class _Service:
                 log.info("%s", signal.Signals(number).name)
         return bool(noted)
 
-    def _locked(self) -> Any:
-        return self._worker.locked()
-
     def _status(self) -> dict[str, Any]:
-        return status(self._facts, self._nat, self._locked, time.monotonic() - self._started)
+        uptime = time.monotonic() - self._started
+        return status(self._facts, self._nat.totals(), uptime)
 
     def _status_page(self) -> Iterator[Page]:
         yield [self._status()]
 
     def _rows(self, read: ReadRows, request: Request) -> Pages:
-        return row_pages(read, self._locked, _now, read_request(request))
+        return row_pages(read, _now, read_request(request))
 
     def _sign_of_life(self) -> None:
-        # The status waits for the worker's lock: a loop stuck under it lets no sign of life out.
+        # The status waits for the packet loop: one that is stuck lets no sign of life out.
         self._supervisor.sign_of_life(self._worker.rounds, lambda: summary(self._status()))
 
     def _log_status_if_asked(self) -> None:
-        with self._locked():
-            requests = self._nat.counters()["dropped"][STATUS_REQUEST]
+        requests = self._nat.totals().counters()["dropped"][STATUS_REQUEST]
         if requests != self._status_requests:
             self._status_requests = requests
             log.info("%s", summary(self._status()))

@@ -20,20 +20,15 @@ The status object, as `ratsnake status --json` prints it:
 """
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 
-class Tables(Protocol):
-    """The part of Nat that is read here."""
+class Totals(Protocol):
+    """What a NAT's totals were at one moment."""
 
     def counters(self) -> dict[str, Any]: ...
     def usage(self) -> dict[str, Any]: ...
-
-
-Lock = Callable[[], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
@@ -55,10 +50,8 @@ def resident_memory() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
-def status(facts: Facts, nat: Tables, locked: Lock, uptime: float) -> dict[str, Any]:
+def status(facts: Facts, totals: Totals, uptime: float) -> dict[str, Any]:
     """The status object; `uptime` in seconds."""
-    with locked():
-        counters, usage = nat.counters(), nat.usage()
     return {
         "version": facts.version,
         "device": facts.device,
@@ -68,8 +61,8 @@ def status(facts: Facts, nat: Tables, locked: Lock, uptime: float) -> dict[str, 
         "offload": list(facts.offload),
         "external": [{"address": address, "ports": ports} for address, ports in facts.external],
         "types": facts.types,
-        "counters": counters,
-        "usage": usage,
+        "counters": totals.counters(),
+        "usage": totals.usage(),
         "memory": resident_memory(),
     }
 
