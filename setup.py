@@ -23,6 +23,7 @@ HEADERS = {
     "ratsnake.wire.ipv6",
     "ratsnake.nat.records",
     "ratsnake.nat.event_record",
+    "ratsnake.nat.copies",
     "ratsnake.nat.reasons",
     "ratsnake.nat.timers",
     "ratsnake.nat.connection",
@@ -33,6 +34,7 @@ HEADERS = {
     "ratsnake.device.system",
     "ratsnake.daemon.lock",
     "ratsnake.bench.sockets",
+    "ratsnake.daemon.desk",
 }
 OPTIMIZE = ["-O3", "-g0", "-Werror=shift-count-overflow"]
 PROFILE = ["-g", "-fno-omit-frame-pointer"]

@@ -16,7 +16,7 @@ ENGINE = EngineResult(
     [SessionCost(1_000, 400.0, 4.5, 100.0, 1234.0)],
     Memory(100_000, 18_000, 400, 16_000, 159.6),
     [LastPort("eim/eif+exclusive+random", "many inside", 4_096, 250.0, 500.0, 2.0)],
-    [Gaps("nothing else", 200_000, 70, 1_000, 2_000, 28_000, 500)],
+    [Gaps("nothing else", 200_000, 70, 1_000, 2_000, 28_000, 1_500, 2_100)],
 )
 
 

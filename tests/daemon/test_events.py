@@ -2,7 +2,6 @@
 
 import json
 import threading
-from contextlib import nullcontext
 from ipaddress import ip_address
 from typing import Any
 
@@ -73,7 +72,7 @@ class Kept:
 class Scene:
     def __init__(self) -> None:
         self.nat = FakeNat()
-        self.hub = EventHub(self.nat, nullcontext, clock())
+        self.hub = EventHub(self.nat, clock())
 
     def listener(self, *arguments: Any, **keywords: Any) -> Kept:
         kept = Kept(Wanted(*arguments, **keywords))
@@ -294,7 +293,7 @@ def test_a_sink_that_fails_is_tried_again(caplog: pytest.LogCaptureFixture) -> N
 
 def started(nat: FakeNat, sink: FakeSink | None = None) -> Events:
     options = EventOptions("fake", frozenset(("mapping",)), False)
-    return Events(nat, nullcontext, options, sink, lambda: NOW, lambda: WALL)
+    return Events(nat, options, sink, lambda: NOW, lambda: WALL)
 
 
 def test_nobody_listens_nothing_is_due() -> None:

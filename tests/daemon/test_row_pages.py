@@ -1,7 +1,6 @@
 """Rows for a control client: what a request may say, and how a table is read for it."""
 
 from ipaddress import ip_network
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import pytest
@@ -97,35 +96,16 @@ class FakeRow(NamedTuple):
     n: int
 
 
-class Lock:
-    held = 0
-
-    def __enter__(self) -> None:
-        self.held += 1
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.held -= 1
-
-
 class FakeTable:
     """Three pages, of which the second has nothing that is wanted."""
 
     def __init__(self) -> None:
-        self.lock = Lock()
-        self.reads: list[tuple[int, int, int, int]] = []
-
-    def locked(self) -> Lock:
-        return self.lock
+        self.reads: list[tuple[int, int, int]] = []
 
     def read(
         self, start: int, count: int, now: int, wanted: RowFilter
     ) -> tuple[list[FakeRow], int]:
-        self.reads.append((start, count, now, self.lock.held))
+        self.reads.append((start, count, now))
         pages = {0: ([0, 1], 300), 300: ([], 601), 601: ([2], 0)}
         numbers, following = pages[start]
         return [FakeRow(number) for number in numbers], following
@@ -133,19 +113,18 @@ class FakeTable:
 
 def pages(table: FakeTable, asked: RowRequest) -> tuple[list[list[dict[str, int]]], dict[str, Any]]:
     got = []
-    reading = row_pages(table.read, table.locked, lambda: 5, asked)
+    reading = row_pages(table.read, lambda: 5, asked)
     while True:
         try:
             got.append(next(reading))
         except StopIteration as end:
             return got, end.value
-        assert table.lock.held == 0
 
 
-def test_rows_come_page_by_page_each_under_the_lock() -> None:
+def test_rows_come_page_by_page() -> None:
     table = FakeTable()
     assert pages(table, RowRequest()) == ([[{"n": 0}, {"n": 1}], [], [{"n": 2}]], {})
-    assert table.reads == [(0, PAGE, 5, 1), (300, PAGE, 5, 1), (601, PAGE, 5, 1)]
+    assert table.reads == [(0, PAGE, 5), (300, PAGE, 5), (601, PAGE, 5)]
 
 
 @pytest.mark.parametrize(

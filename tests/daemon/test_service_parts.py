@@ -5,7 +5,7 @@ import os
 import selectors
 import signal
 import threading
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ ADDRESSES = (("203.0.113.1", "1024-65535"), ("2001:db8::1", None))
 FACTS = Facts("0.1", "ratsnake", True, ("csum",), ADDRESSES, {"tcp": "full-cone"})
 
 
-class FakeNat:
+class FakeTotals:
     def counters(self) -> dict[str, Any]:
         traffic = {"packets": 3, "bytes": 300}
         return {"outbound": traffic, "inbound": traffic, "dropped": {"filtered": 2, "no-port": 1}}
@@ -49,10 +49,6 @@ class FakeWorker:
 
     def stop(self) -> None:
         self.stopped.set()
-
-
-def unlocked() -> AbstractContextManager[None]:
-    return nullcontext()
 
 
 def readable(wakeup: Wakeup) -> bool:
@@ -137,7 +133,7 @@ def test_the_worker_runs_where_it_may_not_go_first(monkeypatch: pytest.MonkeyPat
 
 
 def test_status_object() -> None:
-    got = status(FACTS, FakeNat(), unlocked, 12.9, {"dropped": 1.0}, lambda: 86412.9)
+    got = status(FACTS, FakeTotals(), 12.9, {"dropped": 1.0}, lambda: 86412.9)
     assert got["uptime"] == 12
     assert got["since"] == "1970-01-02T00:00:00Z"
     assert got["rates"] == {"dropped": 1.0}

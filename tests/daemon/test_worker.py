@@ -4,6 +4,7 @@ import errno
 import os
 import select
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from support.bench import EXTERNAL, R1, R2, SEED, settings
 from support.flavours import Engine, load
 from support.packets import ip, seen, udp
 from support.pieces import identification_of, offset_of, piece
-from support.rig import HOST, Rig, flood, running, until
+from support.rig import HOST, PATIENCE, Rig, flood, running, until
 
 
 def test_packets_are_translated_both_ways(engine: Engine) -> None:
@@ -213,6 +214,66 @@ def test_the_lock_is_given_back_after_an_exception(engine: Engine) -> None:
         with pytest.raises(ZeroDivisionError), rig.worker.locked():
             raise ZeroDivisionError
         rig.barrier()
+
+
+def test_rows_and_totals_are_those_of_the_nat(engine: Engine) -> None:
+    with running(engine) as rig:
+        rig.exchange(udp(HOST, (R1, 53)))
+        for _ in range(3):  # each time the loop is asleep
+            for name in ("session_rows", "mapping_rows"):
+                ask = (0, 256, 0)
+                expected = rig.read(lambda nat, name=name, ask=ask: getattr(nat, name)(*ask))
+                assert getattr(rig.live, name)(*ask) == expected
+                assert [row.internal for row in expected[0]] == [HOST[0]]
+        totals = rig.live.totals()
+        assert totals.counters() == rig.read(lambda nat: nat.counters())
+        assert totals.usage() == rig.read(lambda nat: nat.usage())
+        assert totals.usage()["sessions"] == 1
+
+
+def test_what_is_asked_is_answered_with_and_without_a_running_loop(engine: Engine) -> None:
+    rig = Rig(engine, False, {})
+    assert rig.live.totals().usage()["sessions"] == 0
+    rig.thread.start()
+    rig.barrier()
+    assert rig.live.totals().usage()["sessions"] == 1
+    rig.worker.stop()
+    assert rig.result() == 0
+    for _ in range(3):
+        assert len(rig.live.session_rows(0, 256, 0)[0]) == 1
+    rig.worker.close()
+
+
+def test_questions_are_answered_under_a_flood(engine: Engine) -> None:
+    with running(engine) as rig, flood(rig):
+        counted = 0
+        for _ in range(20):
+            packets = rig.live.totals().counters()["outbound"]["packets"]
+            assert packets >= counted
+            counted = packets
+        until(lambda: rig.live.totals().counters()["outbound"]["packets"] > counted)
+
+
+def test_no_question_is_lost_when_the_loop_ends(engine: Engine) -> None:
+    for _ in range(10):
+        rig = Rig(engine, False, {})
+        asked = threading.Barrier(3)
+
+        def ask(rig: Rig = rig, asked: threading.Barrier = asked) -> None:
+            asked.wait(PATIENCE)
+            for _ in range(50):
+                rig.results.append(rig.live.totals().usage()["sessions"])
+
+        askers = [threading.Thread(target=ask) for _ in range(2)]
+        for thread in (rig.thread, *askers):
+            thread.start()
+        asked.wait(PATIENCE)
+        rig.worker.stop()
+        for thread in (rig.thread, *askers):
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+        assert rig.results == [0] * 101
+        rig.worker.close()
 
 
 def test_a_peer_that_is_gone_ends_run_with_an_errno(engine: Engine) -> None:

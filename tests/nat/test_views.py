@@ -1,6 +1,6 @@
 """What the control plane sees: rows by the page, with names, and counters of every reason."""
 
-from ipaddress import IPv4Address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 
 from support.bench import EXTERNAL, INSIDE, R1, R2, SECOND, Bench
 from support.flavours import Engine
@@ -64,6 +64,48 @@ def test_no_expired_row_is_shown_although_nothing_swept(engine: Engine) -> None:
     bench.now = 300 * SECOND
     assert bench.sessions() == []
     assert bench.mappings() == []
+
+
+def listed(bench: Bench) -> tuple[list[int], int]:
+    """The internal ports of all mappings shown, and the number of pages they came on."""
+    ports, pages, start = [], 0, 0
+    while True:
+        rows, start = bench.nat.mapping_rows(start, 256, bench.now)
+        ports += [row.internal_port for row in rows]
+        pages += 1
+        if start == 0:
+            return ports, pages
+
+
+def test_a_page_of_mappings_ends_where_too_many_expired_sessions_were_looked_at(
+    engine: Engine,
+) -> None:
+    bench = Bench(engine, "full-cone")
+    for port in range(1, 41):
+        for remote in range(1, 65):
+            bench.open("udp", (INSIDE, port), (R1, remote))
+    bench.now = 200 * SECOND
+    bench.open("udp", (INSIDE, 50), (R1, 1))
+    assert listed(bench) == ([*range(1, 41), 50], 1)
+    bench.now = 300 * SECOND
+    assert listed(bench) == ([50], 3)  # of 1,024 looks each
+
+
+def test_a_mapping_with_more_expired_sessions_than_are_looked_at_is_shown(engine: Engine) -> None:
+    bench = Bench(engine, "full-cone")
+    for remote in range(1, 1100):
+        bench.open("udp", (INSIDE, 1), (R1, remote))
+    bench.open("udp", (INSIDE, 2), (R1, 1))
+    bench.now = 300 * SECOND
+    assert listed(bench) == ([1], 2)
+
+
+def test_addresses_are_shown_as_ipaddress_writes_them(engine: Engine) -> None:
+    text = engine.modules["nat.views"].address_text
+    for address in ("192.0.2.1", "2001:db8::1", "2001:db8:0:1::", "::", "::1", "::c000:201"):
+        given = ip_address(address)
+        number = int(given) | (0xFFFF << 32 if given.version == 4 else 0)
+        assert text(number >> 64, number & (1 << 64) - 1) == address
 
 
 def test_counters_tell_directions_bytes_and_every_reason(engine: Engine) -> None:

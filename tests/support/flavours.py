@@ -44,6 +44,7 @@ MODULES = (
     "nat.blocks",
     "nat.bucket",
     "nat.connection",
+    "nat.copies",
     "nat.coverage",
     "nat.deterministic",
     "nat.endpoints",
@@ -90,8 +91,15 @@ MODULES = (
     "device.vnet_header",
     "daemon.batch",
     "daemon.capture",
+    "daemon.desk",
+    "daemon.live_nat",
     "daemon.worker",
+    "bench.engine_costs",
+    "bench.engine_gaps",
     "bench.engine_load",
+    "bench.engine_nat",
+    "bench.engine_ports",
+    "bench.gap_loop",
     "bench.histogram",
     "bench.null_forwarder",
     "bench.small_packets",
@@ -123,7 +131,7 @@ class Engine:
     """One flavour: `engine.nat.nat` is its module ratsnake.nat.nat, and so on.
 
     The names tests need most are attributes: Nat, Settings, External, Timeouts, Limits, Behaviour,
-    PRESETS, REASONS, PortSet, Worker.
+    PRESETS, REASONS, PortSet, Worker, LiveNat.
     """
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:
@@ -138,6 +146,7 @@ class Engine:
         self.REASONS = modules["nat.reasons"].REASONS
         self.PortSet = modules["portset"].PortSet
         self.Worker = modules["daemon.worker"].Worker
+        self.LiveNat = modules["daemon.live_nat"].LiveNat
 
 
 @functools.cache

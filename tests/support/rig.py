@@ -28,6 +28,7 @@ class Rig:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         self.nat = engine.Nat(settings(engine, "full-cone", timeouts=timeouts, **more), SEED)
         self.worker = engine.Worker(self.nat, self.device.fileno(), vnet_header)
+        self.live = engine.LiveNat(self.nat, self.worker)
         self.results: list[int] = []
         self.thread = threading.Thread(target=lambda: self.results.append(self.worker.run()))
 

@@ -55,6 +55,7 @@ CONSTANTS = (
     "nat.tally",
     "nat.timers",
     "nat.unsolicited",
+    "nat.views",
     "nat.window",
     "device.offload",
     "device.vnet_header",
@@ -62,6 +63,7 @@ CONSTANTS = (
     "daemon.capture",
     "daemon.worker",
     "bench.engine_load",
+    "bench.gap_loop",
     "bench.histogram",
     "bench.null_forwarder",
     "bench.small_packets",
@@ -69,7 +71,7 @@ CONSTANTS = (
     "bench.tcp_load",
     "bench.udp_load",
 )
-RECORDS = ("wire.packet", "nat.records", "nat.event_record")
+RECORDS = ("wire.packet", "nat.copies", "nat.records", "nat.event_record")
 
 
 def interpreted(name: str) -> ModuleType:

@@ -67,13 +67,13 @@ def packet_costs(protocol: int, loads: dict[int, Load], packets: int) -> list[Pa
     return costs
 
 
-def renew(load: Load, sessions: int) -> tuple[float, float]:
+def renew(load: Load, sessions: int, times: int = RENEWED) -> tuple[float, float]:
     """Let sessions end and open them again: nanoseconds for a new one, and for an end.
 
-    However small the table, RENEWED of them in all.
+    However small the table, so many times in all.
     """
-    renewed = min(sessions // 2, RENEWED)
-    turns = [_renew_once(load, sessions, renewed) for _ in range(RENEWED // renewed)]
+    renewed = min(sessions // 2, times)
+    turns = [_renew_once(load, sessions, renewed) for _ in range(times // renewed)]
     opening, expiring = (sum(column) for column in zip(*turns, strict=True))
     load.check()
     return opening / renewed / len(turns), expiring / renewed / len(turns)

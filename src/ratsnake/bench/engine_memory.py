@@ -14,6 +14,8 @@ from ratsnake.wire.packet import UDP
 from .engine_load import Load
 from .engine_nat import make_nat
 
+ADDRESSES = 16  # the fewest that have ports for 1,000,000 mappings
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -39,7 +41,7 @@ def measure(sessions: int) -> Memory:
 
 def measure_here(sessions: int) -> Memory:
     python = resident_memory()
-    nat = make_nat()
+    nat = make_nat(addresses=ADDRESSES)
     empty = resident_memory() - python
     load = Load(nat, UDP, sessions)
     ready = resident_memory()

@@ -10,7 +10,7 @@ from ratsnake.portset import PortSet
 FULL_CONE = PRESETS["full-cone"].behaviour
 INTERNAL = IPv4Network("10.0.0.0/8")
 FIRST_EXTERNAL = IPv4Address("203.0.113.1")
-ADDRESSES = 16
+ADDRESSES = 24  # so that 1,000,000 mappings leave a third of the ports free
 PORTS = PortSet.parse("1024-65535")
 ROWS = 1_048_576  # of either table, whatever the number of sessions measured
 REST = Timeouts().rest
@@ -26,7 +26,7 @@ def make_nat(
 ) -> Nat:
     """A NAT with one behaviour for TCP and UDP, and tables of up to `rows` mappings and sessions.
 
-    Its external addresses serve all hosts, so that 1,000,000 mappings find ports on 16 of them.
+    Its external addresses serve all hosts.
     `rest` is in seconds.
     """
     settings = Settings(

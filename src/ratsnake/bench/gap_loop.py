@@ -1,19 +1,31 @@
 """The packet loop of daemon/worker.py without a device: under the worker's lock, a batch at a time,
 sweeping after each; and how long it was from packet to packet.
 
-What it takes to write the packets of a batch is left out.
+What it takes to write the packets of a batch is left out.  Of a long gap it is also told how much
+was the loop's own: without the time in which the system let something else run on the processor,
+but with all that it slept, which it does for nothing but a lock.
 """
 
 import cython
 
 if not cython.compiled:
+    import resource
     from time import monotonic_ns as nanoseconds
+    from time import thread_time_ns as running_time
 
+    from ratsnake.daemon.desk import is_asked, open_desk
     from ratsnake.daemon.lock import give, take
     from ratsnake.nat.timers import SWEEP
     from ratsnake.wire.types import u32, u64
 
     from .engine_load import slot
+
+    LONG = 20000  # nanoseconds: gaps from which it is asked what they were made of
+
+    def times_asleep() -> u64:
+        """How often this thread has gone to sleep by itself."""
+        return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+
 
 from ratsnake.daemon.worker import Worker
 
@@ -22,7 +34,7 @@ from .histogram import Histogram
 
 
 class GapLoop:
-    """`gaps` are the nanoseconds from one packet to the next, `waits` those for the lock."""
+    """`gaps` are the nanoseconds from one packet to the next, `own` the loop's own part of them."""
 
     def __init__(self, load: Load, worker: Worker, idle: bool = False) -> None:
         """`worker` must be of the load's NAT, and not run.
@@ -34,42 +46,48 @@ class GapLoop:
         self.worker = worker
         self.idle = idle
         self.gaps = Histogram()
-        self.waits = Histogram()
+        self.own = Histogram()
         self.stopping = False
-        self.last = self.writing = 0
+        self.last = self.writing = self.ran = self.slept = 0
 
     def exchange(self, flows: int, packets: int) -> None:
         """Send packets of the first `flows` flows in random order, at most so many."""
         among: u32 = flows
         most: u64 = packets
+        open_desk(self.worker.desk)
         with cython.nogil:
             self.exchange_all(among, most)
+        self.worker.leave_desk()
 
     def open(self, first: int, count: int) -> None:
         """Open `count` flows, the first of which is `first`."""
         begin: u32 = first
         number: u32 = count
+        open_desk(self.worker.desk)
         with cython.nogil:
             self.open_all(begin, number)
+        self.worker.leave_desk()
 
     def stop(self) -> None:
-        """End it before its time; from another thread."""
+        """End `exchange` after the batch it is at; from another thread."""
         self.stopping = True
 
     def exchange_all(self, flows: u32, packets: u64) -> None:
         count: u32
-        self.last = nanoseconds()
-        while packets and not self.stopping:
+        self.begin()
+        while packets:
             self.hold()
             count = self.load.write_random(flows, packets)
             self.send(count)
             self.let_go()
             packets -= count
+            if self.stopping:
+                return
 
     def open_all(self, first: u32, left: u32) -> None:
         count: u32
-        self.last = nanoseconds()
-        while left and not self.stopping:
+        self.begin()
+        while left:
             self.hold()
             count = self.load.write_openings(first, left, 1)
             self.send(count)
@@ -77,21 +95,26 @@ class GapLoop:
             first += count
             left -= count
 
+    def begin(self) -> None:
+        self.last = nanoseconds()
+        self.ran = running_time()
+        self.slept = times_asleep()
+
     def hold(self) -> None:
-        asked: u64 = nanoseconds()
         take(self.worker.lock)
         self.writing = nanoseconds()
-        self.waits.note(self.writing - asked)
 
     def let_go(self) -> None:
         if not self.idle:
             self.nat.sweep(self.load.now, SWEEP)
+        if is_asked(self.worker.desk):
+            self.worker.run_errand()
         give(self.worker.lock)
 
     def send(self, count: u32) -> None:
         """Send the batch that was written since the lock was taken."""
         k: u32
-        now: u64
+        now: u64 = self.last
         clock: u64 = self.load.now
         self.last += nanoseconds() - self.writing
         for k in range(count):
@@ -99,5 +122,19 @@ class GapLoop:
                 self.nat.process(slot(self.load.buffer, k), self.load.sizes[k], False, clock)
             now = nanoseconds()
             self.gaps.note(now - self.last)
+            self.own.note(self.own_part(now - self.last))
             self.last = now
         self.load.tick(count)
+        self.ran = running_time()
+        self.slept = times_asleep()
+        self.last += nanoseconds() - now
+
+    def own_part(self, gap: u64) -> u64:
+        """At most how much of a gap that ends now was the loop's own."""
+        if gap < LONG:
+            return gap
+        ran: u64 = self.ran
+        slept: u64 = self.slept
+        self.ran = running_time()
+        self.slept = times_asleep()
+        return gap if self.slept != slept else min(gap, self.ran - ran)

@@ -95,14 +95,18 @@ def _ports(costs: Sequence[LastPort]) -> Iterator[str]:
 
 
 def _gaps(gaps: Sequence[Gaps]) -> Iterator[str]:
-    headings = ("p50", "p99", "p99.99", "largest", "lock")
+    # The NAT's own: without the time for which the system took the processor away.
+    headings = ("p50", "p99", "p99.99", "largest", "own p99.99", "own largest")
     yield from columns(
         [Column("µs between packets, during"), *(Column(name, number=True) for name in headings)],
         [
             [gap.situation]
             + [
                 number(nanoseconds / _THOUSAND)
-                for nanoseconds in (gap.p50, gap.p99, gap.p99_99, gap.largest, gap.longest_wait)
+                for nanoseconds in (
+                    *(gap.p50, gap.p99, gap.p99_99, gap.largest),
+                    *(gap.own_p99_99, gap.own_largest),
+                )
             ]
             for gap in gaps
         ],

@@ -21,8 +21,9 @@ from typing import Any, Protocol
 
 from ..nat.host_traffic import HostTraffic
 from ..nat.row_filter import RowFilter
+from .locking import Lock
 from .protocol import PAGE
-from .row_pages import Lock, row_filter
+from .row_pages import row_filter
 from .row_request import RowRequest, read_request
 
 MOST = 100  # hosts in an answer

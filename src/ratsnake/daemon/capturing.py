@@ -16,7 +16,7 @@ from ..nat.reasons import REASONS
 from ..nat.rows import PROTOCOL_NAMES
 from ..nat.scope import halves
 from .control import Request
-from .status import Lock
+from .locking import Lock
 
 PERIOD = 0.05  # seconds between two looks
 WAITING = 16 << 20  # bytes for the client; then the packet loop's own buffer fills up

@@ -38,8 +38,12 @@ Commands = Mapping[str, Callable[[Request], Answer]]
 log = logging.getLogger(__name__)
 
 
+# One for all: making an encoder takes as long as using it.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def json_lines(objects: Page) -> bytes:
-    return b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in objects)
+    return "".join([_encode(one) + "\n" for one in objects]).encode()
 
 
 def _error(message: str) -> bytes:

@@ -1,8 +1,7 @@
 """Where events come together and go out again: to the log, and to whoever watches.
 
-`pump` is called by the service's thread a few times a second.  It holds the worker's lock only
-while bytes are copied, a few thousand events at most; formatting comes after.  A listener that does
-not keep up loses events, and is told how many.
+`pump` is called by the service's thread a few times a second.  A listener that does not keep up
+loses events, and is told how many.
 """
 
 from collections import deque
@@ -12,14 +11,13 @@ from typing import Any, Protocol
 
 from .event_kinds import KIND_OF, KINDS, LOST
 from .event_text import Clock, Event, line, read, without_remote
-from .status import Lock
 
 BATCH = 512  # events that are formatted before something else gets its turn
 WAITING = 4096  # lines a watcher has not read yet
 
 
 class Engine(Protocol):
-    """The part of Nat that is used here."""
+    """The part of LiveNat that is used here."""
 
     def listen(self, wanted: int) -> None: ...
     def take_events(self, most: int) -> tuple[bytes, int]: ...
@@ -54,9 +52,8 @@ class Listener(Protocol):
 
 
 class EventHub:
-    def __init__(self, nat: Engine, locked: Lock, clock: Clock) -> None:
+    def __init__(self, nat: Engine, clock: Clock) -> None:
         self._nat = nat
-        self._locked = locked
         self._clock = clock
         self.listeners: list[Listener] = []
         self.watchers = 0
@@ -79,8 +76,7 @@ class EventHub:
         """Hand on a batch of what has happened; whether there may be more."""
         if not self.listeners:
             return False
-        with self._locked():
-            raw, lost = self._nat.take_events(BATCH)
+        raw, lost = self._nat.take_events(BATCH)
         self._clock.set()
         events = [*self._untold, *read(raw, self._clock)]
         self._untold.clear()
@@ -109,8 +105,7 @@ class EventHub:
 
     def _ask(self) -> None:
         kinds: Collection[str] = {kind for one in self.listeners for kind in one.wanted.kinds}
-        with self._locked():
-            self._nat.listen(sum(KINDS[kind] for kind in kinds))
+        self._nat.listen(sum(KINDS[kind] for kind in kinds))
 
 
 def lost_event(clock: Clock, count: int) -> Event:

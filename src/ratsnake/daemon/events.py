@@ -14,7 +14,6 @@ from .event_writer import EventWriter
 from .options import EventOptions
 from .protocol import WATCHERS
 from .sinks import Sink, open_sink
-from .status import Lock
 
 PERIOD = 0.1  # seconds between two looks, unless there is more than one look brings
 LAST_BATCHES = 64  # that are still read when the NAT stops: more than the engine's ring holds
@@ -29,7 +28,6 @@ class Events:
     def __init__(
         self,
         nat: Engine,
-        locked: Lock,
         options: EventOptions,
         sink: Sink | None,
         now: Callable[[], int],
@@ -37,7 +35,7 @@ class Events:
     ) -> None:
         """`now` is the worker's clock in milliseconds, `wall` the time of day in seconds."""
         self._clock = Clock(now, wall)
-        self._hub = EventHub(nat, locked, self._clock)
+        self._hub = EventHub(nat, self._clock)
         self._writer: EventWriter | None = None
         self._next = time.monotonic()
         self.tell = self._hub.tell

@@ -13,7 +13,7 @@ The server answers in JSON lines and closes:
     {"done": true}               the last line of a whole answer; with "next": N where rows are left
 
 or, at any point, {"error": "why"} as the last line. An answer that ends without either was cut
-off. Rows are read from the tables in pages of PAGE, each page consistent in itself; what opens
+off. Rows are copied from the tables in pages of PAGE, each page consistent in itself; what opens
 or closes between two pages may be missing or seen.
 
 A request for the rows of a table may say which rows (daemon/row_request.py), where to start, and
@@ -63,7 +63,7 @@ import os
 from .errors import UsageError
 
 REQUEST_LIMIT = 4096  # bytes, newline included
-PAGE = 256  # rows read under one hold of the worker's lock
+PAGE = 256  # rows copied between two batches of packets
 CLIENTS = 8  # served at once; one more is told so and closed
 REQUEST_SECONDS = 5.0  # for the whole request to arrive
 STALL_SECONDS = 10.0  # without the client taking a byte of the answer

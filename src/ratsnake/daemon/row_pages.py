@@ -1,7 +1,6 @@
 """The rows of a table as a control client gets them: page by page."""
 
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from ..nat.row_filter import EndpointRange, RowFilter
@@ -16,7 +15,6 @@ class Row(Protocol):
     def _asdict(self) -> dict[str, Any]: ...
 
 
-Lock = Callable[[], AbstractContextManager[object]]
 ReadRows = Callable[[int, int, int, RowFilter], tuple[list[Any], int]]
 ALL = RowRequest()
 # What is yielded is sent; what is returned stands in the last line of the answer.
@@ -29,18 +27,16 @@ def row_filter(asked: RowRequest) -> RowFilter:
     )
 
 
-def row_pages(
-    read: ReadRows, locked: Lock, now: Callable[[], int], asked: RowRequest = ALL
-) -> Pages:
-    """The rows asked for as dictionaries; the lock is held for one page's reading.
+def row_pages(read: ReadRows, now: Callable[[], int], asked: RowRequest = ALL) -> Pages:
+    """The rows asked for as dictionaries.
 
-    `now` gives the worker's clock in milliseconds.  A page of which no row is wanted is empty.
+    `read` is a LiveNat's `mapping_rows` or `session_rows`, `now` gives the worker's clock in
+    milliseconds.  A page of which no row is wanted is empty.
     """
     wanted = row_filter(asked)
     start, sent = asked.start, 0
     while asked.limit is None or sent < asked.limit:
-        with locked():
-            rows, start = read(start, PAGE, now(), wanted)
+        rows, start = read(start, PAGE, now(), wanted)
         yield [row._asdict() for row in rows]
         sent += len(rows)
         if not start:

@@ -36,6 +36,7 @@ from .engine import make_nat
 from .errors import RunError
 from .events import Events, open_log
 from .explaining import Explainer
+from .live_nat import LiveNat
 from .options import RunOptions
 from .peer import Access, allowed_by
 from .rates import Rates
@@ -93,7 +94,8 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
         worker = Worker(nat, device.fileno(), device.vnet_header)
         undo.callback(worker.close)
         facts = _facts(options, device)
-        events = Events(nat, worker.locked, options.events, sink, _now)
+        live = LiveNat(nat, worker)
+        events = Events(live, options.events, sink, _now)
         undo.callback(events.close)
         thread = WorkerThread(worker, wakeup.worker_ended)
         with ExitStack() as running:
@@ -104,7 +106,7 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
                     privileges.give_up(options.user)
                 running.enter_context(thread)
             service = _Service(
-                facts, nat, worker, events, claim, options.access, wakeup, supervisor
+                facts, nat, live, worker, events, claim, options.access, wakeup, supervisor
             )
             service.run(lambda: announce(_ready(facts)))
             supervisor.tell(STOPPING="1", STATUS="stopping")
@@ -182,7 +184,8 @@ class _Service:
     def __init__(
         self,
         facts: Facts,
-        nat: Nat,
+        engine: Nat,
+        nat: LiveNat,
         worker: Worker,
         events: Events,
         claim: Claim,
@@ -202,7 +205,8 @@ class _Service:
         self._started = time.monotonic()
         self._status_requests = 0
         self._rates = Rates()
-        self._busiest = Busiest(nat, self._locked, _now)
+        self._busiest = Busiest(engine, worker.locked, _now)
+        self._explainer = Explainer(engine, worker.locked, _now)
 
     def run(self, announce: Callable[[], None]) -> None:
         with selectors.DefaultSelector() as selector:
@@ -217,7 +221,7 @@ class _Service:
                     "hosts": self._busiest.answer,
                     "watch": self._events.watch,
                     "capture": self._capturing.start,
-                    "explain": Explainer(self._nat, self._locked, _now).answer,
+                    "explain": self._explainer.answer,
                 },
                 selector,
                 allowed_by(self._access),
@@ -253,26 +257,22 @@ class _Service:
                 log.info("%s", signal.Signals(number).name)
         return bool(noted)
 
-    def _locked(self) -> Any:
-        return self._worker.locked()
-
     def _status(self) -> dict[str, Any]:
         uptime = time.monotonic() - self._started
-        return status(self._facts, self._nat, self._locked, uptime, self._rates.now())
+        return status(self._facts, self._nat.totals(), uptime, self._rates.now())
 
     def _status_page(self) -> Iterator[Page]:
         yield [self._status()]
 
     def _rows(self, read: ReadRows, request: Request) -> Pages:
-        return row_pages(read, self._locked, _now, read_request(request))
+        return row_pages(read, _now, read_request(request))
 
     def _sign_of_life(self) -> None:
-        # The status waits for the worker's lock: a loop stuck under it lets no sign of life out.
+        # The status waits for the packet loop: one that is stuck lets no sign of life out.
         self._supervisor.sign_of_life(self._worker.rounds, lambda: summary(self._status()))
 
     def _look_at_counters(self) -> None:
-        with self._locked():
-            counters = self._nat.counters()
+        counters = self._nat.totals().counters()
         self._rates.note(time.monotonic(), counters)
         requests = counters["dropped"][STATUS_REQUEST]
         if requests != self._status_requests:

@@ -25,19 +25,15 @@ The status object, as `ratsnake status --json` prints it:
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 
-class Tables(Protocol):
-    """The part of Nat that is read here."""
+class Totals(Protocol):
+    """What a NAT's totals were at one moment."""
 
     def counters(self) -> dict[str, Any]: ...
     def usage(self) -> dict[str, Any]: ...
-
-
-Lock = Callable[[], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
@@ -61,15 +57,12 @@ def resident_memory() -> int:
 
 def status(
     facts: Facts,
-    nat: Tables,
-    locked: Lock,
+    totals: Totals,
     uptime: float,
     rates: Mapping[str, Any] | None,
     clock: Callable[[], float] = time.time,
 ) -> dict[str, Any]:
     """The status object; `uptime` in seconds, `clock` tells the time of day."""
-    with locked():
-        counters, usage = nat.counters(), nat.usage()
     return {
         "version": facts.version,
         "device": facts.device,
@@ -80,9 +73,9 @@ def status(
         "offload": list(facts.offload),
         "external": [{"address": address, "ports": ports} for address, ports in facts.external],
         "types": facts.types,
-        "counters": counters,
+        "counters": totals.counters(),
         "rates": rates,
-        "usage": usage,
+        "usage": totals.usage(),
         "memory": resident_memory(),
     }
 

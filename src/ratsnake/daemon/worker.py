@@ -1,11 +1,15 @@
-"""The packet loop: read, translate, write, without the GIL; and the lock other threads wait for.
+"""The packet loop: read, translate, write, without the GIL; and how others come to the tables.
 
-A batch of frames is read, then translated under one hold of the lock, then written.
+A batch of frames is read, then translated, then written.  Between two batches the loop runs the
+errand another thread may have for it.  Who has more to do than to copy takes the lock, and keeps
+packets waiting.
 """
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import cython
 
@@ -19,6 +23,19 @@ if not cython.compiled:
     from ratsnake.wire.types import Bytes, i64, u32, u64
 
     from .batch import behind
+    from .desk import (
+        Desk,
+        answer,
+        ask,
+        await_answer,
+        claim,
+        close_desk,
+        is_asked,
+        new_desk,
+        open_desk,
+        release_desk,
+        swallow,
+    )
     from .lock import Lock, give, new_lock, release_lock, take
 
     LINGER = 50  # microseconds without packets until it sleeps
@@ -29,14 +46,18 @@ if not cython.compiled:
         frame[:size] = bytes(size)
 
 
+from ratsnake.nat.errand import Errand
 from ratsnake.nat.nat import Nat
 
 from .batch import Batch
 from .capture import Capture
 
+Sent = TypeVar("Sent", bound=Errand)
+
 
 class Worker:
     lock: Lock
+    desk: Desk
 
     def __init__(self, nat: Nat, fd: int, vnet_header: bool) -> None:
         """Move packets between `nat` and a non-blocking descriptor of packets.
@@ -52,10 +73,14 @@ class Worker:
         self.batch = Batch()
         self.capture = Capture()
         self.lock = new_lock()
+        self.desk = new_desk()
+        self.errand = Errand()
+        self.sending = threading.Lock()
         self.stop_read, self.stop_write = os.pipe()
 
     def __dealloc__(self) -> None:
         release_lock(self.lock)
+        release_desk(self.desk)
 
     def close(self) -> None:
         """Give the stop pipe back; for after `run` has returned."""
@@ -65,14 +90,47 @@ class Worker:
     def run(self) -> int:
         """Move packets until `stop`: 0 then, or the errno with which the device failed."""
         result: i64
-        with cython.nogil:
-            result = self.loop()
+        open_desk(self.desk)
+        try:
+            with cython.nogil:
+                result = self.loop()
+        finally:
+            self.leave_desk()
         return int(result)
 
     def stop(self) -> None:
         """End `run`; from any thread or a signal handler, also before `run` has begun."""
         self.stopping = True
         os.write(self.stop_write, b"x")
+
+    def send(self, errand: Sent) -> Sent:
+        """The errand, once the packet loop has run it; it is run here where no loop runs."""
+        with self.sending:
+            self.errand = errand
+            os.write(self.stop_write, b"?")  # wakes the loop
+            with cython.nogil:
+                self.await_errand()
+        return errand
+
+    def await_errand(self) -> None:
+        if ask(self.desk):
+            await_answer(self.desk)
+            return
+        take(self.lock)
+        self.errand.run()
+        give(self.lock)
+        swallow(self.stop_read)
+
+    def run_errand(self) -> None:
+        """Run the errand, if there is one."""
+        if claim(self.desk):
+            self.errand.run()
+            swallow(self.stop_read)
+            answer(self.desk)
+
+    def leave_desk(self) -> None:
+        close_desk(self.desk)
+        self.run_errand()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -106,6 +164,8 @@ class Worker:
             take(self.lock)
             self.translate(now)
             ended = self.nat.sweep(now, SWEEP)
+            if is_asked(self.desk):
+                self.run_errand()
             more = self.collect()
             give(self.lock)
             failed = self.transmit()

@@ -6,7 +6,7 @@ from .event_record cimport (
     EventRows, HAS_DURATION, HAS_REMOTE, HAS_REMOTE_PORT, IS_STATIC, LIMIT, LIMITS_WANTED,
     MAPPING_MADE, MAPPING_REMOVED, MAPPINGS_WANTED, NO_PROTOCOL, OPENED_BY_OUTSIDE, OUTBOUND,
     REFUSAL, REFUSALS_SUPPRESSED, REFUSALS_WANTED, SESSION_ENDED, SESSION_OPENED, SESSIONS_WANTED,
-    Sums, clear, copied, new_event_rows, new_sums,
+    Sums, clear, new_event_rows, new_sums,
 )
 from .mappings cimport MappingTable
 from .policies cimport ADM, APDM, STATIC
@@ -39,6 +39,7 @@ cdef class Events:
     cdef bint dates, silenced
     cdef u32 first, count
     cdef u64 lost, summary_due
+    cdef void listen(self, u32 wanted) noexcept nogil
     cdef u32 new_row(self, u32 kind, u64 time) noexcept nogil
     cdef void describe(self, u32 at, u32 m) noexcept nogil
     cdef void describe_remote(self, u32 at, u32 i) noexcept nogil

@@ -34,7 +34,6 @@ if not cython.compiled:
         EventRows,
         Sums,
         clear,
-        copied,
         new_event_rows,
         new_sums,
     )
@@ -106,25 +105,13 @@ class Events:
         release(self.reached_at)
         release(self.limits)
 
-    def listen(self, wanted: int) -> None:
+    def listen(self, wanted: u32) -> None:
         """Note from now on what `wanted` says; 0 is nothing."""
         self.wanted = wanted
         if wanted:
             self.counts = True
         if wanted & SESSIONS_WANTED:
             self.dates = True
-
-    def take(self, most: int) -> tuple[bytes, int]:
-        """Up to `most` of the oldest events as bytes, perhaps fewer than there are; and how many
-        were lost since the last call."""
-        count: u32 = min(most, self.count, RING - self.first)
-        taken = copied(self.rows, self.first, count)
-        lost = self.lost
-        self.lost = 0
-        self.count -= count
-        # From an empty ring's start again, so that only as much of it is touched as was ever full.
-        self.first = (self.first + count) % RING if self.count else 0
-        return taken, lost
 
     def new_row(self, kind: u32, time: u64) -> u32:
         """An empty row for an event, or NONE32 if the ring is full."""

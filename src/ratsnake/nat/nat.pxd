@@ -17,10 +17,11 @@ from .reasons cimport (
     FRAGMENT_HELD, FRAGMENT_LIMIT, FRAGMENT_REFUSED, HOP_LIMIT as HOPS_USED_UP, REASONS_COUNT,
     TRANSLATED, UNMAPPABLE,
 )
-from .records cimport Octets, Words, new_octets, new_words, release
+from .records cimport Octets, new_octets, release
 from .rewrite cimport RECEIVER, SENDER, readdress, renumber
 from .sharing cimport Sharing
 from .stateless cimport Stateless
+from .traffic cimport Traffic
 from .translator cimport Translator
 
 @cython.final
@@ -35,10 +36,10 @@ cdef class Nat:
     cdef Fragments fragments
     cdef Answers answers
     cdef Octets scratch
-    cdef Words drops
     cdef bint decrements
-    cdef u64 clock, packets_out, bytes_out, packets_in, bytes_in
-    cdef readonly object settings
+    cdef Traffic traffic
+    cdef u64 clock
+    cdef readonly object settings, overview
     cdef u32 process(self, Bytes b, u32 size, bint partial, u64 now) noexcept nogil
     cpdef bint has_many_sessions(self) noexcept nogil
     cdef void expect(self, Bytes b, u32 size, u32 k) noexcept nogil
@@ -52,7 +53,6 @@ cdef class Nat:
     cdef u32 pass_by(self, Bytes b, u32 size, u32 otherwise) noexcept nogil
     cdef bint has_hop_left(self, Bytes b) noexcept nogil
     cdef u32 whole(self, Bytes b, u32 size, bint partial) noexcept nogil
-    cdef void count(self, bint is_outbound, u32 size) noexcept nogil
     cdef u32 fragment(self, Bytes b, u32 size) noexcept nogil
     cdef u32 first_fragment(self, u32 row, Bytes b, u32 size) noexcept nogil
     cdef void later_fragment(self, u32 row, Bytes b, u32 size) noexcept nogil

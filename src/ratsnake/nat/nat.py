@@ -32,24 +32,27 @@ if not cython.compiled:
         UNMAPPABLE,
     )
     from .reasons import HOP_LIMIT as HOPS_USED_UP
-    from .records import Octets, Words, new_octets, new_words, release
+    from .records import Octets, new_octets, release
     from .rewrite import RECEIVER, SENDER, readdress, renumber
 
 from .answers import Answers
+from .errand import done
 from .explain import Walk
 from .explanation import Endpoint, Explanation
 from .forecast import Forecast
 from .fragments import Fragments
 from .host_traffic import HostTraffic
 from .outbox import Outbox
+from .overview import Overview
 from .parcels import Parcels
 from .row_filter import RowFilter
 from .rows import MappingRow, PortRow, SessionRow
 from .settings import Settings
 from .sharing import Sharing
 from .stateless import Stateless
+from .traffic import Traffic
 from .translator import Translator
-from .views import counters, mapping_rows, port_rows, session_rows, usage
+from .views import port_rows
 
 SEED_BYTES = 80  # eight hash secrets and the generator's key, 64 bits each
 LARGEST_PACKET = 40 + 65535  # of IPv6: its payload length does not count the header
@@ -59,7 +62,6 @@ PARCEL_OCTETS = 4 << 20
 
 class Nat:
     scratch: Octets
-    drops: Words
 
     def __init__(self, settings: Settings, seed: bytes) -> None:
         """`seed`: 80 secret random bytes; the same seed makes the same NAT.
@@ -87,13 +89,12 @@ class Nat:
         self.answers = Answers(settings, flows.scope, self.parcels, self.outbox, flows.secret)
         self.decrements = settings.decrement_ttl
         self.scratch = new_octets(LARGEST_PACKET)
-        self.drops = new_words(REASONS_COUNT)
+        self.traffic = Traffic()
+        self.overview = Overview(flows, self.answers, self.traffic, self.events)
         self.clock = 0
-        self.packets_out = self.bytes_out = self.packets_in = self.bytes_in = 0
 
     def __dealloc__(self) -> None:
         release(self.scratch)
-        release(self.drops)
 
     def translate(self, packet: bytearray, now: int, partial: bool = False) -> int:
         """Rewrite a whole IP packet in place; return 0, or the code of the reason not to send it.
@@ -118,24 +119,20 @@ class Nat:
     def counters(self) -> dict[str, Any]:
         """Packets and bytes translated in each direction, packets dropped by reason, and what was
         made in all."""
-        return {
-            **counters(
-                [self.packets_out, self.bytes_out, self.packets_in, self.bytes_in],
-                [self.drops[k] for k in range(REASONS_COUNT)],
-                self.answers.sent,
-            ),
-            "mappings_made": self.translator.flows.mappings.entered,
-            "sessions_opened": self.translator.flows.sessions.entered,
-        }
+        return done(self.overview.totals()).counters()
+
+    def usage(self) -> dict[str, Any]:
+        """Rows and ports in use, beside their limits."""
+        return done(self.overview.totals()).usage()
 
     def listen(self, wanted: int) -> None:
         """Note events from now on: bits of event_record.py; 0, as at first, is none."""
-        self.events.listen(wanted)
+        done(self.overview.listening(wanted))
 
     def take_events(self, most: int) -> tuple[bytes, int]:
         """The oldest events, `most` at most and perhaps not all, as bytes (event_record.FORMAT);
         and how many were lost since the last call because nobody took them."""
-        return self.events.take(most)
+        return done(self.overview.event_batch(most)).result()
 
     def explain(
         self, protocol: str, source: Endpoint, destination: Endpoint, now: int, kind: int | None
@@ -149,23 +146,19 @@ class Nat:
         walk = Walk(self.translator, self.stateless, self.settings)
         return walk.explain(protocol, source, destination, kind, max(now, self.clock))
 
-    def usage(self) -> dict[str, Any]:
-        """Rows and ports in use, beside their limits."""
-        return usage(self.translator.flows)
-
     def mapping_rows(
         self, start: int, count: int, now: int, wanted: RowFilter | None = None
     ) -> tuple[list[MappingRow], int]:
-        """The wanted mappings of at most `count` table rows from `start` (0 first); next start, or
-        0."""
-        return mapping_rows(self.translator.flows, start, count, now, wanted or RowFilter())
+        """The wanted mappings of at most `count` table rows from `start` (0 first), perhaps of
+        fewer; next start, or 0."""
+        return done(self.overview.mapping_page(start, count, now, wanted)).result()
 
     def session_rows(
         self, start: int, count: int, now: int, wanted: RowFilter | None = None
     ) -> tuple[list[SessionRow], int]:
         """The wanted sessions of at most `count` table rows from `start` (0 first); next start, or
         0."""
-        return session_rows(self.translator.flows, start, count, now, wanted or RowFilter())
+        return done(self.overview.session_page(start, count, now, wanted)).result()
 
     def port_rows(
         self, start: int, count: int, now: int, wanted: RowFilter | None = None
@@ -188,7 +181,7 @@ class Nat:
             reason = self.carry(b, size, partial)
         elif PROTOCOL <= reason < OFFLOAD and (self.stateless.active or self.sharing.active):
             reason = self.unparsed(b, size, reason)
-        self.drops[reason] += 1
+        self.traffic.end(reason)
         if reason != TRANSLATED and self.events.wanted:
             self.note_refusal(reason)
         return reason
@@ -207,7 +200,7 @@ class Nat:
 
     def refuse(self, reason: u32) -> None:
         """Count a packet that never came to `process`, or could not be sent after it."""
-        self.drops[reason] += 1
+        self.traffic.end(reason)
         if self.events.wanted:
             self.events.refused(self.translator.packet, reason, False, False, self.clock)
 
@@ -255,7 +248,7 @@ class Nat:
         if self.decrements and not self.has_hop_left(b):
             return HOPS_USED_UP
         if self.sharing.active and self.sharing.may_be_hosts(self.translator.packet):
-            self.count(False, size)
+            self.traffic.pass_on(False, size)
             return TRANSLATED
         return self.pass_by(b, size, reason) if self.stateless.active else reason
 
@@ -266,7 +259,7 @@ class Nat:
         if reason == REASONS_COUNT:
             return otherwise
         if reason == TRANSLATED:
-            self.count(self.stateless.is_outbound, size)
+            self.traffic.pass_on(self.stateless.is_outbound, size)
         elif reason == UNMAPPABLE and self.stateless.is_outbound and otherwise == REASONS_COUNT:
             self.answers.no_way(b, p, self.clock)
         return reason
@@ -289,7 +282,7 @@ class Nat:
         p: Packet = self.translator.packet
         if self.sharing.active and self.sharing.is_query_from_inside(p):
             self.translator.is_outbound = self.translator.departed = False
-            self.count(False, size)
+            self.traffic.pass_on(False, size)
             return TRANSLATED
         reason: u32 = self.translator.route(b, size, partial)
         if (
@@ -300,7 +293,7 @@ class Nat:
         ):
             reason = TRANSLATED
         if reason == TRANSLATED:
-            self.count(self.translator.is_outbound, size)
+            self.traffic.pass_on(self.translator.is_outbound, size)
             if self.answers.syns.held and self.translator.session and p.protocol == TCP:
                 self.answers.connecting(self.translator.flows, self.translator.session)
         elif self.translator.intact:
@@ -309,14 +302,6 @@ class Nat:
             elif not self.translator.is_outbound and self.translator.opens():
                 self.answers.refuse_inbound(b, p, reason, self.translator.external, self.clock)
         return reason
-
-    def count(self, is_outbound: bool, size: u32) -> None:
-        if is_outbound:
-            self.packets_out += 1
-            self.bytes_out += size
-        else:
-            self.packets_in += 1
-            self.bytes_in += size
 
     def fragment(self, b: Bytes, size: u32) -> u32:
         p: Packet = self.translator.packet
@@ -420,4 +405,4 @@ class Nat:
                 p.fragment_header + FRAGMENT_IDENTIFICATION,
                 self.fragments.identification_of(row),
             )
-        self.count(self.fragments.outbound_of(row) != 0, size)
+        self.traffic.pass_on(self.fragments.outbound_of(row) != 0, size)

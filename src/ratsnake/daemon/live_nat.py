@@ -1,0 +1,42 @@
+"""A NAT whose packet loop runs, for the threads that look at it: no packet waits for them."""
+
+from ..nat.nat import Nat
+from ..nat.row_filter import RowFilter
+from ..nat.rows import MappingRow, PortRow, SessionRow
+from ..nat.totals import Totals
+from .worker import Worker
+
+
+class LiveNat:
+    """Its methods are Nat's, for any thread, also before the loop begins and after its end."""
+
+    def __init__(self, nat: Nat, worker: Worker) -> None:
+        self._nat = nat
+        self._overview = nat.overview
+        self._worker = worker
+
+    def totals(self) -> Totals:
+        """`counters` and `usage`, of one moment."""
+        return self._worker.send(self._overview.totals())
+
+    def mapping_rows(
+        self, start: int, count: int, now: int, wanted: RowFilter | None = None
+    ) -> tuple[list[MappingRow], int]:
+        return self._worker.send(self._overview.mapping_page(start, count, now, wanted)).result()
+
+    def session_rows(
+        self, start: int, count: int, now: int, wanted: RowFilter | None = None
+    ) -> tuple[list[SessionRow], int]:
+        return self._worker.send(self._overview.session_page(start, count, now, wanted)).result()
+
+    def port_rows(
+        self, start: int, count: int, now: int, wanted: RowFilter | None = None
+    ) -> tuple[list[PortRow], int]:
+        with self._worker.locked():
+            return self._nat.port_rows(start, count, now, wanted)
+
+    def listen(self, wanted: int) -> None:
+        self._worker.send(self._overview.listening(wanted))
+
+    def take_events(self, most: int) -> tuple[bytes, int]:
+        return self._worker.send(self._overview.event_batch(most)).result()
