@@ -48,10 +48,14 @@ def read_soon(fd: int, b: Bytes, n: int, linger: int) -> int:
 
 
 def wait(fd: int, stop: int, milliseconds: int) -> int:
-    """Sleep until fd or stop is readable or the time is over: 0, or -ENODEV if fd broke."""
+    """Sleep until fd or stop is readable or the time is over: 0, or -ENODEV if fd broke.
+
+    `stop` -1 stands for no descriptor, `milliseconds` -1 for no limit.
+    """
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    poll.register(stop, select.POLLIN)
+    if stop >= 0:
+        poll.register(stop, select.POLLIN)
     events = dict(poll.poll(milliseconds)).get(fd, 0)
     return -ENODEV if events & _BROKEN and not events & select.POLLIN else 0
 
