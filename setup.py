@@ -2,6 +2,7 @@
 
 RATSNAKE_INTERPRETED=1  build no extensions (the package then needs Cython at run time)
 RATSNAKE_SANITIZE=1     AddressSanitizer and UndefinedBehaviorSanitizer
+RATSNAKE_PROFILE=1      frame pointers and debug information, for perf
 """
 
 import os
@@ -31,8 +32,10 @@ HEADERS = {
     "ratsnake.device.vnet_header",
     "ratsnake.device.system",
     "ratsnake.daemon.lock",
+    "ratsnake.bench.sockets",
 }
 OPTIMIZE = ["-O3", "-g0", "-Werror=shift-count-overflow"]
+PROFILE = ["-g", "-fno-omit-frame-pointer"]
 SANITIZE = ["-fsanitize=address,undefined"]
 
 
@@ -40,17 +43,23 @@ def module_name(header: Path) -> str:
     return ".".join(header.relative_to(SOURCE).with_suffix("").parts)
 
 
-def extension(header: Path, sanitize: bool) -> Extension:
-    compile_args = (
-        [*SANITIZE, "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g", "-O1"]
-        if sanitize
-        else OPTIMIZE
-    )
+def flavour() -> tuple[list[str], list[str]]:
+    """The arguments for the compiler and the linker."""
+    if os.environ.get("RATSNAKE_SANITIZE"):
+        told = ["-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g", "-O1"]
+        return [*SANITIZE, *told], SANITIZE
+    if os.environ.get("RATSNAKE_PROFILE"):
+        return [*OPTIMIZE, *PROFILE], []
+    return OPTIMIZE, []
+
+
+def extension(header: Path) -> Extension:
+    compile_args, link_args = flavour()
     return Extension(
         module_name(header),
         [str(header.with_suffix(".py"))],
         extra_compile_args=compile_args,
-        extra_link_args=SANITIZE if sanitize else [],
+        extra_link_args=link_args,
     )
 
 
@@ -59,14 +68,13 @@ def extensions() -> list[Extension]:
         return []
     from Cython.Build import cythonize
 
-    sanitize = bool(os.environ.get("RATSNAKE_SANITIZE"))
     headers = [
         header
         for header in sorted(SOURCE.rglob("*.pxd"))
         if header.stem != "__init__" and module_name(header) not in HEADERS
     ]
     modules: list[Extension] = cythonize(
-        [extension(header, sanitize) for header in headers],
+        [extension(header) for header in headers],
         build_dir="build/cython",
         compiler_directives={
             "language_level": 3,

@@ -94,6 +94,9 @@ MODULES = (
     "bench.engine_load",
     "bench.histogram",
     "bench.small_packets",
+    "bench.null_forwarder",
+    "bench.tcp_load",
+    "bench.udp_load",
 )
 
 

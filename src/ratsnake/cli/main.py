@@ -33,6 +33,7 @@ COMMANDS = {
     "who": "tell whose an outside port is where ports are deterministic",
     "demo": "show each NAT type at work, in network namespaces",
     "replay": "translate a capture file offline",
+    "bench": "measure the NAT beside other ways of forwarding",
 }
 
 #: Modules that an incomplete installation lacks, and what to do about it.
@@ -40,6 +41,7 @@ MISSING = {
     "cython": "this installation is not compiled, and to be interpreted it needs Cython:"
     " pip install cython",
     "pyroute2": "pyroute2 is not installed: pip install pyroute2",
+    "matplotlib": "--plot needs matplotlib: pip install matplotlib",
 }
 
 STATUS_RUN = 1

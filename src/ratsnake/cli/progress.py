@@ -1,5 +1,6 @@
 """Progress on stderr for work that takes longer than a second."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -47,4 +48,36 @@ class Progress:
         share = f"{100 * done // total} %" if total else self._amount(done)
         start, end = ("\r", "") if self._terminal else ("", "\n")
         print(f"{start}{self._name}: {share}", end=end, file=sys.stderr, flush=True)
+        self._shown = True
+
+
+class Line:
+    """One line that says what is being done; where there is no terminal, a line now and then."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._due = 0.0
+        self._shown = False
+
+    def __enter__(self) -> "Line":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """The line goes, so that what is printed next begins on an empty one."""
+        if self._shown and self._terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def show(self, text: str) -> None:
+        now = time.monotonic()
+        if self._terminal:
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\x1b[K{text[:width]}", end="", file=sys.stderr, flush=True)
+        elif now >= self._due:
+            self._due = now + LINE_SECONDS
+            print(text, file=sys.stderr, flush=True)
         self._shown = True

@@ -51,6 +51,15 @@ def amount(count: int) -> str:
     return f"{size:.0f}{unit}"
 
 
+def number(value: float | None) -> str:
+    """1.23, 12.3, 123, 12,345; "-" for None."""
+    if value is None:
+        return "-"
+    if value >= 99.95:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
+
+
 def endpoint(address: str | None, port: int | None) -> str:
     """ADDRESS:PORT, with `*` for what is any."""
     shown = "*" if address is None else f"[{address}]" if ":" in address else address
