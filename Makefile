@@ -4,6 +4,8 @@
 # make sanitize  the engine's tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make man     build/man: the manual pages
 # make completion  build/completion: what bash, zsh and fish complete
+# make bench   build, install what makes load, and measure; make bench BENCH=--quick in a minute
+# make profile  where the time goes under load, with perf; make profile PROFILE="tcp-1-out --null"
 # make clean   remove what the others made
 
 PYTHON ?= python3
@@ -11,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint sanitize man completion clean build
+.PHONY: demo test lint sanitize man completion bench profile clean build
 
 demo: build
 	@$(BIN)/ratsnake demo
@@ -39,6 +41,17 @@ man: tools/manual.py
 completion: tools/completion.py
 	@$(BIN)/python $< build/completion
 
+BENCH :=
+
+bench: build $(VENV)/bench-extras
+	@sh tools/bench_programs.sh
+	@$(BIN)/ratsnake bench --json build/bench.json --plot build/bench.svg $(BENCH)
+
+PROFILE :=
+
+profile: build
+	@sh tools/profile.sh $(PROFILE)
+
 build: $(VENV)/installed
 	@$(BIN)/python tools/build.py
 
@@ -58,7 +71,7 @@ $(VENV)/installed: $(VENV)/pip pyproject.toml
 
 $(VENV)/test-extras: $(VENV)/installed
 	@echo "installing what the tests need ..."
-	@RATSNAKE_INTERPRETED=1 $(BIN)/python -m pip install -q --no-build-isolation -e ".[test]"
+	@RATSNAKE_INTERPRETED=1 $(BIN)/python -m pip install -q --no-build-isolation -e ".[test,bench]"
 	@touch $@
 
 $(VENV)/docs-extras: $(VENV)/installed
@@ -68,6 +81,11 @@ $(VENV)/docs-extras: $(VENV)/installed
 
 $(VENV)/lint-extras: $(VENV)/installed
 	@RATSNAKE_INTERPRETED=1 $(BIN)/python -m pip install -q --no-build-isolation -e ".[lint]"
+	@touch $@
+
+$(VENV)/bench-extras: $(VENV)/installed
+	@echo "installing what the plot needs ..."
+	@RATSNAKE_INTERPRETED=1 $(BIN)/python -m pip install -q --no-build-isolation -e ".[bench]"
 	@touch $@
 
 clean:
