@@ -84,7 +84,7 @@ def test_why_it_cannot_run_here_is_told(
 def test_help_names_every_trial(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(f"  {trial.name} " in shown for trial in TRIALS)
+    assert all(f"  {trial.name}: " in shown for trial in TRIALS)
     assert max(map(len, shown.splitlines())) <= 90
 
 
@@ -131,7 +131,9 @@ def test_the_engine_alone() -> None:
     shown = list(lines(result(engine=ENGINE)))
     assert "159.6" not in "".join(shown) and any("160 bytes a UDP mapping" in s for s in shown)
     assert any(line.split() == ["TCP,", "random", "40.0", "120", "3.00"] for line in shown)
-    assert any(line.split()[-6:] == ["0.07", "1.00", "2.00", "28.0", "1.50", "2.10"] for line in shown)
+    assert any(
+        line.split()[-6:] == ["0.07", "1.00", "2.00", "28.0", "1.50", "2.10"] for line in shown
+    )
     assert not any("between rounds" in line for line in shown)
 
 

@@ -106,9 +106,6 @@ MODULES = (
     "bench.sockets",
     "bench.tcp_load",
     "bench.udp_load",
-    "bench.null_forwarder",
-    "bench.tcp_load",
-    "bench.udp_load",
 )
 
 

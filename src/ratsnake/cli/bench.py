@@ -39,8 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = DESCRIPTION
     summaries = {**{trial.name: trial.summary for trial in TRIALS}, ENGINE: ENGINE_SUMMARY}
-    parser.epilog = "trials for --only:\n" + "\n".join(
-        f"  {name:{max(map(len, summaries))}}  {text}" for name, text in summaries.items()
+    # Punctuated, because the manual page makes one paragraph of it.
+    parser.epilog = "trials for --only:\n" + ";\n".join(
+        f"  {name + ':':13}{text}" for name, text in summaries.items()
     )
     parser.add_argument(
         "--quick", action="store_true", help="one round with short loads, in a minute"
