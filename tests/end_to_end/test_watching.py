@@ -75,7 +75,7 @@ def test_status_mappings_and_sessions_while_traffic_flows(topology: Topology) ->
         assert (mapping["external"], mapping["external_port"]) == (EXTERNAL, port)
         text = _command(running, "status")
         assert f"external      {EXTERNAL} ports 1024-65535" in text
-        assert re.search(r"^sessions +2 of \d+$", text, re.MULTILINE)
+        assert re.search(r"^  sessions +2 +\d+ +0 %", text, re.MULTILINE)
         internal = f"{topology.hosts[0].address}:{near.getsockname()[1]}"
         assert re.search(
             rf"^udp +{internal} +{EXTERNAL}:{port}\b", _command(running, "mappings"), re.MULTILINE
@@ -86,6 +86,27 @@ def test_status_mappings_and_sessions_while_traffic_flows(topology: Topology) ->
             _command(running, "sessions"),
             re.MULTILINE,
         )
+
+
+def test_some_rows_of_many_and_top(topology: Topology) -> None:
+    inside = str(topology.hosts[0].address)
+    with (
+        nat(topology, "full-cone") as running,
+        udp_pair(topology, port=1000) as (near, far),
+        udp_pair(topology, port=1001) as (other, far_other),
+    ):
+        greet(near, far)
+        _, port = greet(other, far_other)
+        for wanted in (("--remote", "*:1001"), ("--external", f"{EXTERNAL}:{port}")):
+            filters = ("--host", f"{inside}:{other.getsockname()[1]}", "--protocol", "udp", *wanted)
+            (session,) = json.loads(_command(running, "sessions", "--json", *filters))
+            assert (session["remote_port"], session["external_port"]) == (1001, port)
+        assert json.loads(_command(running, "mappings", "--json", "--protocol", "tcp")) == []
+        heading, first, _ = _command(running, "sessions", "--csv", "--sort", "remote").splitlines()
+        assert dict(zip(heading.split(","), first.split(","), strict=True))["remote_port"] == "1000"
+        text = _command(running, "top", "--once", "--interval", "0.5")
+        assert re.search(rf"^{inside} +2 +\d", text, re.MULTILINE)
+        assert re.search(rf"^{EXTERNAL} +udp +2 +64512 +0$", text, re.MULTILINE)
 
 
 def test_counters_count_what_passed(topology: Topology) -> None:

@@ -82,12 +82,22 @@ SESSION = {
 }
 
 
+def answer(rows: list[dict[str, Any]], start: int, limit: int | None) -> list[dict[str, Any]]:
+    end = len(rows) if limit is None else start + limit
+    more = {"next": end} if end < len(rows) else {}
+    return [*rows[start:end], {"done": True, **more}]
+
+
 class Player:
-    """Answers each request with the rows it was given, or with those of its `start` and `limit`."""
+    """Answers each request with the rows it was given, or with those of its `start` and `limit`.
+
+    `answers` has rows by command, for a test that needs several; `rows` are those of the others.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)
         self.rows: list[dict[str, Any]] = []
+        self.answers: dict[str, list[dict[str, Any]]] = {}
         self.asked: list[Any] = []
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
@@ -107,13 +117,9 @@ class Player:
                     return
                 request = json.loads(line)
                 self.asked.append(request)
-                for row in self.answer(request.get("start", 0), request.get("limit")):
+                rows = self.answers.get(request["command"], self.rows)
+                for row in answer(rows, request.get("start", 0), request.get("limit")):
                     file.write(json.dumps(row).encode() + b"\n")
-
-    def answer(self, start: int, limit: int | None) -> list[dict[str, Any]]:
-        end = len(self.rows) if limit is None else start + limit
-        more = {"next": end} if end < len(self.rows) else {}
-        return [*self.rows[start:end], {"done": True, **more}]
 
     def close(self) -> None:
         with socket.socket(socket.AF_UNIX) as last:
