@@ -14,4 +14,4 @@ RATSNAKE_SANITIZE=1 "$python" setup.py -q build_ext --inplace --parallel 2 > bui
 LD_PRELOAD="$(${CC:-gcc} -print-file-name=libasan.so) $(${CC:-gcc} -print-file-name=libubsan.so)" \
 ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
 PYTHONPATH="$copy/src" PYTHONMALLOC=malloc \
-    "$python" -m pytest -q -n auto -p no:cacheprovider -k 'not interpreted' tests/wire tests/nat tests/daemon/test_worker.py tests/daemon/test_worker_offload.py
+    "$python" -m pytest -q -n auto -p no:cacheprovider -k 'not interpreted' tests/wire tests/nat tests/daemon/test_worker.py tests/daemon/test_worker_offload.py tests/daemon/test_capture.py

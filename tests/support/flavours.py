@@ -75,6 +75,7 @@ MODULES = (
     "nat.replies",
     "nat.rewrite",
     "nat.row_filter",
+    "nat.rows",
     "nat.scope",
     "nat.secret",
     "nat.segment_size",
