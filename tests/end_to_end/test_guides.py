@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from ratsnake.cli.main import COMMANDS, make_parser
 from ratsnake.lab import EXTERNAL
 
 MAP_E = "192.0.2.18"
+_COMMAND = re.compile(r" {4}(?:\$ )?(?:sudo )?(?:[\w./-]*/)?ratsnake ")
 
 
 @pytest.fixture(autouse=True)
@@ -99,10 +101,9 @@ def test_every_command_of_the_documentation_is_one(page: Path) -> None:
     """Also of those that nobody runs: the command and its flags exist."""
     _, parsers = make_parser(COMMANDS)
     for line in page.read_text().replace("\\\n", " ").splitlines():
-        words = shlex.split(line, comments=True) if line.startswith("    ") else []
-        at = [place for place, word in enumerate(words[:3]) if Path(word).name == "ratsnake"]
-        if not at:
+        shown = _COMMAND.match(line)
+        if shown is None:
             continue
-        command, *arguments = words[at[0] + 1 :]
+        command, *arguments = shlex.split(line[shown.end() :], comments=True)
         assert command in COMMANDS, line
         assert {one for one in arguments if one.startswith("--")} <= flags_of(parsers[command])
