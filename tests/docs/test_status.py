@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from support.player import STATUS
 
 from ratsnake.cli.top_screen import KEYS
 from ratsnake.daemon.row_request import FILTER_FLAGS
 from ratsnake.nat.rows import MappingRow, SessionRow
+from support.player import STATUS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "status.md").read_text()
 

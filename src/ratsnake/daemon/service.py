@@ -36,6 +36,7 @@ from .engine import make_nat
 from .errors import RunError
 from .events import Events, open_log
 from .explaining import Explainer
+from .listen import Listen
 from .options import RunOptions
 from .peer import Access, allowed_by
 from .rates import Rates
@@ -51,6 +52,7 @@ from .worker_thread import WorkerThread, going_first
 
 if TYPE_CHECKING:
     from ..host.routing import Installed
+    from .metrics_server import MetricsServer
 
 # The device must never be the narrowest link of a path: a packet too big for the way out is then
 # refused there, with the true MTU, and the ICMP error goes through the NAT (RFC 5508 section 7).
@@ -84,6 +86,7 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
         undo.callback(claim.close)
         undo.callback(undoing.perform, undoing.add(claim.remove))
         sink = open_log(options.events)
+        metrics = _open_metrics(options.metrics, undo)
         device = _open_device(options.device, undo)
         nat = make_nat(options.nat.settings, fresh())
         device.bring_up(MTU)
@@ -106,10 +109,30 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
             service = _Service(
                 facts, nat, worker, events, claim, options.access, wakeup, supervisor
             )
+            if metrics is not None:
+                running.callback(metrics.close)
+                _start_metrics(metrics, service)
             service.run(lambda: announce(_ready(facts)))
             supervisor.tell(STOPPING="1", STATUS="stopping")
         log.info("stopping")
         _check_end(facts.device, thread)
+
+
+def _open_metrics(listen: Listen | None, undo: ExitStack) -> MetricsServer | None:
+    """Listen already, for that may take a privilege."""
+    if listen is None:
+        return None
+    from .metrics_server import MetricsServer
+
+    server = MetricsServer(listen)
+    undo.callback(server.close)
+    return server
+
+
+def _start_metrics(server: MetricsServer, service: _Service) -> None:
+    from .metrics import Picture, registry
+
+    server.start(registry(lambda: Picture(service.status(), service.ports())))
 
 
 def _open_device(name: str, undo: ExitStack) -> LinuxTun:
@@ -256,19 +279,24 @@ class _Service:
     def _locked(self) -> Any:
         return self._worker.locked()
 
-    def _status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, Any]:
         uptime = time.monotonic() - self._started
         return status(self._facts, self._nat, self._locked, uptime, self._rates.now())
 
+    def ports(self) -> list[dict[str, Any]]:
+        """Port use by external address and protocol; from any thread, as `status`."""
+        pages = row_pages(self._nat.port_rows, self._locked, _now)
+        return [row for page in pages for row in page]
+
     def _status_page(self) -> Iterator[Page]:
-        yield [self._status()]
+        yield [self.status()]
 
     def _rows(self, read: ReadRows, request: Request) -> Pages:
         return row_pages(read, self._locked, _now, read_request(request))
 
     def _sign_of_life(self) -> None:
         # The status waits for the worker's lock: a loop stuck under it lets no sign of life out.
-        self._supervisor.sign_of_life(self._worker.rounds, lambda: summary(self._status()))
+        self._supervisor.sign_of_life(self._worker.rounds, lambda: summary(self.status()))
 
     def _look_at_counters(self) -> None:
         with self._locked():
@@ -277,7 +305,7 @@ class _Service:
         requests = counters["dropped"][STATUS_REQUEST]
         if requests != self._status_requests:
             self._status_requests = requests
-            log.info("%s", summary(self._status()))
+            log.info("%s", summary(self.status()))
 
 
 def _now() -> int:
