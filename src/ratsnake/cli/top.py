@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import curses
+import os
 import shutil
 import sys
 import time
@@ -121,7 +122,14 @@ class Live:
         except RunError as error:  # it may come back: a NAT is started anew
             self._message = str(error)
 
+    def _fit(self) -> None:
+        """Take the terminal's size: curses misses a change that comes just before it waits."""
+        width, height = os.get_terminal_size(sys.stdout.fileno())
+        if curses.is_term_resized(height, width):
+            curses.resizeterm(height, width)
+
     def _draw(self) -> None:
+        self._fit()
         height, width = self._window.getmaxyx()
         self._window.erase()
         lines = screen(self._look, self._choice, width, height, self._message)
