@@ -1,15 +1,17 @@
 """Write the documentation that is made from the program's own tables.
 
-docs/configuration.md keeps its text above the marker and gets its tables below it.
+docs/configuration.md and docs/metrics.md keep their text above a marker, their tables are below it.
 """
 
 import json
 from pathlib import Path
 
+from ratsnake.daemon.metrics import COUNTER, MEASURES, PROCESS
 from ratsnake.daemon.schema import keys, schema
 
 DOCS = Path(__file__).parents[1] / "docs"
 MARKER = "<!-- Below: made by tools/document.py from the flags' tables. -->\n"
+METRICS_MARKER = "<!-- Below: made by tools/document.py from the table in daemon/metrics.py. -->\n"
 
 
 def tables() -> str:
@@ -28,10 +30,27 @@ def tables() -> str:
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
+def metrics() -> str:
+    """A table of the NAT's metrics, and one of its process's."""
+    lines = ["| metric | type | labels | |", "|---|---|---|---|"]
+    for measure in MEASURES:
+        kind = "counter" if measure.kind is COUNTER else "gauge"
+        labels = ", ".join(f"`{label}`" for label in measure.labels)
+        lines.append(f"| `{measure.written}` | {kind} | {labels} | {measure.help} |")
+    lines += ["", "Of the process, as every program tells it that uses the library:", ""]
+    lines += ["| metric | |", "|---|---|"]
+    lines += [f"| `{name}` | {help} |" for name, help in PROCESS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def write(page: Path, marker: str, made: str) -> None:
+    head = page.read_text().partition(marker)[0]
+    page.write_text(f"{head}{marker}\n{made}")
+
+
 def main() -> None:
-    page = DOCS / "configuration.md"
-    head = page.read_text().partition(MARKER)[0]
-    page.write_text(f"{head}{MARKER}\n{tables()}")
+    write(DOCS / "configuration.md", MARKER, tables())
+    write(DOCS / "metrics.md", METRICS_MARKER, metrics())
     (DOCS / "ratsnake.schema.json").write_text(json.dumps(schema(), indent=2) + "\n")
 
 

@@ -22,9 +22,11 @@ from ratsnake.daemon.errors import RunError
 from ratsnake.host.child import in_child
 from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic
 from ratsnake.lab.path import ping
+from ratsnake.lab.topology import ROUTER_WAN
 
 _STATUS_ADDRESS = "192.0.2.2"
 _NOBODY = 65534
+_METRICS_PORT = 9469
 _MEMORY_LIMIT = 40_000  # kB
 
 
@@ -120,6 +122,26 @@ def test_counters_count_what_passed(topology: Topology) -> None:
         (session,) = rows(running, "sessions")
         assert (session["packets_out"], session["packets_in"]) == (5, 5)
         assert (session["bytes_out"], session["bytes_in"]) == (5 * 31, 5 * 32)
+
+
+def test_metrics_are_told_on_the_loopback_and_end_with_the_nat(topology: Topology) -> None:
+    with nat(topology, arguments=("--metrics", str(_METRICS_PORT))) as running:
+        with udp_pair(topology) as (near, far):
+            greet(near, far)
+        with topology.router.socket(kind=socket.SOCK_STREAM) as scraper:
+            scraper.connect(("127.0.0.1", _METRICS_PORT))
+            scraper.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            with scraper.makefile("rb") as file:
+                lines = file.read().decode().splitlines()
+        assert lines[0] == "HTTP/1.0 200 OK"
+        assert f'ratsnake_ports_used{{external="{EXTERNAL}",protocol="udp"}} 1.0' in lines
+        assert 'ratsnake_packets_total{direction="inbound"} 1.0' in lines
+        with (
+            topology.router.socket(kind=socket.SOCK_STREAM) as stranger,
+            pytest.raises(ConnectionRefusedError),
+        ):
+            stranger.connect((ROUTER_WAN, _METRICS_PORT))
+    assert running.process.returncode == 0
 
 
 def test_another_user_is_refused(topology: Topology) -> None:

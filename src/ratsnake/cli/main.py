@@ -41,6 +41,8 @@ MISSING = {
     "cython": "this installation is not compiled, and to be interpreted it needs Cython:"
     " pip install cython",
     "pyroute2": "pyroute2 is not installed: pip install pyroute2",
+    "prometheus_client": "--metrics needs the library prometheus-client: pip install"
+    " ratsnake[metrics]",
     "matplotlib": "--plot needs matplotlib: pip install matplotlib",
 }
 

@@ -20,6 +20,7 @@ from ..nat.settings import (
 from ..portset import read_ports
 from .event_kinds import KINDS, USUAL_KINDS
 from .flag import Flag
+from .listen import parse_listen
 from .values import (
     OneOf,
     device_name,
@@ -332,12 +333,20 @@ EVENT_FLAGS = (
         rfc="RFC 6888 REQ-12",
     ),
 )
+METRICS_FLAG = Flag(
+    "listen",
+    "[ADDR:]PORT",
+    parse_listen,
+    "tell Prometheus at this port of the loopback, or of this address (default: do not)",
+    flag="metrics",
+)
 SOCKET_FLAGS = (DEVICE_FLAG, CONTROL_FLAG)
 HOST_FLAGS = (LAN_FLAG, WAN_FLAG, SHARE_FLAG)
 RUN_GROUPS = {
     **NAT_GROUPS,
     "this host": (DEVICE_FLAG, *HOST_FLAGS, CONTROL_FLAG, *ACCESS_FLAGS, USER_FLAG),
     "events": EVENT_FLAGS,
+    "metrics": (METRICS_FLAG,),
 }
 RUN_FLAGS = tuple(flag for group in RUN_GROUPS.values() for flag in group)
 # The sections of a configuration file, and the groups whose flags are their keys; those with a
@@ -349,4 +358,5 @@ SECTIONS = {
     "packets": "packets",
     "host": "this host",
     "events": "events",
+    "metrics": "metrics",
 }

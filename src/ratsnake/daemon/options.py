@@ -20,12 +20,14 @@ from .flags import (
     DEVICE_FLAG,
     EVENT_FLAGS,
     HOST_FLAGS,
+    METRICS_FLAG,
     NAT_FLAGS,
     PROTOCOLS,
     SOCKET_FLAGS,
     USER_FLAG,
     WHO_FLAGS,
 )
+from .listen import Listen
 from .peer import Access
 from .protocol import default_path, path_of_running
 
@@ -68,6 +70,7 @@ class RunOptions:
     access: Access
     user: Account | None
     events: EventOptions
+    metrics: Listen | None
 
 
 def read_flags(flags: Iterable[Flag], texts: Texts, names: Names = COMMAND_LINE) -> dict[str, Any]:
@@ -192,7 +195,9 @@ def _access(mode: int | None, group: int | None) -> Access:
 def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
     """What RUN_FLAGS say; raises UsageError."""
     values = read_flags(
-        (DEVICE_FLAG, *HOST_FLAGS, USER_FLAG, *ACCESS_FLAGS, *EVENT_FLAGS), texts, names
+        (DEVICE_FLAG, *HOST_FLAGS, USER_FLAG, *ACCESS_FLAGS, *EVENT_FLAGS, METRICS_FLAG),
+        texts,
+        names,
     )
     nat = nat_options(texts, names)
     for key in ("wan", "share-address") if values["lan"] is None else ():
@@ -217,4 +222,5 @@ def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
         access=_access(values["control-mode"], values["control-group"]),
         user=values["user"],
         events=EventOptions(values["sink"], frozenset(values["kinds"]), values["destinations"]),
+        metrics=values["listen"],
     )

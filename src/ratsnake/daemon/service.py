@@ -36,6 +36,7 @@ from .engine import make_nat
 from .errors import RunError
 from .events import Events, open_log
 from .explaining import Explainer
+from .listen import Listen
 from .live_nat import LiveNat
 from .options import RunOptions
 from .peer import Access, allowed_by
@@ -52,6 +53,7 @@ from .worker_thread import WorkerThread, going_first
 
 if TYPE_CHECKING:
     from ..host.routing import Installed
+    from .metrics_server import MetricsServer
 
 # The device must never be the narrowest link of a path: a packet too big for the way out is then
 # refused there, with the true MTU, and the ICMP error goes through the NAT (RFC 5508 section 7).
@@ -85,6 +87,7 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
         undo.callback(claim.close)
         undo.callback(undoing.perform, undoing.add(claim.remove))
         sink = open_log(options.events)
+        metrics = _open_metrics(options.metrics, undo)
         device = _open_device(options.device, undo)
         nat = make_nat(options.nat.settings, fresh())
         device.bring_up(MTU)
@@ -108,10 +111,30 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
             service = _Service(
                 facts, nat, live, worker, events, claim, options.access, wakeup, supervisor
             )
+            if metrics is not None:
+                running.callback(metrics.close)
+                _start_metrics(metrics, service)
             service.run(lambda: announce(_ready(facts)))
             supervisor.tell(STOPPING="1", STATUS="stopping")
         log.info("stopping")
         _check_end(facts.device, thread)
+
+
+def _open_metrics(listen: Listen | None, undo: ExitStack) -> MetricsServer | None:
+    """Listen already, for that may take a privilege."""
+    if listen is None:
+        return None
+    from .metrics_server import MetricsServer
+
+    server = MetricsServer(listen)
+    undo.callback(server.close)
+    return server
+
+
+def _start_metrics(server: MetricsServer, service: _Service) -> None:
+    from .metrics import Picture, registry
+
+    server.start(registry(lambda: Picture(service.status(), service.ports())))
 
 
 def _open_device(name: str, undo: ExitStack) -> LinuxTun:
@@ -257,19 +280,24 @@ class _Service:
                 log.info("%s", signal.Signals(number).name)
         return bool(noted)
 
-    def _status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, Any]:
         uptime = time.monotonic() - self._started
         return status(self._facts, self._nat.totals(), uptime, self._rates.now())
 
+    def ports(self) -> list[dict[str, Any]]:
+        """Port use by external address and protocol; from any thread, as `status`."""
+        pages = row_pages(self._nat.port_rows, _now)
+        return [row for page in pages for row in page]
+
     def _status_page(self) -> Iterator[Page]:
-        yield [self._status()]
+        yield [self.status()]
 
     def _rows(self, read: ReadRows, request: Request) -> Pages:
         return row_pages(read, _now, read_request(request))
 
     def _sign_of_life(self) -> None:
         # The status waits for the packet loop: one that is stuck lets no sign of life out.
-        self._supervisor.sign_of_life(self._worker.rounds, lambda: summary(self._status()))
+        self._supervisor.sign_of_life(self._worker.rounds, lambda: summary(self.status()))
 
     def _look_at_counters(self) -> None:
         counters = self._nat.totals().counters()
@@ -277,7 +305,7 @@ class _Service:
         requests = counters["dropped"][STATUS_REQUEST]
         if requests != self._status_requests:
             self._status_requests = requests
-            log.info("%s", summary(self._status()))
+            log.info("%s", summary(self.status()))
 
 
 def _now() -> int:
