@@ -1,7 +1,6 @@
 """The busiest hosts for clients: when the table is looked at, and what a second has moved."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -46,8 +45,6 @@ class FakeTraffic:
     def rank(self, by_sessions: bool) -> None:
         self.by.append(by_sessions)
 
-    def name(self) -> None: ...
-
     def busiest(self) -> list[HostRow]:
         return [HostRow("192.168.1.10", 3, 1000, 2000)] * 2
 
@@ -63,15 +60,17 @@ class FakeNat:
         self.made.append(FakeTraffic(self.clock))
         return self.made[-1]
 
+    def look(self, traffic: Any, start: int, count: int, now: int) -> int:
+        return int(traffic.look(start, count, now))
+
+    def name(self, traffic: Any) -> None: ...
+
 
 class Site:
     def __init__(self) -> None:
         self.clock = Clock()
         self.nat = FakeNat(self.clock)
-        self.busiest = Busiest(self.nat, self.locked, lambda: 5, self.clock)
-
-    def locked(self) -> AbstractContextManager[None]:
-        return nullcontext()
+        self.busiest = Busiest(self.nat, lambda: 5, self.clock)
 
     def ask(self, **request: Any) -> Iterator[Page]:
         return self.busiest.answer({"command": "hosts", **request})
@@ -140,17 +139,22 @@ def test_a_client_that_leaves_during_a_look_blocks_nobody(site: Site) -> None:
 
 
 def test_filters_are_apart_bounded_and_given_up(site: Site) -> None:
-    for port in range(METERS):
+    for port in (*range(METERS), 0, 9):
+        site.clock.now += 1
         site.rows(host=f"*:{port}")
-    with pytest.raises(ValueError, match=f"by {METERS} filters already"):
-        site.rows(host="*:9")
+    assert len(site.nat.made) == METERS + 1
+    site.rows(host="*:0")
+    assert len(site.nat.made) == METERS + 1
+    site.rows(host="*:1")  # given up for the newest, having been asked for longest ago
+    assert len(site.nat.made) == METERS + 2
     site.clock.now += IDLE_SECONDS
-    site.rows(host="*:0")
-    site.clock.now += 0.1
-    site.rows(host="*:9")
-    assert len(site.nat.made) == METERS + 1
-    site.rows(host="*:0")
-    assert len(site.nat.made) == METERS + 1
+    site.busiest.forget_idle()
+    site.rows(host="*:1")
+    assert len(site.nat.made) == METERS + 2
+    site.clock.now += IDLE_SECONDS + 0.1
+    site.busiest.forget_idle()
+    site.rows(host="*:1")
+    assert len(site.nat.made) == METERS + 3
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def send(bench: Bench, host: str, port: int, size: int, remote: str = R1) -> Non
 
 def test_hosts_by_what_they_moved_since_the_last_look(engine: Engine) -> None:
     bench = Bench(engine, "full-cone")
-    traffic = bench.nat.host_traffic(wanted(engine), 10)
+    traffic = bench.nat.overview.host_traffic(wanted(engine), 10)
     send(bench, INSIDE, 1, 100)
     send(bench, OTHER, 1, 200)
     send(bench, INSIDE, 2, 50)
@@ -46,7 +46,7 @@ def test_hosts_by_what_they_moved_since_the_last_look(engine: Engine) -> None:
 
 def test_as_many_as_wanted_the_largest_first(engine: Engine) -> None:
     bench = Bench(engine, "full-cone")
-    traffic = bench.nat.host_traffic(wanted(engine), 2)
+    traffic = bench.nat.overview.host_traffic(wanted(engine), 2)
     for host, size in ((INSIDE, 100), (OTHER, 300), (THIRD, 200)):
         send(bench, host, 1, size)
     send(bench, INSIDE, 2, 30)
@@ -56,7 +56,7 @@ def test_as_many_as_wanted_the_largest_first(engine: Engine) -> None:
 
 def test_only_wanted_sessions_that_live(engine: Engine) -> None:
     bench = Bench(engine, "full-cone")
-    traffic = bench.nat.host_traffic(wanted(engine, protocol=1), 10)
+    traffic = bench.nat.overview.host_traffic(wanted(engine, protocol=1), 10)
     bench.open("tcp", (OTHER, 1), (R1, 80))
     send(bench, INSIDE, 1, 100)
     send(bench, INSIDE, 1, 100, R2)
@@ -67,7 +67,7 @@ def test_only_wanted_sessions_that_live(engine: Engine) -> None:
 
 def test_a_row_used_again_starts_anew(engine: Engine) -> None:
     bench = Bench(engine, "full-cone")
-    traffic = bench.nat.host_traffic(wanted(engine), 10)
+    traffic = bench.nat.overview.host_traffic(wanted(engine), 10)
     send(bench, INSIDE, 1, 1000)
     assert look(bench, traffic) == [(INSIDE, 1, 1000, 0)]
     bench.now = 300 * SECOND
@@ -79,7 +79,7 @@ def test_a_row_used_again_starts_anew(engine: Engine) -> None:
 @pytest.mark.parametrize("page", [1, 7, 1000])
 def test_a_look_in_pages_misses_and_repeats_none(page: int, engine: Engine) -> None:
     bench = Bench(engine, "full-cone")
-    traffic = bench.nat.host_traffic(wanted(engine), 10)
+    traffic = bench.nat.overview.host_traffic(wanted(engine), 10)
     for port in range(1, 30):
         send(bench, INSIDE, port, 100)
     assert look(bench, traffic, page=page) == [(INSIDE, 29, 2900, 0)]

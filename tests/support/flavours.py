@@ -68,6 +68,7 @@ MODULES = (
     "nat.outbox",
     "nat.parcels",
     "nat.policies",
+    "nat.port_page",
     "nat.ports",
     "nat.positions",
     "nat.reasons",

@@ -21,7 +21,6 @@ from typing import Any, Protocol
 
 from ..nat.host_traffic import HostTraffic
 from ..nat.row_filter import RowFilter
-from .locking import Lock
 from .protocol import PAGE
 from .row_pages import row_filter
 from .row_request import RowRequest, read_request
@@ -29,26 +28,28 @@ from .row_request import RowRequest, read_request
 MOST = 100  # hosts in an answer
 LOOK_SECONDS = 0.5
 SHARE = 10  # times as long as a look takes must be between two
-METERS = 4  # filters that are looked through at once; each costs 16 bytes a session
+METERS = 4  # filters that are remembered; each costs 16 bytes a session
 IDLE_SECONDS = 30.0  # until one that nobody asks any more is given up
 
 Page = list[dict[str, Any]]
 
 
 class Nat(Protocol):
-    """The part of the engine that is read here."""
+    """The part of LiveNat that is used here."""
 
     def host_traffic(self, wanted: RowFilter, most: int) -> HostTraffic: ...
+    def look(self, traffic: HostTraffic, start: int, count: int, now: int) -> int: ...
+    def name(self, traffic: HostTraffic) -> None: ...
 
 
 class Meter:
     """One filter's hosts, looked at again and again."""
 
     def __init__(
-        self, traffic: HostTraffic, locked: Lock, now: Callable[[], int], clock: Callable[[], float]
+        self, nat: Nat, wanted: RowFilter, now: Callable[[], int], clock: Callable[[], float]
     ) -> None:
-        self._traffic = traffic
-        self._locked = locked
+        self._nat = nat
+        self._traffic = nat.host_traffic(wanted, MOST)
         self._now = now
         self._clock = clock
         self._looking = False
@@ -64,8 +65,7 @@ class Meter:
         if self._clock() >= self._due:
             yield from self._look()
         self._traffic.rank(by_sessions)
-        with self._locked():
-            self._traffic.name()
+        self._nat.name(self._traffic)
         yield [
             {
                 "host": row.host,
@@ -84,8 +84,7 @@ class Meter:
             self._traffic.begin()
             start = 0
             while True:
-                with self._locked():
-                    start = self._traffic.look(start, PAGE, self._now())
+                start = self._nat.look(self._traffic, start, PAGE, self._now())
                 if not start:
                     break
                 yield []
@@ -111,15 +110,10 @@ class Busiest:
     """Answers the command `hosts`; to be told about once a second that time goes by."""
 
     def __init__(
-        self,
-        nat: Nat,
-        locked: Lock,
-        now: Callable[[], int],
-        clock: Callable[[], float] = time.monotonic,
+        self, nat: Nat, now: Callable[[], int], clock: Callable[[], float] = time.monotonic
     ) -> None:
         """`now` gives the worker's clock in milliseconds."""
         self._nat = nat
-        self._locked = locked
         self._now = now
         self._clock = clock
         self._meters: dict[RowRequest, Meter] = {}
@@ -129,11 +123,10 @@ class Busiest:
         asked = _read(request)
         meter = self._meters.get(asked.rows)
         if meter is None:
-            self.forget_idle()
             if len(self._meters) >= METERS:
-                raise ValueError(f"hosts are looked at by {METERS} filters already; try again")
-            traffic = self._nat.host_traffic(row_filter(asked.rows), MOST)
-            meter = self._meters[asked.rows] = Meter(traffic, self._locked, self._now, self._clock)
+                del self._meters[min(self._meters, key=lambda rows: self._meters[rows].asked)]
+            meter = Meter(self._nat, row_filter(asked.rows), self._now, self._clock)
+            self._meters[asked.rows] = meter
         return meter.pages(asked.by_sessions, asked.limit)
 
     def forget_idle(self) -> None:

@@ -1,5 +1,6 @@
 """A NAT whose packet loop runs, for the threads that look at it: no packet waits for them."""
 
+from ..nat.host_traffic import HostLook, HostNaming, HostTraffic
 from ..nat.nat import Nat
 from ..nat.row_filter import RowFilter
 from ..nat.rows import MappingRow, PortRow, SessionRow
@@ -11,7 +12,6 @@ class LiveNat:
     """Its methods are Nat's, for any thread, also before the loop begins and after its end."""
 
     def __init__(self, nat: Nat, worker: Worker) -> None:
-        self._nat = nat
         self._overview = nat.overview
         self._worker = worker
 
@@ -32,8 +32,18 @@ class LiveNat:
     def port_rows(
         self, start: int, count: int, now: int, wanted: RowFilter | None = None
     ) -> tuple[list[PortRow], int]:
-        with self._worker.locked():
-            return self._nat.port_rows(start, count, now, wanted)
+        return self._worker.send(self._overview.port_page(start, count, wanted)).result()
+
+    def host_traffic(self, wanted: RowFilter, most: int) -> HostTraffic:
+        return self._overview.host_traffic(wanted, most)
+
+    def look(self, traffic: HostTraffic, start: int, count: int, now: int) -> int:
+        """`traffic.look`, for a NAT's `host_traffic`."""
+        return self._worker.send(HostLook(traffic, start, count, now)).result()
+
+    def name(self, traffic: HostTraffic) -> None:
+        """`traffic.name` likewise."""
+        self._worker.send(HostNaming(traffic))
 
     def listen(self, wanted: int) -> None:
         self._worker.send(self._overview.listening(wanted))

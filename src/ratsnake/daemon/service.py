@@ -228,7 +228,7 @@ class _Service:
         self._started = time.monotonic()
         self._status_requests = 0
         self._rates = Rates()
-        self._busiest = Busiest(engine, worker.locked, _now)
+        self._busiest = Busiest(nat, _now)
         self._explainer = Explainer(engine, worker.locked, _now)
 
     def run(self, announce: Callable[[], None]) -> None:

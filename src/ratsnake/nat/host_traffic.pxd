@@ -1,5 +1,6 @@
 cimport cython
 from ratsnake.wire.types cimport u32, u64
+from .errand cimport Errand
 from .flows cimport Flows
 from .records cimport (
     Hosts, Mappings, Numbers, Sessions, Words, new_numbers, new_words, release, reserved_words,
@@ -21,3 +22,13 @@ cdef class HostTraffic:
     cdef u64 size(self, u32 host, bint by_sessions) noexcept nogil
     cpdef void rank(self, bint by_sessions) noexcept nogil
     cpdef void name(self) noexcept nogil
+
+cdef class HostLook(Errand):
+    cdef HostTraffic traffic
+    cdef u32 start, count
+    cdef u64 now
+    cdef void run(self) noexcept nogil
+
+cdef class HostNaming(Errand):
+    cdef HostTraffic traffic
+    cdef void run(self) noexcept nogil

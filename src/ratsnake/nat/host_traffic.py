@@ -24,6 +24,7 @@ if not cython.compiled:
     )
     from .timers import TIMERS
 
+from .errand import Errand
 from .flows import Flows
 from .row_filter import RowFilter
 from .rows import HostRow
@@ -143,3 +144,30 @@ class HostTraffic:
                 )
             )
         return rows
+
+
+class HostLook(Errand):
+    """A look at some rows."""
+
+    def __init__(self, traffic: HostTraffic, start: int, count: int, now: int) -> None:
+        self.traffic = traffic
+        self.start = start
+        self.count = count
+        self.now = now
+
+    def run(self) -> None:
+        self.start = self.traffic.look(self.start, self.count, self.now)
+
+    def result(self) -> int:
+        """The row to go on with, 0 after the last."""
+        return self.start
+
+
+class HostNaming(Errand):
+    """The addresses of the hosts that were found."""
+
+    def __init__(self, traffic: HostTraffic) -> None:
+        self.traffic = traffic
+
+    def run(self) -> None:
+        self.traffic.name()

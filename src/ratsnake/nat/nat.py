@@ -41,7 +41,6 @@ from .explain import Walk
 from .explanation import Endpoint, Explanation
 from .forecast import Forecast
 from .fragments import Fragments
-from .host_traffic import HostTraffic
 from .outbox import Outbox
 from .overview import Overview
 from .parcels import Parcels
@@ -52,7 +51,6 @@ from .sharing import Sharing
 from .stateless import Stateless
 from .traffic import Traffic
 from .translator import Translator
-from .views import port_rows
 
 SEED_BYTES = 80  # eight hash secrets and the generator's key, 64 bits each
 LARGEST_PACKET = 40 + 65535  # of IPv6: its payload length does not count the header
@@ -163,13 +161,9 @@ class Nat:
     def port_rows(
         self, start: int, count: int, now: int, wanted: RowFilter | None = None
     ) -> tuple[list[PortRow], int]:
-        """Port use of at most `count` external addresses, as far as protocol and address of it are
-        wanted; start and next start as above, `now` does not matter."""
-        return port_rows(self.translator.flows, start, count, wanted or RowFilter())
-
-    def host_traffic(self, wanted: RowFilter, most: int) -> HostTraffic:
-        """What hosts move by the wanted sessions, of which it tells `most` at once."""
-        return HostTraffic(self.translator.flows, wanted, most)
+        """The wanted port use of at most `count` external addresses from `start`, whatever `now`;
+        next start, or 0."""
+        return done(self.overview.port_page(start, count, wanted)).result()
 
     def process(self, b: Bytes, size: u32, partial: bool, now: u64) -> u32:
         """`translate` for compiled callers: b has room for `size` bytes."""

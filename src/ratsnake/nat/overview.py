@@ -5,6 +5,8 @@ from .errand import Errand
 from .event_batch import EventBatch, Listening
 from .events import Events
 from .flows import Flows
+from .host_traffic import HostTraffic
+from .port_page import PortPage
 from .row_filter import RowFilter
 from .totals import Totals
 from .traffic import Traffic
@@ -35,6 +37,14 @@ class Overview:
     ) -> SessionPage:
         """For `Nat.session_rows`."""
         return SessionPage(self._flows, start, count, now, wanted or EVERYTHING)
+
+    def port_page(self, start: int, count: int, wanted: RowFilter | None = None) -> PortPage:
+        """For `Nat.port_rows`."""
+        return PortPage(self._flows, start, count, wanted or EVERYTHING)
+
+    def host_traffic(self, wanted: RowFilter, most: int) -> HostTraffic:
+        """What hosts move by the wanted sessions; it tells `most` of them at once."""
+        return HostTraffic(self._flows, wanted, most)
 
     def event_batch(self, most: int) -> EventBatch:
         """For `Nat.take_events`."""

@@ -20,15 +20,11 @@ if not cython.compiled:
 
     PATIENCE = 1024  # expired sessions that are looked at for one page
 
-from ratsnake.wire.packet import OTHER
-
 from .connection import STATE_NAMES
 from .errand import Errand
 from .flows import Flows
 from .row_filter import RowFilter
-from .rows import PROTOCOL_NAMES, MappingRow, PortRow, SessionRow
-
-ADDRESSES = 8  # whose ports are counted at once: packets wait meanwhile
+from .rows import PROTOCOL_NAMES, MappingRow, SessionRow
 
 
 def address_text(high: u64, low: u64) -> str:
@@ -230,25 +226,3 @@ class MappingPage(Errand):
                 )
             )
         return rows, self.next
-
-
-def port_rows(flows: Flows, start: int, count: int, wanted: RowFilter) -> tuple[list[PortRow], int]:
-    pools = flows.allocator.pools
-    positions = flows.allocator.positions
-    row: u32
-    protocol: u32
-    end: u32 = min(start + min(count, ADDRESSES), flows.scope.externals)
-    rows = []
-    for row in range(start, end):
-        for protocol in range(OTHER):
-            pool: u32 = flows.allocator.pool_of(protocol, row)
-            if positions.size(pool) and wanted.has_ports(flows, protocol, row):
-                rows.append(
-                    PortRow(
-                        external_text(flows, row),
-                        PROTOCOL_NAMES[protocol],
-                        pools.used_ports(pool),
-                        positions.size(pool),
-                    )
-                )
-    return rows, end if end < flows.scope.externals else 0
