@@ -59,7 +59,7 @@ class Walk(Onlooker):
         if self.stateless.active:
             reason = self.pass_by()
         if reason == REASONS_COUNT:
-            reason = self.route()
+            reason = self.whole()
         self.said.verdict = REASONS[reason].name
         if reason != TRANSLATED:
             self.said.becomes = None
@@ -97,6 +97,25 @@ class Walk(Onlooker):
             p.destination_port,
         )
         return reason
+
+    def whole(self) -> int:
+        """What is the NAT's, and else perhaps the host's that shares its address."""
+        if self.sharing.active and self.sharing.is_query_from_inside(self.packet):
+            return self.give_to_host()
+        # `route` changes it where a hairpin turns, and then it is nobody else's.
+        may_be_hosts: bool = self.sharing.active and self.sharing.may_be_hosts(self.packet)
+        reason = self.route()
+        if reason != TRANSLATED and may_be_hosts:
+            self.say(f"the NAT would drop it ({REASONS[reason].name})")
+            return self.give_to_host()
+        return reason
+
+    def give_to_host(self) -> int:
+        self.said.direction = "inbound"
+        self.said.rule = "shared address"
+        self.say("the address is the host's own too: it is the host's, as it is")
+        self.become(*self.source_end(), *self.destination_end())
+        return TRANSLATED
 
     # -- what translator.py does
 

@@ -1,4 +1,9 @@
-"""What `explain` says: an answer for programs, and the way to it in sentences for people."""
+"""What `explain` says: an answer for programs, and the way to it in sentences for people.
+
+An endpoint is asked for as (address, port); `kind` is what PacketFields calls so, None is that of
+the packet that opens a flow.  To be asked after `expire` has nothing more to end, or a limit may
+look reached that is not.  ValueError is raised where there is no such packet.
+"""
 
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
@@ -20,7 +25,7 @@ class Explanation:
 
     - `direction`: "outbound", "inbound", "hairpin"
     - `rule`: the rule that decides, as the configuration has it, after its key: "forward tcp:22=…",
-      "one-to-one …", "no-nat", "nptv6"; or None
+      "one-to-one …", "no-nat", "nptv6"; or "shared address", or None
     - `session`: the state of the session it belongs to, or None if it would open one or none
     - `mapping`: "existing", "new", or None where there is none
     - `internal`, `external`: the mapping's endpoints, as far as they are known.  A port is None

@@ -1,10 +1,8 @@
 cimport cython
-from ratsnake.wire.checksum cimport adjust
 from ratsnake.wire.faults cimport FAULTS, FRAGMENT, OFFLOAD, PROTOCOL
 from ratsnake.wire.ip cimport parse
-from ratsnake.wire.ipv4 cimport CHECKSUM as IP_CHECKSUM, TTL
-from ratsnake.wire.ipv6 cimport FRAGMENT_HEADER_SIZE, FRAGMENT_IDENTIFICATION, HOP_LIMIT
-from ratsnake.wire.octets cimport be16, be32, put16, put32
+from ratsnake.wire.ipv6 cimport FRAGMENT_HEADER_SIZE, FRAGMENT_IDENTIFICATION
+from ratsnake.wire.octets cimport be32, put32
 from ratsnake.wire.packet cimport FIRST, Packet, SCTP, TCP, WHOLE
 from ratsnake.wire.types cimport Bytes, M32, u32, u64
 from .answers cimport Answers
@@ -18,7 +16,7 @@ from .reasons cimport (
     TRANSLATED, UNMAPPABLE,
 )
 from .records cimport Octets, new_octets, release
-from .rewrite cimport RECEIVER, SENDER, readdress, renumber
+from .rewrite cimport RECEIVER, SENDER, readdress, renumber, take_hop
 from .sharing cimport Sharing
 from .stateless cimport Stateless
 from .traffic cimport Traffic
@@ -51,7 +49,6 @@ cdef class Nat:
     cdef u32 carry(self, Bytes b, u32 size, bint partial) noexcept nogil
     cdef u32 unparsed(self, Bytes b, u32 size, u32 reason) noexcept nogil
     cdef u32 pass_by(self, Bytes b, u32 size, u32 otherwise) noexcept nogil
-    cdef bint has_hop_left(self, Bytes b) noexcept nogil
     cdef u32 whole(self, Bytes b, u32 size, bint partial) noexcept nogil
     cdef u32 fragment(self, Bytes b, u32 size) noexcept nogil
     cdef u32 first_fragment(self, u32 row, Bytes b, u32 size) noexcept nogil

@@ -12,13 +12,10 @@ from typing import Any
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.checksum import adjust
     from ratsnake.wire.faults import FAULTS, FRAGMENT, OFFLOAD, PROTOCOL
     from ratsnake.wire.ip import parse
-    from ratsnake.wire.ipv4 import CHECKSUM as IP_CHECKSUM
-    from ratsnake.wire.ipv4 import TTL
-    from ratsnake.wire.ipv6 import FRAGMENT_HEADER_SIZE, FRAGMENT_IDENTIFICATION, HOP_LIMIT
-    from ratsnake.wire.octets import be16, be32, put16, put32
+    from ratsnake.wire.ipv6 import FRAGMENT_HEADER_SIZE, FRAGMENT_IDENTIFICATION
+    from ratsnake.wire.octets import be32, put32
     from ratsnake.wire.packet import FIRST, SCTP, TCP, WHOLE, Packet
     from ratsnake.wire.types import M32, Bytes, u32, u64
 
@@ -33,7 +30,7 @@ if not cython.compiled:
     )
     from .reasons import HOP_LIMIT as HOPS_USED_UP
     from .records import Octets, new_octets, release
-    from .rewrite import RECEIVER, SENDER, readdress, renumber
+    from .rewrite import RECEIVER, SENDER, readdress, renumber, take_hop
 
 from .answers import Answers
 from .errand import done
@@ -135,13 +132,8 @@ class Nat:
     def explain(
         self, protocol: str, source: Endpoint, destination: Endpoint, now: int, kind: int | None
     ) -> Explanation:
-        """What would become of a packet, and why; changes nothing.
-
-        An endpoint is (address, port).  `kind` is what PacketFields calls so; None is that of the
-        packet that opens a flow.  To be asked after `expire` has nothing more to end, or a limit
-        may look reached that is not.  Raises ValueError where there is no such packet.
-        """
-        walk = Walk(self.translator, self.stateless, self.settings)
+        """What would become of a packet, and why; changes nothing.  See explanation.py."""
+        walk = Walk(self.translator, self.stateless, self.sharing, self.settings)
         return walk.explain(protocol, source, destination, kind, max(now, self.clock))
 
     def mapping_rows(
@@ -226,7 +218,7 @@ class Nat:
     def carry(self, b: Bytes, size: u32, partial: bool) -> u32:
         p: Packet = self.translator.packet
         reason: u32
-        if self.decrements and not self.has_hop_left(b):
+        if self.decrements and not take_hop(b, self.translator.packet.version):
             self.answers.hops_used_up(b, p, self.clock)
             return HOPS_USED_UP
         if self.stateless.active:
@@ -239,7 +231,7 @@ class Nat:
 
     def unparsed(self, b: Bytes, size: u32, reason: u32) -> u32:
         """A packet with a fault behind its addresses, where those may be enough."""
-        if self.decrements and not self.has_hop_left(b):
+        if self.decrements and not take_hop(b, self.translator.packet.version):
             return HOPS_USED_UP
         if self.sharing.active and self.sharing.may_be_hosts(self.translator.packet):
             self.traffic.pass_on(False, size)
@@ -257,19 +249,6 @@ class Nat:
         elif reason == UNMAPPABLE and self.stateless.is_outbound and otherwise == REASONS_COUNT:
             self.answers.no_way(b, p, self.clock)
         return reason
-
-    def has_hop_left(self, b: Bytes) -> bool:
-        """Take a hop from the packet's, if it has one to spare (RFC 791 section 3.2)."""
-        if self.translator.packet.version == 6:
-            if b[HOP_LIMIT] <= 1:
-                return False
-            b[HOP_LIMIT] -= 1
-            return True
-        if b[TTL] <= 1:
-            return False
-        b[TTL] -= 1
-        put16(b, IP_CHECKSUM, adjust(be16(b, IP_CHECKSUM), 0xFEFF))
-        return True
 
     def whole(self, b: Bytes, size: u32, partial: bool) -> u32:
         """A packet, or first fragment, that has its ports in it."""

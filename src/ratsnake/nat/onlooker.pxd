@@ -1,12 +1,13 @@
 cimport cython
 from ratsnake.wire.icmpv6 cimport ECHO_REQUEST
-from ratsnake.wire.packet cimport ICMP, OTHER, Packet, new_packet, release_packet
+from ratsnake.wire.packet cimport ICMP, IPPROTO_ICMP, OTHER, Packet, new_packet, release_packet
 from ratsnake.wire.types cimport u32, u64
 from .connection cimport KINDS
 from .flows cimport Flows
 from .policies cimport STATIC
 from .records cimport Mappings, NONE32, Octets, Sessions, new_octets, release
 from .sessions cimport INSIDE_SENT
+from .sharing cimport Sharing
 from .stateless cimport Stateless
 from .timers cimport TIMERS
 from .translator cimport Translator
@@ -14,6 +15,7 @@ from .translator cimport Translator
 cdef class Onlooker:
     cdef Translator translator
     cdef Stateless stateless
+    cdef Sharing sharing
     cdef Flows flows
     cdef Packet packet
     cdef Octets scratch

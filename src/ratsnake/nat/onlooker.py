@@ -4,7 +4,7 @@ import cython
 
 if not cython.compiled:
     from ratsnake.wire.icmpv6 import ECHO_REQUEST
-    from ratsnake.wire.packet import ICMP, OTHER, Packet, new_packet, release_packet
+    from ratsnake.wire.packet import ICMP, IPPROTO_ICMP, OTHER, Packet, new_packet, release_packet
     from ratsnake.wire.types import u32
 
     from .connection import KINDS
@@ -18,6 +18,7 @@ from .explanation import Endpoint, Explanation, shown
 from .rows import PROTOCOL_NAMES
 from .scope import halves
 from .settings import Settings
+from .sharing import Sharing
 from .stateless import Stateless
 from .translator import Translator
 from .views import address_text, external_text
@@ -34,9 +35,16 @@ class Onlooker:
     packet: Packet
     scratch: Octets
 
-    def __init__(self, translator: Translator, stateless: Stateless, settings: Settings) -> None:
+    def __init__(
+        self,
+        translator: Translator,
+        stateless: Stateless,
+        sharing: Sharing,
+        settings: Settings,
+    ) -> None:
         self.translator = translator
         self.stateless = stateless
+        self.sharing = sharing
         self.flows = translator.flows
         self.settings = settings
         self.packet = new_packet()
@@ -105,6 +113,8 @@ class Onlooker:
             # One number, whichever end it was said of.
             p.source_port = p.destination_port = source[1] or destination[1]
         p.is_error = 0
+        # Only that of ICMP is ever asked for.
+        p.number = IPPROTO_ICMP if p.protocol == ICMP and p.version == 4 else 0
         if kind is not None:
             p.kind = kind
         elif p.protocol == ICMP and p.version == 6:

@@ -1,8 +1,8 @@
 from ratsnake.wire.checksum cimport adjust, difference128, difference16, fold
 from ratsnake.wire.crc32c cimport crc32c_after_ports
 from ratsnake.wire.icmp cimport CHECKSUM as ICMP_CHECKSUM, IDENTIFIER
-from ratsnake.wire.ipv4 cimport CHECKSUM as IP_CHECKSUM, IDENTIFICATION, SOURCE as IPV4_SOURCE
-from ratsnake.wire.ipv6 cimport SOURCE as IPV6_SOURCE
+from ratsnake.wire.ipv4 cimport CHECKSUM as IP_CHECKSUM, IDENTIFICATION, SOURCE as IPV4_SOURCE, TTL
+from ratsnake.wire.ipv6 cimport HOP_LIMIT, SOURCE as IPV6_SOURCE
 from ratsnake.wire.octets cimport be16, be32, put16, put32, put64
 from ratsnake.wire.packet cimport DCCP, ICMP, LATER, Packet, SCTP, TCP, UDP, UDPLITE
 from ratsnake.wire.sctp cimport CHECKSUM as SCTP_CHECKSUM
@@ -20,3 +20,5 @@ cdef void rewrite_query(Bytes b, Packet p, u32 port, u32 address_difference, u32
 cdef void rewrite_sctp(Bytes b, Packet p, u32 end, u32 port) noexcept nogil
 cdef void readdress(Bytes b, Packet p, u32 end, u64 high, u64 low) noexcept nogil
 cdef void renumber(Bytes b, u32 identification) noexcept nogil
+
+cdef bint take_hop(Bytes b, u32 version) noexcept nogil

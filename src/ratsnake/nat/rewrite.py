@@ -8,8 +8,9 @@ if not cython.compiled:
     from ratsnake.wire.icmp import CHECKSUM as ICMP_CHECKSUM
     from ratsnake.wire.icmp import IDENTIFIER
     from ratsnake.wire.ipv4 import CHECKSUM as IP_CHECKSUM
-    from ratsnake.wire.ipv4 import IDENTIFICATION
+    from ratsnake.wire.ipv4 import IDENTIFICATION, TTL
     from ratsnake.wire.ipv4 import SOURCE as IPV4_SOURCE
+    from ratsnake.wire.ipv6 import HOP_LIMIT
     from ratsnake.wire.ipv6 import SOURCE as IPV6_SOURCE
     from ratsnake.wire.octets import be16, be32, put16, put32, put64
     from ratsnake.wire.packet import DCCP, ICMP, LATER, SCTP, TCP, UDP, UDPLITE, Packet
@@ -125,3 +126,17 @@ def renumber(b: Bytes, identification: u32) -> None:
     moved: u32 = difference16(be16(b, at), identification)
     put16(b, at, identification)
     put16(b, IP_CHECKSUM, adjust(be16(b, IP_CHECKSUM), moved))
+
+
+def take_hop(b: Bytes, version: u32) -> bool:
+    """Take a hop from the packet's, if it has one to spare (RFC 791 section 3.2)."""
+    if version == 6:
+        if b[HOP_LIMIT] <= 1:
+            return False
+        b[HOP_LIMIT] -= 1
+        return True
+    if b[TTL] <= 1:
+        return False
+    b[TTL] -= 1
+    put16(b, IP_CHECKSUM, adjust(be16(b, IP_CHECKSUM), 0xFEFF))
+    return True
