@@ -26,6 +26,7 @@ from ratsnake.nat.rows import PROTOCOL_NAMES
 from support.player import STATUS, Player, shown
 
 LINE = rb"\x1b\[%d(;\d+H|d)"  # the cursor goes there
+SHELL_SIZE = {"LINES": "24", "COLUMNS": "80"}  # as some shells export it
 PATIENCE = 20.0  # seconds until a terminal is given up
 SIZES = [(80, 24), (120, 40), (40, 12), (20, 3), (5, 1), (200, 100)]
 
@@ -195,7 +196,7 @@ class Terminal:
 
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ratsnake", "top", "--control", player.path],
-            stdin=slave, stdout=slave, stderr=slave, env={**os.environ, "TERM": term},
+            stdin=slave, stdout=slave, stderr=slave, env={**os.environ, "TERM": term, **SHELL_SIZE},
             start_new_session=True, preexec_fn=take_terminal,
         )  # fmt: skip
         os.close(slave)

@@ -68,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("top needs a terminal; --once prints one screen without")
     first = observer.look(choice)  # whoever asks in vain is told so on an ordinary screen
+    for name in ("LINES", "COLUMNS"):  # curses would believe them, whatever the terminal becomes
+        os.environ.pop(name, None)
     try:
         curses.wrapper(lambda window: Live(window, observer, choice, first).run(values["interval"]))
     except curses.error as error:
