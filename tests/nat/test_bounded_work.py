@@ -139,7 +139,7 @@ def test_a_host_that_is_refused_while_the_sweep_is_behind_finds_room_soon(engine
     assert len(verdicts) <= 500 // ROOM + 2
 
 
-def test_a_port_that_is_wanted_is_taken_back_before_what_expired_first(engine: Engine) -> None:
+def test_a_port_that_is_wanted_need_not_wait_for_all_that_expired_first(engine: Engine) -> None:
     """All that there are have expired, but behind a great many sessions of other protocols."""
     bench = Bench(engine, ports="5000-5009", tcp="quasi-symmetric")
     for n in range(500):
@@ -147,7 +147,7 @@ def test_a_port_that_is_wanted_is_taken_back_before_what_expired_first(engine: E
     fill(bench, INSIDE, 10)
     bench.now = 302 * SECOND
     assert bench.try_open("udp", (OTHER, 9999), (R1, 80)) == "translated"
-    assert count(bench) == 510
+    assert count(bench) == 510 - ROOM
 
 
 def test_a_mapping_with_many_expired_sessions_is_not_cleared_by_one_packet(engine: Engine) -> None:

@@ -122,9 +122,10 @@ def dynamic_mapping(flows: Flows, p: Packet, host: u32, now: u64) -> u32:
     packet may hold up the others.  If there is more, the next packets find it swept.
     """
     m: u32 = flows.make_mapping(p, host, now)
-    if m == 0 and flows.refusal == NO_PORT and reclaim(flows, p, now):
+    ended: u32 = flows.expire(now, ROOM) if m == 0 else 0
+    if ended:
         m = flows.make_mapping(p, flows.hosts.enter(p.source_high, p.source_low), now)
-    if m == 0 and flows.expire(now, ROOM):
+    if m == 0 and ended == ROOM and flows.refusal == NO_PORT and reclaim(flows, p, now):
         m = flows.make_mapping(p, flows.hosts.enter(p.source_high, p.source_low), now)
     return m
 
@@ -132,8 +133,8 @@ def dynamic_mapping(flows: Flows, p: Packet, host: u32, now: u64) -> u32:
 def reclaim(flows: Flows, p: Packet, now: u64) -> bool:
     """Whether a mapping that has a port the packet's flow could use had expired, and was ended.
 
-    A few ports are looked at.  Where so much has expired that the sweep is behind, one of these has
-    too, while the sweep would go on with other hosts' and protocols'.
+    A few ports are looked at.  Where so much has expired that the sweep is behind, the mapping of
+    one of them likely has, while the sweep may be busy with other protocols and hosts.
     """
     left: u32 = PORTS_LOOKED_AT
     m: u32

@@ -7,5 +7,5 @@ cdef enum:
     ICMP_QUERY = 5
     OTHER_IDLE = 6
     TIMERS = 6
-    SWEEP = 256
+    SWEEP = 64
     ROOM = 32
