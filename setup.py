@@ -25,6 +25,7 @@ HEADERS = {
     "ratsnake.nat.timers",
     "ratsnake.nat.connection",
     "ratsnake.nat.policies",
+    "ratsnake.nat.bits",
     "ratsnake.nat.hashing",
     "ratsnake.device.vnet_header",
     "ratsnake.device.system",

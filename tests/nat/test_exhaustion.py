@@ -302,18 +302,3 @@ def test_limits_and_totals_are_shown_beside_what_is_used(engine: Engine) -> None
     assert usage["limits"] == limits
     assert (usage["mappings"], usage["sessions"], usage["inbound_sessions"]) == (1, 2, 1)
     assert usage["ports"]["udp"] == {"used": 1, "total": 10}
-
-
-@pytest.mark.parametrize("preset", [name for name in PRESETS if "cone" not in name])
-def test_a_refused_flow_costs_no_search_through_all_ports(preset: str) -> None:
-    """On the source, where calls can be counted; an inside host could else stall everybody."""
-    bench = Bench(load("interpreted"), preset, ports="5000-5199")
-    for n in range(200):
-        remote = (f"198.51.100.{n}", 80) if preset.startswith("symmetric") else REMOTE
-        bench.open("udp", (INSIDE, 4000 if preset.startswith("symmetric") else n), remote)
-    selector = bench.nat.translator.flows.allocator.selector
-    acceptable, asked = selector.acceptable, []
-    selector.acceptable = lambda *key: asked.append(key) or acceptable(*key)
-    remote = ("203.0.113.9", 443) if preset.startswith("symmetric") else REMOTE
-    assert bench.try_open("udp", (INSIDE, 4000), remote) == "no-port"
-    assert len(asked) <= 2

@@ -52,45 +52,68 @@ def test_an_index_is_never_more_than_half_full() -> None:
         assert slots & slots - 1 == 0
 
 
-KEYS = st.tuples(
-    st.integers(1, 3),
-    st.integers(0, 2),
-    st.sampled_from([0, 65535]),
-    st.integers(0, 1),
-    st.sampled_from([0, (1 << 64) - 1]),
-)
+OWNERS = st.tuples(st.integers(1, 3), st.sampled_from([0, 1, NONE32]), st.sampled_from([0, 65535]))
+ADDRESSES = st.tuples(st.integers(0, 1), st.sampled_from([0, (1 << 64) - 1]))
 
 
 @examples(100)
-@given(steps=st.lists(st.tuples(st.booleans(), KEYS), max_size=120))
+@given(steps=st.lists(st.tuples(st.booleans(), OWNERS, ADDRESSES), max_size=120))
 def test_a_tally_counts_like_a_counter(
-    engine: Engine, steps: list[tuple[bool, tuple[int, ...]]]
+    engine: Engine, steps: list[tuple[bool, tuple[int, ...], tuple[int, int]]]
 ) -> None:
     modules = engine.modules
+    owner_of = modules["nat.tally"].owner_of
     tally = modules["nat.tally"].Tally(72, modules["nat.secret"].Secret(WORDS))
     model: Counter[tuple[int, ...]] = Counter()
-    for more, key in steps:
+    for more, owner, address in steps:
         if more:
-            tally.add(*key)
-            model[key] += 1
-        elif model[key]:
-            tally.remove(*key)
-            model[key] -= 1
-    for _, key in steps:
-        assert tally.count(*key) == model[key]
+            tally.add(owner_of(*owner), *address)
+            model[owner + address] += 1
+        elif model[owner + address]:
+            tally.remove(owner_of(*owner), *address)
+            model[owner + address] -= 1
+    for _, owner, address in steps:
+        assert tally.get(owner_of(*owner), *address) == model[owner + address]
+
+
+@examples(100)
+@given(
+    steps=st.lists(
+        st.tuples(OWNERS, st.sampled_from([0, 1, 1024, 2047]), st.sampled_from([0, 1, 63])),
+        max_size=120,
+    )
+)
+def test_a_tally_has_bits_and_forgets_numbers_without_any(
+    engine: Engine, steps: list[tuple[tuple[int, ...], int, int]]
+) -> None:
+    """Each owner's parts are apart from each other and from other owners'."""
+    modules = engine.modules
+    tally = modules["nat.tally"].Tally(72, modules["nat.secret"].Secret(WORDS))
+    model: Counter[int] = Counter()
+    for owner, part, bit in steps:
+        key = modules["nat.tally"].owner_of(*owner) + part
+        if model[key] >> bit & 1:
+            assert tally.clear_bit(key, 0, 0, bit) == model[key]
+            model[key] ^= 1 << bit
+        else:
+            model[key] |= 1 << bit
+            assert tally.set_bit(key, 0, 0, bit) == model[key]
+        assert all(tally.get(key, 0, 0) == number for key, number in model.items())
+    if engine is load("interpreted"):
+        assert sum(map(bool, tally.index.slots)) == len(+model)
 
 
 def test_a_full_tally_has_room_again_for_each_count_that_ended(engine: Engine) -> None:
     modules = engine.modules
     tally = modules["nat.tally"].Tally(8, modules["nat.secret"].Secret(WORDS))
     for turn in range(20):
-        keys = [(1, turn, port, 0, 0) for port in range(8)]
+        keys = [(turn << 11 | port, 0, 0) for port in range(8)]
         for key in keys:
             tally.add(*key)
-        assert all(tally.count(*key) == 1 for key in keys)
+        assert all(tally.get(*key) == 1 for key in keys)
         for key in keys:
             tally.remove(*key)
-        assert not any(tally.count(*key) for key in keys)
+        assert not any(tally.get(*key) for key in keys)
 
 
 def test_a_tally_uses_rows_again_instead_of_new_ones() -> None:
@@ -100,7 +123,7 @@ def test_a_tally_uses_rows_again_instead_of_new_ones() -> None:
     for turn in range(20):
         for way in (tally.add, tally.remove):
             for port in range(8):
-                way(1, turn, port, 0, 0)
+                way(turn << 11 | port, 0, 0)
     assert tally.fresh <= tally.capacity + 1
 
 

@@ -44,6 +44,7 @@ CONSTANTS = (
     "nat.scope",
     "nat.selection",
     "nat.sessions",
+    "nat.taken",
     "nat.tally",
     "nat.timers",
     "nat.unsolicited",

@@ -18,7 +18,6 @@ if not cython.compiled:
     from .policies import DISTINCT, EXCLUSIVE
     from .records import NONE32, Mappings, Numbers, new_numbers, release
     from .selection import HIGHEST
-    from .tally import PORT_OF_ENDPOINT, PORTS_TOWARD_REMOTE
 
     SINGLE = 0
     BLOCKS = 1
@@ -26,6 +25,7 @@ if not cython.compiled:
 
 from ratsnake.wire.packet import OTHER, PROTOCOLS
 
+from .behaviour import Sharing
 from .blocks import PortBlocks
 from .deterministic import Deterministic
 from .endpoints import EndpointMemory
@@ -33,10 +33,12 @@ from .forwards import Forwards
 from .generator import Generator
 from .mappings import MappingTable
 from .policy_table import PolicyTable
-from .ports import PortPools, Ranges
+from .ports import PortPools
+from .positions import Positions, Ranges
 from .secret import Secret
 from .selection import PortSelector
 from .settings import External, Pooling, Settings, deterministic_table
+from .taken import TakenPorts
 from .tally import Tally
 
 # A protocol without ports has its IANA number in their place.
@@ -83,21 +85,11 @@ class Allocator:
     ) -> None:
         self.policies = policies
         self.mappings = mappings
-        self.tally = tally
+        self.taken = TakenPorts(tally)
         self.generator = generator
         self.secret = secret
         self.externals = len(settings.externals)
         reserved = set(forwards.reserved())
-        self.pools = PortPools(
-            [
-                pool_ranges(protocol, row, external, reserved)
-                for protocol in range(PROTOCOLS)
-                for row, external in enumerate(settings.externals)
-            ],
-            generator,
-        )
-        self.endpoints = EndpointMemory(settings.limits.mappings, secret)
-        self.selector = PortSelector(policies, self.pools, mappings, self.endpoints, tally)
         # Rows of the addresses mappings may get: first the IPv4 ones, then the IPv6 ones.
         rows = [row for row, external in enumerate(settings.externals) if external.ports]
         self.families = new_numbers(self.externals)
@@ -107,8 +99,9 @@ class Allocator:
         self.ipv4 = sum(settings.externals[row].address.version == 4 for row in rows)
         self.ipv6 = len(rows) - self.ipv4
         self.arbitrary = settings.pooling is Pooling.ARBITRARY
-        self.selector.several = self.arbitrary
         self.mode = SINGLE
+        # Sets of ports in which a flow has to find one: an address's, a block's or a host's.
+        self.sets = self.externals
         self.blocks_per_host = settings.blocks_per_host
         sized = settings.port_block and not settings.deterministic
         self.blocks = PortBlocks(
@@ -122,11 +115,33 @@ class Allocator:
         )
         if sized:
             self.mode = BLOCKS
+            self.sets = self.blocks.count + 1
         # None is never asked: the mode says whether there is one.
         table = deterministic_table(settings) if settings.deterministic else None
         self.deterministic = cast(Deterministic, table)
         if settings.deterministic:
             self.mode = COMPUTED
+            self.sets = table.hosts if table else 0
+        self.positions = Positions(
+            [
+                pool_ranges(protocol, row, external, reserved)
+                for protocol in range(PROTOCOLS)
+                for row, external in enumerate(settings.externals)
+            ],
+            [one.parity for one in settings.behaviours for _ in settings.externals],
+        )
+        self.pools = PortPools(
+            self.positions,
+            [
+                one.sharing is not Sharing.EXCLUSIVE
+                for one in settings.behaviours
+                for _ in settings.externals
+            ],
+            self.sets * PROTOCOLS,
+            generator,
+        )
+        self.endpoints = EndpointMemory(settings.limits.mappings, secret)
+        self.selector = PortSelector(policies, self.pools, self.endpoints, self.taken)
         self.external = self.port = self.endpoint = 0
 
     def __dealloc__(self) -> None:
@@ -170,12 +185,25 @@ class Allocator:
         external: u32 = self.families[base + (wide * count >> 32)]
         if self.mode == BLOCKS and not self.policies.rows[p.protocol].fixed:
             return self.find_in_blocks(p, external, host, now)
-        return self.find_in(p, external, 0, HIGHEST, now)
+        return self.find_in(p, external, self.whole_set(external), 0, HIGHEST, now)
 
-    def find_in(self, p: Packet, external: u32, first: u32, last: u32, now: u64) -> bool:
-        """`find` among some ports of one address."""
+    def whole_set(self, external: u32) -> u32:
+        """The set of all ports of an address; 0 if flows have to find theirs in smaller ones."""
+        return external if self.mode == SINGLE else 0
+
+    def find_in(
+        self, p: Packet, external: u32, ports: u32, first: u32, last: u32, now: u64
+    ) -> bool:
+        """`find` among some ports of one address, which are the set `ports`."""
         port: u32 = self.selector.choose(
-            p, self.pool_of(p.protocol, external), external, self.endpoint, first, last, now
+            p,
+            self.pool_of(p.protocol, external),
+            p.protocol * self.sets + ports,
+            external,
+            self.endpoint,
+            first,
+            last,
+            now,
         )
         self.external = external
         self.port = port
@@ -186,35 +214,52 @@ class Allocator:
         last: u32 = NONE32
         if self.endpoint and self.policies.rows[p.protocol].sticky:
             last = self.endpoints.last_external(self.endpoint)
-        if last != NONE32 and self.find_in(p, last, 0, HIGHEST, now):
+        if last != NONE32 and self.find_in(p, last, last, 0, HIGHEST, now):
             return True
         start: u32 = self.generator.below(count)
         k: u32
+        external: u32
         if self.selector.waking:
             start = self.longest_rested(p, base, count)
         for k in range(count):
-            if self.find_in(p, self.families[base + (start + k) % count], 0, HIGHEST, now):
+            external = self.families[base + (start + k) % count]
+            if k < count - 1 and not self.may_have_room(p.protocol, external, now):
+                continue
+            if self.find_in(p, external, external, 0, HIGHEST, now):
                 return True
         return False
+
+    def may_have_room(self, protocol: u32, external: u32, now: u64) -> bool:
+        """Whether an address is worth a search: of many, most may be full."""
+        pool: u32 = self.pool_of(protocol, external)
+        return (
+            self.pools.unused_ports(pool) != 0
+            or self.policies.rows[protocol].sharing != EXCLUSIVE
+            or self.selector.waking
+            or self.pools.first_waking(pool, pool) <= now
+        )
 
     def longest_rested(self, p: Packet, base: u32, count: u32) -> u32:
         """Which of the addresses has the port whose rest ends first."""
         best: u32 = 0
         k: u32
         for k in range(1, count):
-            if self.pools.first_waking(
-                self.pool_of(p.protocol, self.families[base + k])
-            ) < self.pools.first_waking(self.pool_of(p.protocol, self.families[base + best])):
+            if self.waking_of(p.protocol, self.families[base + k]) < self.waking_of(
+                p.protocol, self.families[base + best]
+            ):
                 best = k
         return best
+
+    def waking_of(self, protocol: u32, external: u32) -> u64:
+        """When the first port of an address has rested enough."""
+        pool: u32 = self.pool_of(protocol, external)
+        return self.pools.first_waking(pool, pool)
 
     def find_in_blocks(self, p: Packet, external: u32, host: u32, now: u64) -> bool:
         """`find` in the blocks the host has, or in one more."""
         block: u32 = self.blocks.first_of(host)
         while block:
-            if self.blocks.external_of(block) == external and self.find_in(
-                p, external, self.blocks.first_port(block), self.blocks.last_port(block), now
-            ):
+            if self.blocks.external_of(block) == external and self.find_in_block(p, block, now):
                 return True
             block = self.blocks.next_of(block)
         if self.blocks.granted(host) >= self.blocks_per_host:
@@ -222,14 +267,23 @@ class Allocator:
         block = self.blocks.grant(host, external)
         if block == 0:
             return False
-        if self.find_in(
-            p, external, self.blocks.first_port(block), self.blocks.last_port(block), now
-        ):
+        if self.find_in_block(p, block, now):
             return True
         # Held for a moment and dropped, it goes back.
         self.blocks.hold(block)
         self.blocks.drop(block)
         return False
+
+    def find_in_block(self, p: Packet, block: u32, now: u64) -> bool:
+        """`find` in one block."""
+        return self.find_in(
+            p,
+            self.blocks.external_of(block),
+            block,
+            self.blocks.first_port(block),
+            self.blocks.last_port(block),
+            now,
+        )
 
     def find_computed(self, p: Packet, now: u64) -> bool:
         """`find` in the ports that are the host's by arithmetic."""
@@ -238,14 +292,21 @@ class Allocator:
             return False
         external: u32 = self.families[self.deterministic.external_of(host)]
         if self.policies.rows[p.protocol].fixed:
-            return self.find_in(p, external, 0, HIGHEST, now)
+            return self.find_in(p, external, 0, 0, HIGHEST, now)
         return self.find_in(
             p,
             external,
+            host,
             self.deterministic.first_port(host),
             self.deterministic.last_port(host),
             now,
         )
+
+    def is_used(self, protocol: u32, external: u32, port: u32) -> bool:
+        """Whether a mapping has the port."""
+        pool: u32 = self.pool_of(protocol, external)
+        position: u32 = self.positions.position_of(pool, port)
+        return position != NONE32 and self.pools.is_used(pool, position)
 
     def holder_of_preferred(self, p: Packet) -> u32:
         """The mapping that kept the port the policy prefers from being found, or 0."""
@@ -265,41 +326,45 @@ class Allocator:
         r: Mappings = self.mappings.rows
         policy: u32 = r[m].policy
         pool: u32 = self.pool_of(r[m].protocol, r[m].external)
-        self.pools.take(pool, r[m].external_port)
+        position: u32 = self.selector.position
+        self.pools.take(pool, position)
         r[m].endpoint = self.endpoint
         if self.endpoint:
             self.endpoints.hold(self.endpoint, r[m].external, r[m].external_port)
         if self.policies.rows[policy].sharing != EXCLUSIVE:
-            self.tally.add(
-                PORTS_TOWARD_REMOTE,
-                pool,
-                r[m].remote_port if self.policies.rows[policy].share == 2 else 0,
-                r[m].remote_high,
-                r[m].remote_low,
-            )
-        if self.policies.rows[policy].sharing == DISTINCT:
-            self.tally.add(PORT_OF_ENDPOINT, self.endpoint, r[m].external_port, r[m].external, 0)
+            # Whose ports these are `find` has looked at.
+            self.taken.enter(position)
         if self.mode == BLOCKS and not self.policies.rows[policy].fixed:
             self.blocks.hold(self.blocks.block_at(r[m].external, r[m].external_port))
+
+    def set_of(self, m: u32) -> u32:
+        """The set of ports in which a mapping's port was found."""
+        r: Mappings = self.mappings.rows
+        if self.mode == BLOCKS:
+            return self.blocks.block_at(r[m].external, r[m].external_port)
+        if self.mode == COMPUTED:
+            return self.deterministic.host_of(r[m].internal_high, r[m].internal_low)
+        return r[m].external
 
     def give(self, m: u32, rests_until: u64) -> None:
         """A mapping ended; its port stays unused until then (0: it need not)."""
         r: Mappings = self.mappings.rows
         policy: u32 = r[m].policy
         pool: u32 = self.pool_of(r[m].protocol, r[m].external)
-        self.pools.give(
-            pool, r[m].external_port, rests_until if self.policies.rows[policy].rests else 0
-        )
+        position: u32 = self.positions.position_of(pool, r[m].external_port)
+        if self.policies.rows[policy].rests and rests_until:
+            self.pools.rest(pool, position, r[m].protocol * self.sets + self.set_of(m), rests_until)
+        else:
+            self.pools.give(pool, position)
         if self.policies.rows[policy].sharing != EXCLUSIVE:
-            self.tally.remove(
-                PORTS_TOWARD_REMOTE,
+            self.taken.look(
                 pool,
-                r[m].remote_port if self.policies.rows[policy].share == 2 else 0,
                 r[m].remote_high,
                 r[m].remote_low,
+                r[m].remote_port if self.policies.rows[policy].share == 2 else 0,
+                r[m].endpoint if self.policies.rows[policy].sharing == DISTINCT else 0,
             )
-        if self.policies.rows[policy].sharing == DISTINCT:
-            self.tally.remove(PORT_OF_ENDPOINT, r[m].endpoint, r[m].external_port, r[m].external, 0)
+            self.taken.leave(position)
         if r[m].endpoint:
             self.endpoints.drop(r[m].endpoint)
         if self.mode == BLOCKS and not self.policies.rows[policy].fixed:

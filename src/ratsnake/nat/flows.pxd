@@ -14,7 +14,7 @@ from .records cimport Mappings, Sessions, Words, new_words, release
 from .scope cimport Scope
 from .secret cimport Secret
 from .sessions cimport COUNTED, INSIDE_SENT, LIVE, OPENED_OUTSIDE, SessionTable
-from .tally cimport PERMITTED_ADDRESS, Tally
+from .tally cimport PERMITTED_ADDRESS, Tally, owner_of
 from .timers cimport SWEEP, TIMERS
 
 cdef enum:

@@ -34,7 +34,8 @@ from .scope import Scope
 from .secret import Secret
 from .sessions import SessionTable
 from .settings import Settings
-from .tally import Tally
+from .taken import rows_needed
+from .tally import Tally, owner_of
 
 
 class Flows:
@@ -70,7 +71,7 @@ class Flows:
         self.mappings = MappingTable(limits.mappings, self.policies, self.secret)
         self.sessions = SessionTable(limits.sessions, self.secret)
         self.hosts = HostTable(limits.mappings + 1, self.secret)
-        self.tally = Tally(limits.sessions + 2 * limits.mappings, self.secret)
+        self.tally = Tally(limits.sessions + rows_needed(limits.mappings), self.secret)
         self.allocator = Allocator(
             settings,
             self.forwards,
@@ -268,7 +269,9 @@ class Flows:
         self.join(i)
         m[s[i].mapping].first = i
         if self.policies.rows[m[s[i].mapping].policy].permits:
-            self.tally.add(PERMITTED_ADDRESS, s[i].mapping, 0, s[i].remote_high, s[i].remote_low)
+            self.tally.add(
+                owner_of(PERMITTED_ADDRESS, s[i].mapping, 0), s[i].remote_high, s[i].remote_low
+            )
 
     def detach(self, i: u32) -> None:
         """Take a session out of everything but the question whether its mapping goes on."""
@@ -282,7 +285,7 @@ class Flows:
             m[s[i].mapping].confirmed -= 1
             if self.policies.rows[m[s[i].mapping].policy].permits:
                 self.tally.remove(
-                    PERMITTED_ADDRESS, s[i].mapping, 0, s[i].remote_high, s[i].remote_low
+                    owner_of(PERMITTED_ADDRESS, s[i].mapping, 0), s[i].remote_high, s[i].remote_low
                 )
         self.leave(i)
         m[s[i].mapping].sessions -= 1
@@ -355,7 +358,7 @@ class Flows:
         The tally answers nearly all strangers; a hit may be of a session only the sweep has not
         reached yet, so the sessions themselves decide.
         """
-        if self.tally.count(PERMITTED_ADDRESS, m, 0, remote_high, remote_low) == 0:
+        if self.tally.get(owner_of(PERMITTED_ADDRESS, m, 0), remote_high, remote_low) == 0:
             return False
         s: Sessions = self.sessions.rows
         left: u32 = self.mappings.rows[m].confirmed

@@ -1,14 +1,15 @@
-"""External ports: which of the permitted ones are unused, in one pool per protocol and address.
+"""External ports: who has them, in one pool per protocol and address.
 
-In each pool `order` holds the permitted ports with the `left` unused ones first, so that taking a
-random unused port, a given port, or giving one back is O(1) and the last free port costs no more
-than the first.  `unused` is the same set as bits, for the next free port in numeric order;
-`permitted` and `sorted` are all ports of the pool, as bits and in order.
+Ports are named by their position (positions.py).  `taken` has a bit for each: set where a mapping
+has the port, or it rests.  `sections` and `groups` count the bits set in 8 and in 64 words, so that
+the number of unused ports in any run of positions, and any one of them by its number, come in few
+steps, the last as fast as the first.  Nothing has to be filled in before the first use.
 
 A port may have to *rest* after its last mapping, so that a stranger's late packets do not reach the
 next user (RFC 6888 REQ-8): it is then neither used nor unused until its time has come, or until
-nothing else is left.  Resting ports form a ring a pool, oldest first; port 0, which nobody is
-given, is its head.
+nothing else is left.  Resting ports form rings, oldest first: one for each set of ports that a flow
+may have to find one in, so that none but those are looked at.  Shared ports do not rest: their
+filters keep strangers out.
 """
 
 from collections.abc import Sequence
@@ -16,15 +17,15 @@ from collections.abc import Sequence
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.types import M64, u16, u32, u64
+    from ratsnake.wire.types import M64, u32, u64
 
+    from .bits import count_bits, lowest_bit, nth_bit
     from .records import (
         NONE32,
         Numbers,
         Octets,
         Shorts,
         Words,
-        lowest_bit,
         new_numbers,
         new_octets,
         new_shorts,
@@ -32,284 +33,247 @@ if not cython.compiled:
         release,
     )
 
-    ANY = 0
-    EVEN = 1
-    ODD = 2
-    EVENS = 0x5555555555555555
+    WOKEN_AT_ONCE = 32
+    GUESSES = 2
 
 from .generator import Generator
-
-Ranges = Sequence[tuple[int, int]]
+from .positions import Positions
 
 
 class PortPools:
-    """Arguments are not checked: pools and ports must be in range."""
+    """Arguments are not checked: pools, positions and rings must be in range."""
 
-    ranges: Numbers
-    first_range: Numbers
-    sizes: Numbers
-    left: Numbers
+    shared: Octets
+    first_group: Numbers
+    counts: Numbers
     resting: Numbers
-    ready: Octets
-    order: Shorts
-    place: Shorts
-    sorted: Shorts
+    taken: Words
+    sections: Shorts
+    groups: Shorts
     users: Numbers
-    unused: Words
-    permitted: Words
+    oldest: Shorts
+    youngest: Shorts
     older: Shorts
     younger: Shorts
     rests_until: Words
 
-    def __init__(self, pools: Sequence[Ranges], generator: Generator) -> None:
-        """`pools`: for each the inclusive ranges of its ports, ascending; there may be none.
+    def __init__(
+        self, positions: Positions, shared: Sequence[bool], rings: int, generator: Generator
+    ) -> None:
+        """Pools of these positions; `shared`: whether several mappings may have one of its ports.
 
-        A pool is filled in when it is first used: most NATs never see most protocols.
+        A port of a pool that is not shared rests in one of `rings` rings.
         """
+        self.positions = positions
         self.generator = generator
-        self.pools = len(pools)
-        self.ranges = new_numbers(2 * sum(map(len, pools)))
-        self.first_range = new_numbers(self.pools + 1)
-        self.sizes = new_numbers(self.pools)
-        self.left = new_numbers(self.pools)
-        self.resting = new_numbers(self.pools)
-        self.ready = new_octets(self.pools)
-        self.order = new_shorts(self.pools << 16)
-        self.place = new_shorts(self.pools << 16)
-        self.sorted = new_shorts(self.pools << 16)
-        self.users = new_numbers(self.pools << 16)
-        self.unused = new_words(self.pools << 10)
-        self.permitted = new_words(self.pools << 10)
-        self.older = new_shorts(self.pools << 16)
-        self.younger = new_shorts(self.pools << 16)
-        self.rests_until = new_words(self.pools << 16)
-        at = 0
-        for pool, ranges in enumerate(pools):
-            for first, last in ranges:
-                self.ranges[2 * at] = first
-                self.ranges[2 * at + 1] = last
-                self.sizes[pool] += last - first + 1
-                at += 1
-            self.first_range[pool + 1] = at
+        pools = positions.pools
+        self.shared = new_octets(pools)
+        self.first_group = new_numbers(pools)
+        self.counts = new_numbers(pools)
+        self.resting = new_numbers(pools)
+        groups = 0
+        for pool in range(pools):
+            self.shared[pool] = shared[pool]
+            self.first_group[pool] = groups
+            groups += (positions.size(pool) + 4095) // 4096
+        self.taken = new_words(groups << 6)
+        self.sections = new_shorts(groups << 3)
+        self.groups = new_shorts(groups)
+        self.users = new_numbers(groups << 12)
+        self.older = new_shorts(groups << 12)
+        self.younger = new_shorts(groups << 12)
+        self.rests_until = new_words(groups << 12)
+        # Links are positions and 1, for 0 is none.
+        self.oldest = new_shorts(rings)
+        self.youngest = new_shorts(rings)
 
     def __dealloc__(self) -> None:
-        release(self.ranges)
-        release(self.first_range)
-        release(self.sizes)
-        release(self.left)
+        release(self.shared)
+        release(self.first_group)
+        release(self.counts)
         release(self.resting)
-        release(self.ready)
-        release(self.order)
-        release(self.place)
-        release(self.sorted)
+        release(self.taken)
+        release(self.sections)
+        release(self.groups)
         release(self.users)
-        release(self.unused)
-        release(self.permitted)
         release(self.older)
         release(self.younger)
         release(self.rests_until)
+        release(self.oldest)
+        release(self.youngest)
 
-    def prepare(self, pool: u32) -> None:
-        """Fill a pool in before its first use."""
-        if self.ready[pool]:
-            return
-        self.ready[pool] = 1
-        self.left[pool] = self.sizes[pool]
-        base: u32 = pool << 16
-        one: u64 = 1
-        k: u32 = 0
-        at: u32
-        port: u32
-        for at in range(self.first_range[pool], self.first_range[pool + 1]):
-            for port in range(self.ranges[2 * at], self.ranges[2 * at + 1] + 1):
-                self.order[base + k] = port
-                self.sorted[base + k] = port
-                self.place[base + port] = k
-                self.unused[base + port >> 6] |= one << (port & 63)
-                self.permitted[base + port >> 6] |= one << (port & 63)
-                k += 1
-
-    def has(self, pool: u32, port: u32) -> bool:
-        """Whether the port is one of the pool's."""
-        self.prepare(pool)
-        return (self.permitted[(pool << 16) + port >> 6] >> (port & 63) & 1) != 0
-
-    def size(self, pool: u32) -> u32:
-        """How many ports the pool has."""
-        return self.sizes[pool]
-
-    def users_of(self, pool: u32, port: u32) -> u32:
-        """How many mappings have the port."""
-        return self.users[pool << 16 | port]
+    def at(self, pool: u32, position: u32) -> u32:
+        """Where a port's own entries are."""
+        return (self.first_group[pool] << 12) + position
 
     def used_ports(self, pool: u32) -> u32:
         """How many ports have mappings."""
-        if not self.ready[pool]:
-            return 0
-        return self.sizes[pool] - self.left[pool] - self.resting[pool]
+        return self.counts[pool] - self.resting[pool]
 
-    def is_unused(self, pool: u32, port: u32) -> bool:
+    def unused_ports(self, pool: u32) -> u32:
+        """How many ports nobody has, and do not rest."""
+        return self.positions.size(pool) - self.counts[pool]
+
+    def is_unused(self, pool: u32, position: u32) -> bool:
         """Whether nobody has the port and it does not rest."""
-        return (self.unused[(pool << 16) + port >> 6] >> (port & 63) & 1) != 0
+        return (self.taken[self.at(pool, position) >> 6] >> (position & 63) & 1) == 0
 
-    def swap(self, pool: u32, a: u32, b: u32) -> None:
-        """Exchange two places of a pool's order."""
-        base: u32 = pool << 16
-        x: u16 = self.order[base + a]
-        y: u16 = self.order[base + b]
-        self.order[base + a] = y
-        self.order[base + b] = x
-        self.place[base + y] = a
-        self.place[base + x] = b
+    def is_used(self, pool: u32, position: u32) -> bool:
+        """Whether a mapping has the port."""
+        return not self.is_unused(pool, position) and not self.rests(pool, position)
 
-    def leave_unused(self, pool: u32, port: u32) -> None:
+    def mark(self, pool: u32, position: u32, taken: bool) -> None:
+        """A port that was not is taken now, or the reverse."""
         one: u64 = 1
-        self.left[pool] -= 1
-        self.swap(pool, self.place[pool << 16 | port], self.left[pool])
-        self.unused[(pool << 16) + port >> 6] ^= one << (port & 63)
+        at: u32 = self.at(pool, position)
+        self.taken[at >> 6] ^= one << (position & 63)
+        if taken:
+            self.counts[pool] += 1
+            self.sections[at >> 9] += 1
+            self.groups[at >> 12] += 1
+        else:
+            self.counts[pool] -= 1
+            self.sections[at >> 9] -= 1
+            self.groups[at >> 12] -= 1
 
-    def enter_unused(self, pool: u32, port: u32) -> None:
-        one: u64 = 1
-        self.swap(pool, self.place[pool << 16 | port], self.left[pool])
-        self.left[pool] += 1
-        self.unused[(pool << 16) + port >> 6] ^= one << (port & 63)
-
-    def take(self, pool: u32, port: u32) -> None:
+    def take(self, pool: u32, position: u32) -> None:
         """One more mapping has the port, which is unused or shared."""
-        at: u32 = pool << 16 | port
-        if self.users[at] == 0:
-            self.leave_unused(pool, port)
-        self.users[at] += 1
+        if self.shared[pool]:
+            at: u32 = self.at(pool, position)
+            self.users[at] += 1
+            if self.users[at] > 1:
+                return
+        self.mark(pool, position, True)
 
-    def give(self, pool: u32, port: u32, rests_until: u64) -> None:
-        """One mapping less has the port; after the last it rests until then (0: not at all)."""
-        at: u32 = pool << 16 | port
-        self.users[at] -= 1
-        if self.users[at]:
-            return
-        if rests_until == 0:
-            self.enter_unused(pool, port)
-            return
-        base: u32 = pool << 16
-        youngest: u16 = self.older[base]
+    def give(self, pool: u32, position: u32) -> None:
+        """One mapping less has the port, which after the last is unused."""
+        if self.shared[pool]:
+            at: u32 = self.at(pool, position)
+            self.users[at] -= 1
+            if self.users[at]:
+                return
+        self.mark(pool, position, False)
+
+    def rest(self, pool: u32, position: u32, ring: u32, until: u64) -> None:
+        """The mapping that has the port ended, and the port rests until then, which is not 0."""
+        at: u32 = self.at(pool, position)
+        youngest: u32 = self.youngest[ring]
+        self.resting[pool] += 1
+        self.rests_until[at] = until
         self.older[at] = youngest
         self.younger[at] = 0
-        self.younger[base + youngest] = port
-        self.older[base] = port
-        self.rests_until[at] = rests_until
-        self.resting[pool] += 1
-
-    def end_rest(self, pool: u32, port: u32) -> None:
-        """A port that rests is unused again."""
-        base: u32 = pool << 16
-        before: u16 = self.older[base + port]
-        after: u16 = self.younger[base + port]
-        self.younger[base + before] = after
-        self.older[base + after] = before
-        self.resting[pool] -= 1
-        self.enter_unused(pool, port)
-
-    def wake_within(self, pool: u32, first: u32, last: u32) -> bool:
-        """End the rest of the port in first..last that has rested longest; False if there is none.
-
-        Among few ports each is asked, among all the ring knows.
-        """
-        base: u32 = pool << 16
-        port: u32 = 0
-        if self.resting[pool] == 0:
-            return False
-        if first == 0 and last == 0xFFFF:
-            port = self.younger[base]
+        if youngest:
+            self.younger[self.at(pool, youngest - 1)] = position + 1
         else:
-            k: u32
-            for k in range(first, last + 1):
-                if self.rests(pool, k) and (
-                    port == 0 or self.rests_until[base + k] < self.rests_until[base + port]
-                ):
-                    port = k
-        if port:
-            self.end_rest(pool, port)
-        return port != 0
+            self.oldest[ring] = position + 1
+        self.youngest[ring] = position + 1
 
-    def first_waking(self, pool: u32) -> u64:
-        """When the first of the resting ports has rested enough; the end of time if none rests."""
-        if self.resting[pool] == 0:
-            return M64
-        return self.rests_until[(pool << 16) + self.younger[pool << 16]]
-
-    def rests(self, pool: u32, port: u32) -> bool:
+    def rests(self, pool: u32, position: u32) -> bool:
         """Whether the port is neither used nor unused."""
-        return (
-            self.has(pool, port)
-            and self.users_of(pool, port) == 0
-            and not self.is_unused(pool, port)
-        )
+        return self.rests_until[self.at(pool, position)] != 0
 
-    def wake(self, pool: u32, now: u64) -> None:
-        """End the rest of all ports whose time has come."""
-        base: u32 = pool << 16
-        while self.resting[pool] and self.rests_until[base + self.younger[base]] <= now:
-            self.end_rest(pool, self.younger[base])
+    def end_rest(self, pool: u32, ring: u32, position: u32) -> None:
+        """A port that rests is unused again."""
+        at: u32 = self.at(pool, position)
+        before: u32 = self.older[at]
+        after: u32 = self.younger[at]
+        if before:
+            self.younger[self.at(pool, before - 1)] = after
+        else:
+            self.oldest[ring] = after
+        if after:
+            self.older[self.at(pool, after - 1)] = before
+        else:
+            self.youngest[ring] = before
+        self.rests_until[at] = 0
+        self.resting[pool] -= 1
+        self.mark(pool, position, False)
 
-    def random_unused(self, pool: u32) -> u32:
-        """A random unused port, or NONE32."""
-        left: u32 = self.left[pool]
-        if left == 0:
-            return NONE32
-        return self.order[(pool << 16) + self.generator.below(left)]
+    def first_waking(self, pool: u32, ring: u32) -> u64:
+        """When the first of the resting ports has rested enough; the end of time if none rests."""
+        if self.oldest[ring] == 0:
+            return M64
+        return self.rests_until[self.at(pool, self.oldest[ring] - 1)]
 
-    def rank(self, pool: u32, port: u32) -> u32:
-        """How many of the pool's ports are smaller."""
-        low: u32 = 0
-        high: u32 = self.sizes[pool]
-        middle: u32
-        while low < high:
-            middle = (low + high) >> 1
-            if self.sorted[(pool << 16) + middle] < port:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+    def wake(self, pool: u32, ring: u32, now: u64) -> None:
+        """End the rest of ports whose time has come: of many, the next call goes on."""
+        left: u32 = WOKEN_AT_ONCE
+        while left and self.first_waking(pool, ring) <= now:
+            self.end_rest(pool, ring, self.oldest[ring] - 1)
+            left -= 1
 
-    def random_within(self, pool: u32, first: u32, last: u32) -> u32:
-        """A random port of the pool in first..last, whoever has it; or NONE32."""
-        low: u32 = self.rank(pool, first)
-        count: u32 = self.rank(pool, last + 1) - low
+    def wake_port(self, pool: u32, ring: u32, position: u32, now: u64) -> None:
+        """End the rest of this port if its time has come."""
+        if self.rests(pool, position) and self.rests_until[self.at(pool, position)] <= now:
+            self.end_rest(pool, ring, position)
+
+    def wake_oldest(self, pool: u32, ring: u32) -> bool:
+        """End the rest of the port that has rested longest; False if none rests."""
+        if self.oldest[ring] == 0:
+            return False
+        self.end_rest(pool, ring, self.oldest[ring] - 1)
+        return True
+
+    def unused_before(self, pool: u32, position: u32) -> u32:
+        """How many unused ports have smaller positions."""
+        if position == self.positions.size(pool):
+            return position - self.counts[pool]
+        at: u32 = self.at(pool, position)
+        taken: u32 = count_bits(self.taken[at >> 6] & ((M64 << (at & 63) & M64) ^ M64))
+        k: u32
+        for k in range(self.first_group[pool], at >> 12):
+            taken += self.groups[k]
+        for k in range(at >> 12 << 3, at >> 9):
+            taken += self.sections[k]
+        for k in range(at >> 9 << 3, at >> 6):
+            taken += count_bits(self.taken[k])
+        return position - taken
+
+    def nth_unused(self, pool: u32, n: u32) -> u32:
+        """The position of the unused port that has `n` unused ones before it: it must be there."""
+        at: u32 = self.first_group[pool]
+        unused: u32 = 4096 - self.groups[at]
+        while unused <= n:
+            n -= unused
+            at += 1
+            unused = 4096 - self.groups[at]
+        at <<= 3
+        unused = 512 - self.sections[at]
+        while unused <= n:
+            n -= unused
+            at += 1
+            unused = 512 - self.sections[at]
+        at <<= 3
+        unused = 64 - count_bits(self.taken[at])
+        while unused <= n:
+            n -= unused
+            at += 1
+            unused = 64 - count_bits(self.taken[at])
+        return (at << 6 | nth_bit(self.taken[at] ^ M64, n)) - self.at(pool, 0)
+
+    def random_unused(self, pool: u32, begin: u32, end: u32) -> u32:
+        """A random unused port among the positions begin..end-1, at least one; or NONE32."""
+        # Where half of them are unused, one is soon met.
+        left: u32 = GUESSES if 2 * self.counts[pool] <= end - begin else 0
+        position: u32
+        while left:
+            position = begin + self.generator.below(end - begin)
+            if self.is_unused(pool, position):
+                return position
+            left -= 1
+        before: u32 = self.unused_before(pool, begin)
+        count: u32 = self.unused_before(pool, end) - before
         if count == 0:
             return NONE32
-        return self.sorted[(pool << 16) + low + self.generator.below(count)]
+        return self.nth_unused(pool, before + self.generator.below(count))
 
-    def scan(self, bits: Words, pool: u32, start: u32, last: u32, parity: u32) -> u32:
-        """The first port in start..last whose bit is set, of that parity; or NONE32."""
-        word: u64
-        fitting: u64 = M64
-        if parity == EVEN:
-            fitting = EVENS
-        elif parity == ODD:
-            fitting = EVENS << 1
-        beyond: u32 = start & 63
-        at: u32
-        port: u32
-        for at in range(start >> 6, (last >> 6) + 1):
-            word = bits[(pool << 10) + at] & fitting & (M64 << beyond)
-            beyond = 0
-            if word:
-                port = at << 6 | lowest_bit(word)
-                return port if port <= last else NONE32
-        return NONE32
-
-    def next_unused(self, pool: u32, start: u32, first: u32, last: u32, parity: u32) -> u32:
-        """The first unused port from `start` upward, going round in first..last; or NONE32."""
-        port: u32 = self.scan(self.unused, pool, start, last, parity)
-        if port == NONE32 and start > first:
-            port = self.scan(self.unused, pool, first, start - 1, parity)
-        return port
-
-    def next_port(self, pool: u32, port: u32, first: u32, last: u32, parity: u32) -> u32:
-        """The pool's port after `port`, going round in first..last; or NONE32 if there is none."""
-        found: u32 = NONE32
-        if port < last:
-            found = self.scan(self.permitted, pool, port + 1, last, parity)
-        if found == NONE32:
-            found = self.scan(self.permitted, pool, first, last, parity)
-        return found
+    def next_unused(self, pool: u32, start: u32, begin: u32, end: u32) -> u32:
+        """The first unused port from `start` upward, going round in begin..end-1; or NONE32."""
+        unused: u64 = (self.taken[self.at(pool, start) >> 6] ^ M64) >> (start & 63)
+        if unused and start + lowest_bit(unused) < end:
+            return start + lowest_bit(unused)
+        before: u32 = self.unused_before(pool, start)
+        if before < self.unused_before(pool, end):
+            return self.nth_unused(pool, before)
+        first: u32 = self.unused_before(pool, begin)
+        return self.nth_unused(pool, first) if first < before else NONE32

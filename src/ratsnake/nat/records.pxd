@@ -32,8 +32,7 @@ ctypedef struct EndpointFields:
     u8 protocol
 
 ctypedef struct TallyFields:
-    u64 owner, high, low
-    u32 count, next
+    u64 owner, high, low, number
 
 ctypedef struct HostFields:
     u64 high, low, spent_at
@@ -128,12 +127,3 @@ cdef inline Shorts new_shorts(size_t n) except NULL:
 
 cdef inline Octets new_octets(size_t n) except NULL:
     return <Octets>zeroed(n, sizeof(u8))
-
-cdef inline u32 lowest_bit(u64 word) noexcept nogil:
-    return ctzll(word)
-
-cdef extern from *:
-    """
-    #define ratsnake_ctzll(x) ((uint32_t)__builtin_ctzll(x))
-    """
-    u32 ctzll "ratsnake_ctzll"(u64) noexcept nogil

@@ -100,13 +100,12 @@ class EndpointFields:
 
 @dataclass(slots=True)
 class TallyFields:
-    """How often a (owner, address) pair is in use; `next` links free rows."""
+    """The number an owner has for an address; of a free row it is the next free row."""
 
     owner: u64 = 0
     high: u64 = 0
     low: u64 = 0
-    count: u32 = 0
-    next: u32 = 0
+    number: u64 = 0
 
 
 @dataclass(slots=True)
@@ -302,10 +301,6 @@ def new_shorts(n: int) -> Shorts:
 
 def new_octets(n: int) -> Octets:
     return bytearray(n)
-
-
-def lowest_bit(word: u64) -> u32:
-    return (word & -word).bit_length() - 1
 
 
 def release(table: object) -> None:

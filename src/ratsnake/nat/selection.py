@@ -18,55 +18,70 @@ if not cython.compiled:
     from ratsnake.wire.types import u32, u64
 
     from .policies import DISTINCT, EXCLUSIVE, PRESERVE, SEQUENTIAL
-    from .ports import ANY, EVEN, ODD
     from .records import NONE32
-    from .tally import PORT_OF_ENDPOINT, PORTS_TOWARD_REMOTE
 
     HIGHEST = 0xFFFF
     WELL_KNOWN = 1023
 
 from .endpoints import EndpointMemory
-from .mappings import MappingTable
 from .policy_table import PolicyTable
 from .ports import PortPools
-from .tally import Tally
+from .taken import TakenPorts
 
 
 class PortSelector:
-    """`several`: an endpoint's mappings may be of several addresses.  `waking`: a port that rests
-    may be taken.  `contested` is the port the policy preferred last, if it could not be had.
+    """`position` is that of the port chosen last.  `waking`: one that rests may be taken.
+    `contested` is the port the policy preferred last, if it could not be had.
     """
 
     def __init__(
         self,
         policies: PolicyTable,
         pools: PortPools,
-        mappings: MappingTable,
         endpoints: EndpointMemory,
-        tally: Tally,
+        taken: TakenPorts,
     ) -> None:
         self.policies = policies
         self.pools = pools
-        self.mappings = mappings
+        self.positions = pools.positions
         self.endpoints = endpoints
-        self.tally = tally
-        self.pool = self.external = self.endpoint = 0
-        self.class_first = self.class_last = 0
+        self.taken = taken
+        self.pool = self.ring = self.external = self.endpoint = 0
+        self.class_first = self.class_last = self.position = 0
+        self.sharing = EXCLUSIVE
         self.contested = NONE32
-        self.several = self.waking = False
+        self.waking = False
 
     def choose(
-        self, p: Packet, pool: u32, external: u32, endpoint: u32, first: u32, last: u32, now: u64
+        self,
+        p: Packet,
+        pool: u32,
+        ring: u32,
+        external: u32,
+        endpoint: u32,
+        first: u32,
+        last: u32,
+        now: u64,
     ) -> u32:
         """The external port in first..last for a mapping made by the outbound packet, or NONE32.
 
-        `endpoint` is 0 if none is remembered.
+        `ring` is where those ports rest; `endpoint` is 0 if none is remembered.
         """
         self.pool = pool
+        self.ring = ring
         self.external = external
         self.endpoint = endpoint
-        self.pools.prepare(pool)
-        self.pools.wake(pool, now)
+        self.sharing = self.policies.rows[p.protocol].sharing
+        if self.policies.rows[p.protocol].rests:
+            self.pools.wake(pool, ring, now)
+        if self.sharing != EXCLUSIVE:
+            self.taken.look(
+                pool,
+                p.destination_high,
+                p.destination_low,
+                p.destination_port if self.policies.rows[p.protocol].share == 2 else 0,
+                endpoint if self.sharing == DISTINCT else 0,
+            )
         self.class_first = first
         self.class_last = last
         if p.source_port <= WELL_KNOWN:
@@ -75,21 +90,26 @@ class PortSelector:
             self.class_first = max(first, WELL_KNOWN + 1)
         port: u32 = self.preferred(p, first, last)
         self.contested = NONE32
-        if port != NONE32 and self.acceptable(p, port):
-            return port
+        if port != NONE32:
+            self.position = self.positions.position_of(pool, port)
+            if self.position == NONE32:
+                port = NONE32
+            elif self.acceptable(p, self.position, now):
+                return port
         self.contested = port
         if self.policies.rows[p.protocol].fixed:
             return NONE32
-        start: u32 = port
         if self.policies.rows[p.protocol].selection != SEQUENTIAL:
-            start = NONE32
-        port = self.fitting(p, start, first, last)
-        if port == NONE32 and self.waking and self.pools.wake_within(pool, first, last):
-            port = self.fitting(p, start, first, last)
-        return port
+            port = NONE32
+        self.position = self.fitting(p, port, first, last)
+        if self.position == NONE32 and self.waking and self.pools.wake_oldest(pool, ring):
+            self.position = self.fitting(p, port, first, last)
+        if self.position == NONE32:
+            return NONE32
+        return self.positions.port_at(pool, self.position)
 
     def preferred(self, p: Packet, first: u32, last: u32) -> u32:
-        """The port to try first, or NONE32."""
+        """The port to try first if the pool has it, or NONE32."""
         before: u32 = NONE32
         if self.endpoint and self.endpoints.last_external(self.endpoint) == self.external:
             before = self.endpoints.last_port(self.endpoint)
@@ -99,120 +119,89 @@ class PortSelector:
         elif self.policies.rows[p.protocol].selection == PRESERVE:
             port = p.source_port
         elif before != NONE32 and self.policies.rows[p.protocol].selection == SEQUENTIAL:
-            port = self.following(before, self.class_first, self.class_last, self.parity_of(p))
+            port = self.following(before, self.half_of(p), self.class_first, self.class_last)
             if port == NONE32:
-                port = self.following(before, first, last, ANY)
-        if port == NONE32 or port < first or port > last:
-            return NONE32
-        return port if self.pools.has(self.pool, port) else NONE32
+                port = self.following_any(before, first, last)
+        return port if first <= port and port <= last else NONE32
 
-    def following(self, port: u32, first: u32, last: u32, parity: u32) -> u32:
-        """The pool's port after `port`, going round in first..last; or NONE32 if it has none."""
+    def half_of(self, p: Packet) -> u32:
+        """The half of the pool that has the ports of the internal port's parity."""
+        return p.source_port & 1 if self.policies.rows[p.protocol].parity else 0
+
+    def following(self, port: u32, half: u32, first: u32, last: u32) -> u32:
+        """The port after `port`, going round in a half of first..last; NONE32 if that has none."""
         if first > last:
             return NONE32
-        if port < first or port > last:
-            port = last
-        return self.pools.next_port(self.pool, port, first, last, parity)
+        begin: u32 = self.positions.begin(self.pool, half, first)
+        end: u32 = self.positions.begin(self.pool, half, last + 1)
+        if begin == end:
+            return NONE32
+        at: u32 = begin
+        if first <= port and port < last:
+            at = self.positions.begin(self.pool, half, port + 1)
+        return self.positions.port_at(self.pool, at if at < end else begin)
 
-    def parity_of(self, p: Packet) -> u32:
-        """The parity wanted, or ANY."""
-        if not self.policies.rows[p.protocol].parity:
-            return ANY
-        return ODD if p.source_port & 1 else EVEN
+    def following_any(self, port: u32, first: u32, last: u32) -> u32:
+        """The port after `port`, going round in first..last; NONE32 if there is none."""
+        after: u32 = NONE32
+        if first <= port and port < last:
+            after = self.positions.from_port(self.pool, port + 1)
+        if after == NONE32 or after > last:
+            after = self.positions.from_port(self.pool, first)
+        return after if after <= last else NONE32
 
-    def acceptable(self, p: Packet, port: u32) -> bool:
-        """Whether a port of the pool may serve the packet's flow."""
-        if self.pools.users_of(self.pool, port) == 0:
-            return self.pools.is_unused(self.pool, port)
-        sharing: u32 = self.policies.rows[p.protocol].sharing
-        if sharing == EXCLUSIVE:
-            return False
-        if sharing == DISTINCT and self.tally.count(
-            PORT_OF_ENDPOINT, self.endpoint, port, self.external, 0
-        ):
-            return False
-        return (
-            self.mappings.find_external(
-                p.protocol,
-                self.external,
-                port,
-                p.destination_high,
-                p.destination_low,
-                p.destination_port,
-            )
-            == 0
-        )
+    def acceptable(self, p: Packet, position: u32, now: u64) -> bool:
+        """Whether a port of the pool may serve the flow."""
+        if self.sharing != EXCLUSIVE:
+            return self.taken.is_free(position)
+        if self.policies.rows[p.protocol].rests:
+            self.pools.wake_port(self.pool, self.ring, position, now)
+        return self.pools.is_unused(self.pool, position)
 
     def fitting(self, p: Packet, start: u32, first: u32, last: u32) -> u32:
-        """A port in the best window that has one, of the best parity; or NONE32.
+        """A position in the best window that has one, of the best parity; or NONE32.
 
         `start` is where a sequential search begins, NONE32 for anywhere.
         """
-        port: u32 = NONE32
+        position: u32 = NONE32
         if self.class_first <= self.class_last:
-            port = self.of_parity(p, start, self.class_first, self.class_last)
-        if port == NONE32 and (self.class_first != first or self.class_last != last):
-            port = self.of_parity(p, start, first, last)
-        return port
-
-    def of_parity(self, p: Packet, start: u32, first: u32, last: u32) -> u32:
-        """A port in first..last, of the parity wanted if there is one; or NONE32."""
-        parity: u32 = self.parity_of(p)
-        port: u32 = NONE32
-        if parity != ANY:
-            port = self.within(p, start, first, last, parity)
-        if port == NONE32:
-            port = self.within(p, start, first, last, ANY)
-        return port
-
-    def within(self, p: Packet, start: u32, first: u32, last: u32, parity: u32) -> u32:
-        """A port in first..last, unused before shared; or NONE32."""
-        sharing: u32 = self.policies.rows[p.protocol].sharing
-        port: u32 = NONE32
-        in_turn: bool = start != NONE32 and first <= start and start <= last
-        if not in_turn:
-            if parity == ANY and self.covers(first, last):
-                port = self.pools.random_unused(self.pool)
-                if port != NONE32:
-                    return port
-            start = self.pools.random_within(self.pool, first, last)
-            if start == NONE32:
-                return NONE32
-        if not in_turn or sharing == EXCLUSIVE:
-            port = self.pools.next_unused(self.pool, start, first, last, parity)
-        if port == NONE32 and sharing != EXCLUSIVE:
-            port = self.search(p, start, first, last, parity)
-        return port
+            position = self.of_parity(p, start, self.class_first, self.class_last)
+            if position != NONE32 or self.covers(first, last):
+                return position
+        return self.of_parity(p, start, first, last)
 
     def covers(self, first: u32, last: u32) -> bool:
-        """Whether all ports of the pool are in first..last."""
-        count: u32 = self.pools.rank(self.pool, last + 1) - self.pools.rank(self.pool, first)
-        return count == self.pools.size(self.pool)
-
-    def search(self, p: Packet, start: u32, first: u32, last: u32, parity: u32) -> u32:
-        """The first acceptable port from `start` upward, going round in first..last; or NONE32.
-
-        Counts say at once when every port is taken toward this remote, or by this endpoint where it
-        may have none twice, so that a host that goes on trying costs little.
-        """
-        if (
-            self.policies.rows[p.protocol].sharing == DISTINCT
-            and not self.several
-            and self.endpoints.mappings_of(self.endpoint) >= self.pools.size(self.pool)
-        ):
-            return NONE32
-        remote: u32 = p.destination_port if self.policies.rows[p.protocol].share == 2 else 0
-        taken: u32 = self.tally.count(
-            PORTS_TOWARD_REMOTE, self.pool, remote, p.destination_high, p.destination_low
+        """Whether all ports of first..last are of the internal port's class."""
+        return self.positions.below(self.pool, self.class_first) == self.positions.below(
+            self.pool, first
+        ) and self.positions.below(self.pool, self.class_last + 1) == self.positions.below(
+            self.pool, last + 1
         )
-        if taken == self.pools.size(self.pool):
+
+    def of_parity(self, p: Packet, start: u32, first: u32, last: u32) -> u32:
+        """A position in first..last, of the parity wanted if there is one; or NONE32."""
+        half: u32 = self.half_of(p)
+        position: u32 = self.within(half, start, first, last)
+        if position == NONE32 and self.policies.rows[p.protocol].parity:
+            position = self.within(half ^ 1, start, first, last)
+        return position
+
+    def within(self, half: u32, start: u32, first: u32, last: u32) -> u32:
+        """A position in a half of first..last, unused before shared; or NONE32."""
+        begin: u32 = self.positions.begin(self.pool, half, first)
+        end: u32 = self.positions.begin(self.pool, half, last + 1)
+        at: u32
+        if begin == end:
             return NONE32
-        begin: u32 = self.pools.next_port(self.pool, start - 1 & HIGHEST, first, last, parity)
-        port: u32 = begin
-        while port != NONE32:
-            if self.acceptable(p, port):
-                return port
-            port = self.pools.next_port(self.pool, port, first, last, parity)
-            if port == begin:
-                return NONE32
-        return NONE32
+        if start != NONE32 and first <= start and start <= last:
+            at = self.positions.begin(self.pool, half, start)
+            if at == end:
+                at = begin
+            if self.sharing == EXCLUSIVE:
+                return self.pools.next_unused(self.pool, at, begin, end)
+            return self.taken.next_free(at, begin, end)
+        at = self.pools.random_unused(self.pool, begin, end)
+        if at == NONE32 and self.sharing != EXCLUSIVE:
+            at = begin + self.pools.generator.below(end - begin)
+            at = self.taken.next_free(at, begin, end)
+        return at

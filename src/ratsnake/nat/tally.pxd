@@ -8,7 +8,11 @@ from .secret cimport Secret
 cdef enum:
     PERMITTED_ADDRESS = 1
     PORTS_TOWARD_REMOTE = 2
-    PORT_OF_ENDPOINT = 3
+    PORTS_OF_ENDPOINT = 3
+
+    PART_BITS = 11
+
+cpdef u64 owner_of(u32 kind, u32 who, u32 port) noexcept nogil
 
 @cython.final
 cdef class Tally:
@@ -16,8 +20,12 @@ cdef class Tally:
     cdef Index index
     cdef Secret secret
     cdef u32 free, fresh, capacity
-    cdef u64 owner_of(self, u32 kind, u32 who, u32 port) noexcept nogil
     cdef u32 find(self, u64 owner, u64 high, u64 low, u32 tag) noexcept nogil
-    cpdef u32 count(self, u32 kind, u32 who, u32 port, u64 high, u64 low) noexcept nogil
-    cpdef void add(self, u32 kind, u32 who, u32 port, u64 high, u64 low) noexcept nogil
-    cpdef void remove(self, u32 kind, u32 who, u32 port, u64 high, u64 low) noexcept nogil
+    cdef u32 tag_of(self, u64 owner, u64 high, u64 low) noexcept nogil
+    cpdef u64 get(self, u64 owner, u64 high, u64 low) noexcept nogil
+    cdef u32 enter(self, u64 owner, u64 high, u64 low) noexcept nogil
+    cdef void settle(self, u32 row) noexcept nogil
+    cpdef void add(self, u64 owner, u64 high, u64 low) noexcept nogil
+    cpdef void remove(self, u64 owner, u64 high, u64 low) noexcept nogil
+    cpdef u64 set_bit(self, u64 owner, u64 high, u64 low, u32 bit) noexcept nogil
+    cpdef u64 clear_bit(self, u64 owner, u64 high, u64 low, u32 bit) noexcept nogil

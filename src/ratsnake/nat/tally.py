@@ -1,9 +1,12 @@
-"""Counts of things that are in use together; a count that falls to zero is forgotten.
+"""Numbers by owner and address, for what has no row of its own; one that falls to zero is
+forgotten.
 
-Three kinds share the table, told apart in the key:
-- PERMITTED_ADDRESS: sessions of a mapping with a remote address (ADF on an EIM mapping);
-- PORTS_TOWARD_REMOTE: external ports in use toward one remote (is a shared port set exhausted?);
-- PORT_OF_ENDPOINT: mappings of an internal endpoint on an external port ("distinct" ports).
+An owner is a kind, a row or pool, a remote's port, and which of several such numbers it is.  The
+kinds:
+- PERMITTED_ADDRESS: how many sessions of a mapping are with a remote address (ADF on an EIM
+  mapping);
+- PORTS_TOWARD_REMOTE: which ports of a pool are in use toward a remote (taken.py);
+- PORTS_OF_ENDPOINT: which ports an internal endpoint has ("distinct" ports; taken.py).
 """
 
 import cython
@@ -16,10 +19,19 @@ if not cython.compiled:
 
     PERMITTED_ADDRESS = 1
     PORTS_TOWARD_REMOTE = 2
-    PORT_OF_ENDPOINT = 3
+    PORTS_OF_ENDPOINT = 3
+
+    PART_BITS = 11
 
 from .index import Index
 from .secret import Secret
+
+
+def owner_of(kind: u32, who: u32, port: u32) -> u64:
+    """The first number of an owner; the others' owners follow, up to 2 ** PART_BITS in all."""
+    owner: u64 = kind
+    owner = owner << 32 | who
+    return (owner << 16 | port) << PART_BITS
 
 
 class Tally:
@@ -28,7 +40,10 @@ class Tally:
     rows: Tallies
 
     def __init__(self, capacity: int, secret: Secret) -> None:
-        """Room for `capacity` counts."""
+        """Room for `capacity` numbers.
+
+        The capacities of the tables that their users have must make sure there is room.
+        """
         self.capacity = capacity
         self.secret = secret
         self.rows = new_tallies(capacity + 1)
@@ -38,11 +53,6 @@ class Tally:
 
     def __dealloc__(self) -> None:
         release(self.rows)
-
-    def owner_of(self, kind: u32, who: u32, port: u32) -> u64:
-        owner: u64 = kind
-        owner = owner << 32 | who
-        return owner << 16 | port
 
     def find(self, owner: u64, high: u64, low: u64, tag: u32) -> u32:
         at: u64 = tag & self.index.mask
@@ -61,36 +71,64 @@ class Tally:
             slot = self.index.slots[at]
         return 0
 
-    def count(self, kind: u32, who: u32, port: u32, high: u64, low: u64) -> u32:
-        owner: u64 = self.owner_of(kind, who, port)
-        row: u32 = self.find(owner, high, low, hash5(self.secret.words, owner, 0, high, low, 0))
-        return self.rows[row].count if row else 0
+    def tag_of(self, owner: u64, high: u64, low: u64) -> u32:
+        return hash5(self.secret.words, owner, 0, high, low, 0)
 
-    def add(self, kind: u32, who: u32, port: u32, high: u64, low: u64) -> None:
-        """Count one more.  The capacities of the tables that call make sure there is room."""
-        owner: u64 = self.owner_of(kind, who, port)
-        tag: u32 = hash5(self.secret.words, owner, 0, high, low, 0)
-        row: u32 = self.find(owner, high, low, tag)
-        if row == 0:
-            row = self.free
-            if row:
-                self.free = self.rows[row].next
-            else:
-                row = self.fresh
-                self.fresh += 1
-            self.rows[row].owner = owner
-            self.rows[row].high = high
-            self.rows[row].low = low
-            self.rows[row].count = 0
-            self.index.insert(tag, row)
-        self.rows[row].count += 1
+    def get(self, owner: u64, high: u64, low: u64) -> u64:
+        row: u32 = self.find(owner, high, low, self.tag_of(owner, high, low))
+        return self.rows[row].number if row else 0
 
-    def remove(self, kind: u32, who: u32, port: u32, high: u64, low: u64) -> None:
-        owner: u64 = self.owner_of(kind, who, port)
-        tag: u32 = hash5(self.secret.words, owner, 0, high, low, 0)
+    def enter(self, owner: u64, high: u64, low: u64) -> u32:
+        """The row of a number, made if there is none; it must not stay zero."""
+        tag: u32 = self.tag_of(owner, high, low)
         row: u32 = self.find(owner, high, low, tag)
-        self.rows[row].count -= 1
-        if self.rows[row].count == 0:
-            self.index.remove(tag, row)
-            self.rows[row].next = self.free
-            self.free = row
+        if row:
+            return row
+        row = self.free
+        if row:
+            self.free = self.rows[row].number
+        else:
+            row = self.fresh
+            self.fresh += 1
+        self.rows[row].owner = owner
+        self.rows[row].high = high
+        self.rows[row].low = low
+        self.rows[row].number = 0
+        self.index.insert(tag, row)
+        return row
+
+    def settle(self, row: u32) -> None:
+        """Forget a number that has become zero."""
+        if self.rows[row].number:
+            return
+        self.index.remove(
+            self.tag_of(self.rows[row].owner, self.rows[row].high, self.rows[row].low), row
+        )
+        self.rows[row].number = self.free
+        self.free = row
+
+    def add(self, owner: u64, high: u64, low: u64) -> None:
+        """Count one more."""
+        self.rows[self.enter(owner, high, low)].number += 1
+
+    def remove(self, owner: u64, high: u64, low: u64) -> None:
+        """Count one less of what was counted."""
+        row: u32 = self.enter(owner, high, low)
+        self.rows[row].number -= 1
+        self.settle(row)
+
+    def set_bit(self, owner: u64, high: u64, low: u64, bit: u32) -> u64:
+        """Set a bit that is not set; the number then."""
+        one: u64 = 1
+        row: u32 = self.enter(owner, high, low)
+        self.rows[row].number |= one << bit
+        return self.rows[row].number
+
+    def clear_bit(self, owner: u64, high: u64, low: u64, bit: u32) -> u64:
+        """Clear a bit that is set; the number before."""
+        one: u64 = 1
+        row: u32 = self.enter(owner, high, low)
+        before: u64 = self.rows[row].number
+        self.rows[row].number = before ^ one << bit
+        self.settle(row)
+        return before

@@ -260,11 +260,10 @@ class Translator:
         No mapping is made for a packet to a port nobody has.
         """
         p: Packet = self.packet
-        pool: u32 = self.flows.allocator.pool_of(p.protocol, external)
         self.flows.expire(self.clock, SWEEP)
         if (
             p.protocol != ICMP
-            and self.flows.allocator.pools.users_of(pool, p.destination_port) == 0
+            and not self.flows.allocator.is_used(p.protocol, external, p.destination_port)
             and not self.flows.forwards.claims(p.protocol, external, p.destination_port)
         ):
             return NO_MAPPING

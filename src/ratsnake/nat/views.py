@@ -57,7 +57,7 @@ def ports_in_use(flows: Flows) -> dict[str, Any]:
             ),
             "total": sum(
                 [
-                    pools.size(flows.allocator.pool_of(protocol, row))
+                    flows.allocator.positions.size(flows.allocator.pool_of(protocol, row))
                     for row in range(flows.scope.externals)
                 ]
             ),
