@@ -160,3 +160,17 @@ def test_a_block_of_reserved_ports_does_not_stand_in_the_way(engine: Engine) -> 
     site = site_of(engine, forwards=("tcp:2000-2035=192.168.1.99",), blocks_per_host=1)
     given = {site.open("tcp", (HOST, 4000 + n), REMOTE)[1] for n in range(4)}
     assert given == {2036, 2037, 2038, 2039}
+
+
+def test_a_sticky_port_is_found_in_whatever_block_it_is(engine: Engine) -> None:
+    """Also where a block that was granted earlier has room."""
+    site = site_of(engine, "apdm/apdf+overload+sticky")
+    early = [site.open("udp", (HOST, 4000 + n), REMOTE)[1] for n in range(4)]
+    late = site.open("udp", (HOST, 5000), REMOTE)[1]
+    assert block(late) != block(early[0])
+    site.now = 59_000
+    for n in (0, 1, 2):
+        site.open("udp", (HOST, 4000 + n), REMOTE)
+    site.open("udp", (HOST, 5000), REMOTE)
+    site.now = 60_000
+    assert site.open("udp", (HOST, 5000), (V4.remotes[1], 80))[1] == late

@@ -131,6 +131,7 @@ def test_external_addresses_are_1024_at_most(engine: Engine) -> None:
         ({"port_block": -1}, "port-block: right is a number of ports from 1"),
         ({"port_block": 64513}, "port-block: 64513 is more than the 64512 ports of 203.0.113.1"),
         ({"port_block": 64, "blocks_per_host": 0}, "blocks-per-host: "),
+        ({"port_block": 64, "blocks_per_host": 65}, "blocks-per-host: 65; right is from 1 to 64"),
         ({"port_block": 64, "pooling": "ARBITRARY"}, "port-block: .* contradicts arbitrary"),
         (
             {"deterministic": True, "pooling": "ARBITRARY"},
@@ -163,6 +164,7 @@ def test_what_lies_at_the_edge_is_right(engine: Engine) -> None:
         {"mtu": 65535},
         {"port_block": 64512},
         {"port_block": 1, "blocks_per_host": 1},
+        {"port_block": 1, "blocks_per_host": 64},
         {"deterministic": True, "internal": (ip_network("10.0.0.0/16"),)},
     ):
         if keywords.get("deterministic"):

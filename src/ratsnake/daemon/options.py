@@ -120,7 +120,7 @@ SHARING_FLAGS = (
         "blocks-per-host",
         "N",
         whole_number,
-        "how many blocks of --port-block a host may have (default: 4)",
+        "how many blocks of --port-block a host may have, at most 64 (default: 4)",
         default="4",
     ),
     Flag(

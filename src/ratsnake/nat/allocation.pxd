@@ -51,6 +51,7 @@ cdef class Allocator:
     cdef u64 waking_of(self, u32 protocol, u32 external) noexcept nogil
     cdef u32 longest_rested(self, Packet p, u32 base, u32 count) noexcept nogil
     cdef bint find_in_blocks(self, Packet p, u32 external, u32 host, u64 now) noexcept nogil
+    cdef u32 block_of_last(self, Packet p, u32 external) noexcept nogil
     cdef bint find_in_block(self, Packet p, u32 block, u64 now) noexcept nogil
     cdef bint find_computed(self, Packet p, u64 now) noexcept nogil
     cdef u32 set_of(self, u32 m) noexcept nogil

@@ -257,7 +257,10 @@ class Allocator:
 
     def find_in_blocks(self, p: Packet, external: u32, host: u32, now: u64) -> bool:
         """`find` in the blocks the host has, or in one more."""
-        block: u32 = self.blocks.first_of(host)
+        block: u32 = self.block_of_last(p, external)
+        if block and self.blocks.owner_of(block) == host and self.find_in_block(p, block, now):
+            return True
+        block = self.blocks.first_of(host)
         while block:
             if self.blocks.external_of(block) == external and self.find_in_block(p, block, now):
                 return True
@@ -273,6 +276,16 @@ class Allocator:
         self.blocks.hold(block)
         self.blocks.drop(block)
         return False
+
+    def block_of_last(self, p: Packet, external: u32) -> u32:
+        """The block with the port that the endpoint of a sticky flow had last, or 0."""
+        if (
+            self.endpoint == 0
+            or not self.policies.rows[p.protocol].sticky
+            or self.endpoints.last_external(self.endpoint) != external
+        ):
+            return 0
+        return self.blocks.block_at(external, self.endpoints.last_port(self.endpoint))
 
     def find_in_block(self, p: Packet, block: u32, now: u64) -> bool:
         """`find` in one block."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Address, ip_network
 from typing import TYPE_CHECKING
 
-from ratsnake.portset import LAST_PORT, PortSet
+from ratsnake.portset import PortSet
 
 from .forwarding import Forward, resolve
 from .scope import ROUTER_ADDRESS, ROUTER_ADDRESS_6, STATUS_ADDRESS, UNROUTABLE, Address, Network
@@ -22,6 +22,8 @@ ARBITRARY = "arbitrary"
 # RFC 4787 REQ-3a wants internal ports above 1023 to stay there.
 DEFAULT_PORTS = PortSet(((1024, 65535),))
 MOST_EXTERNALS = 1024
+# A host that has no port left has each of its blocks searched, packet by packet.
+MOST_BLOCKS = 64
 # Addresses with a meaning of their own.
 TAKEN = {
     STATUS_ADDRESS: "asks for the status",
@@ -113,9 +115,10 @@ def check_blocks(settings: Settings) -> None:
     sizes = {external.address: len(external.ports or ()) for external in settings.externals}
     if settings.port_block < 0:
         raise ValueError("port-block: right is a number of ports from 1, or 0 for single ports")
-    if not 1 <= settings.blocks_per_host <= LAST_PORT:
+    if not 1 <= settings.blocks_per_host <= MOST_BLOCKS:
         raise ValueError(
-            f"blocks-per-host: {settings.blocks_per_host}; right is from 1 to {LAST_PORT}"
+            f"blocks-per-host: {settings.blocks_per_host}; right is from 1 to {MOST_BLOCKS}, and "
+            f"for more ports a larger port-block"
         )
     if settings.port_block and settings.pooling.value == ARBITRARY:
         raise ValueError(
