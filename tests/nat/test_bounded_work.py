@@ -1,16 +1,21 @@
-"""No packet makes the engine work for long: the last free port is found as fast as the first."""
+"""No packet makes the engine work for long: the last free port is found as fast as the first, and
+what expired at once is not all ended at once."""
 
 from itertools import product
 from typing import Any
 
 import pytest
 
-from support.flavours import load
+from support import packets
+from support.bench import INSIDE, OTHER, R1, R2, SECOND, Bench
+from support.flavours import Engine, load
 from support.packets import Endpoint
 from support.site import V4, Site
 from support.wire import packet
 from support.work import lines_run
 
+ROOM = 32
+LOOKED_AT = 64
 HOST = V4.hosts[0]
 REMOTE = (V4.remotes[0], 80)
 WAYS = [
@@ -89,3 +94,121 @@ def test_many_full_addresses_are_soon_passed_over() -> None:
         site.open("udp", (HOST, 3000 + n), REMOTE)
     assert work(site, (HOST, 4000), REMOTE, "translated") < 100 * 12 + 2 * first
     assert work(site, (HOST, 4001), REMOTE, "no-port") < 2 * (100 * 12 + 2 * first)
+
+
+def count(bench: Bench) -> int:
+    return int(bench.nat.usage()["sessions"])
+
+
+def fill(bench: Bench, host: str, flows: int, protocol: str = "udp") -> None:
+    for n in range(flows):
+        bench.open(protocol, (host, 1 + n), (R1, 80))
+
+
+@pytest.mark.parametrize(
+    ("limits", "ports"),
+    [
+        ({"sessions": 300}, "1024-1999"),
+        ({"mappings": 300}, "1024-1999"),
+        ({"host_sessions": 300}, "1024-1999"),
+        ({"host_mappings": 300}, "1024-1999"),
+        ({}, "1024-1323"),
+    ],
+)
+def test_to_make_room_a_packet_ends_few_of_the_sessions_that_expired(
+    engine: Engine, limits: dict[str, int], ports: str
+) -> None:
+    bench = Bench(engine, ports=ports, limits=limits)
+    fill(bench, INSIDE, 300)
+    bench.now = 302 * SECOND
+    assert bench.try_open("udp", (INSIDE, 9999), (R1, 80)) == "translated"
+    assert 301 - 2 * ROOM <= count(bench) <= 300
+
+
+def test_a_host_that_is_refused_while_the_sweep_is_behind_finds_room_soon(engine: Engine) -> None:
+    """What others left expires first."""
+    bench = Bench(engine, limits={"host_sessions": 10})
+    for n in range(50):
+        fill(bench, f"192.168.1.{100 + n}", 10)
+    fill(bench, INSIDE, 10)
+    bench.now = 302 * SECOND
+    verdicts = []
+    while "translated" not in verdicts:
+        verdicts.append(bench.try_open("udp", (INSIDE, 9999), (R1, 80)))
+    assert set(verdicts[:-1]) <= {"host-limit"}
+    assert len(verdicts) <= 500 // ROOM + 2
+
+
+def test_a_port_that_is_wanted_need_not_wait_for_all_that_expired_first(engine: Engine) -> None:
+    """All that there are have expired, but behind a great many sessions of other protocols."""
+    bench = Bench(engine, ports="5000-5009", tcp="quasi-symmetric")
+    for n in range(500):
+        bench.open("tcp", (INSIDE, 1 + n), (f"198.51.100.{1 + n // 5}", 80))
+    fill(bench, INSIDE, 10)
+    bench.now = 302 * SECOND
+    assert bench.try_open("udp", (OTHER, 9999), (R1, 80)) == "translated"
+    assert count(bench) == 510 - ROOM
+
+
+def test_a_mapping_with_many_expired_sessions_is_not_cleared_by_one_packet(engine: Engine) -> None:
+    """Until the sweep has ended them all it lives, as if they had expired a moment later."""
+    bench = Bench(engine, "full-cone")
+    external = bench.open("udp", (INSIDE, 4000), (R1, 1))
+    for n in range(2, 201):
+        bench.open("udp", (INSIDE, 4000), (R1, n))
+    bench.now = 302 * SECOND
+    assert bench.open("udp", (INSIDE, 4000), (R2, 1)) == external
+    assert count(bench) == 201 - LOOKED_AT
+    bench.expire()
+    assert [row.remote for row in bench.sessions()] == [R2]
+
+
+@pytest.mark.parametrize("sessions", [1, LOOKED_AT])
+def test_a_mapping_with_few_expired_sessions_is_gone(engine: Engine, sessions: int) -> None:
+    bench = Bench(engine, "full-cone")
+    external = bench.open("udp", (INSIDE, 4000), (R1, 1))
+    for n in range(2, sessions + 1):
+        bench.open("udp", (INSIDE, 4000), (R1, n))
+    bench.now = 302 * SECOND
+    assert bench.open("udp", (INSIDE, 4000), (R2, 1)) != external
+    assert count(bench) == 1
+
+
+def test_a_call_between_hosts_ends_few_of_the_sessions_that_expired(engine: Engine) -> None:
+    bench = Bench(engine, "full-cone")
+    fill(bench, INSIDE, 200)
+    bench.now = 299 * SECOND
+    external = bench.open("udp", (OTHER, 4000), (R1, 80))
+    bench.now = 302 * SECOND
+    assert bench.try_open("udp", (INSIDE, 9999), external) == "translated"
+    assert count(bench) >= 200 - ROOM
+
+
+@pytest.mark.parametrize("limits", [{"inbound_sessions": 150}, {"unanswered_sessions": 150}])
+def test_a_strangers_packet_ends_few_of_the_sessions_that_expired(
+    engine: Engine, limits: dict[str, int]
+) -> None:
+    bench = Bench(engine, "full-cone", limits=limits)
+    external = bench.open("udp", (INSIDE, 4000), (R1, 80))
+    for n in range(150):
+        assert bench.knock("udp", (R2, 1 + n), external) == "translated"
+    bench.now = 200 * SECOND
+    bench.open("udp", (INSIDE, 4000), (R1, 80))
+    bench.now = 302 * SECOND
+    assert bench.knock("udp", (R2, 9999), external) == "translated"
+    assert count(bench) == 152 - ROOM
+
+
+@pytest.mark.parametrize("resting", [40, 200])
+def test_ports_that_have_rested_are_unused_though_only_some_are_woken(
+    engine: Engine, resting: int
+) -> None:
+    """They wake as they are needed, so none is ever missed."""
+    bench = Bench(engine, "full-cone", ports=f"5000-{4999 + resting}", timeouts={"udp": 10})
+    fill(bench, INSIDE, resting)
+    bench.now = 12 * SECOND
+    bench.expire()
+    bench.now = 131 * SECOND
+    given = {bench.open("udp", (OTHER, 1 + n), (R1, 80))[1] for n in range(resting)}
+    assert len(given) == resting
+    assert bench.send(packets.opening("udp", (OTHER, 9999), (R1, 80))) == "no-port"

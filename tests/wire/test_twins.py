@@ -26,6 +26,7 @@ CONSTANTS = (
     "wire.tcp_options",
     "wire.udp",
     "wire.udplite",
+    "nat.admission",
     "nat.allocation",
     "nat.bucket",
     "nat.connection",

@@ -4,16 +4,21 @@ from .flows cimport Flows
 from .policies cimport APDF, EIF
 from .reasons cimport (
     CONFLICT, DESTINATION, FILTERED, HOST_LIMIT, HOST_RATE, INBOUND_LIMIT, NOT_SYN, NO_MAPPING,
-    NO_SESSION, SESSION_LIMIT, SOURCE, STATUS_REQUEST, TRANSLATED,
+    NO_PORT, NO_SESSION, SESSION_LIMIT, SOURCE, STATUS_REQUEST, TRANSLATED,
 )
 from .records cimport Mappings
 from .sessions cimport COUNTED, OPENED_OUTSIDE
-from .timers cimport SWEEP
+from .timers cimport ROOM
+
+cdef enum:
+    PORTS_LOOKED_AT = 8
 
 cdef u32 not_opening(u32 protocol) noexcept nogil
 cdef bint has_session_room(Flows flows, u64 now) noexcept nogil
 cdef u32 admit_outbound(Flows flows, Packet p, bint opens, u64 now) noexcept nogil
 cdef u32 outbound_mapping(Flows flows, Packet p, u64 now) noexcept nogil
+cdef u32 dynamic_mapping(Flows flows, Packet p, u32 host, u64 now) noexcept nogil
+cdef bint reclaim(Flows flows, Packet p, u64 now) noexcept nogil
 cdef bint passes_filter(Flows flows, u32 mapping, u64 remote_high, u64 remote_low, u64 now) noexcept nogil
 cdef u32 admit_inbound(Flows flows, Packet p, u32 external, bint opens, u64 now) noexcept nogil
 cdef u32 inbound_mapping(Flows flows, Packet p, u32 external, u64 now) noexcept nogil

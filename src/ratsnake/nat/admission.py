@@ -19,6 +19,7 @@ if not cython.compiled:
         HOST_RATE,
         INBOUND_LIMIT,
         NO_MAPPING,
+        NO_PORT,
         NO_SESSION,
         NOT_SYN,
         SESSION_LIMIT,
@@ -27,7 +28,9 @@ if not cython.compiled:
     )
     from .records import Mappings
     from .sessions import COUNTED, OPENED_OUTSIDE
-    from .timers import SWEEP
+    from .timers import ROOM
+
+    PORTS_LOOKED_AT = 8
 
 from .flows import Flows
 
@@ -41,7 +44,7 @@ def not_opening(protocol: u32) -> u32:
 
 
 def has_session_room(flows: Flows, now: u64) -> bool:
-    if flows.sessions.count < flows.sessions.capacity or flows.expire(now, SWEEP):
+    if flows.sessions.count < flows.sessions.capacity or flows.expire(now, ROOM):
         return True
     flows.refusal = SESSION_LIMIT
     return False
@@ -94,13 +97,13 @@ def outbound_mapping(flows: Flows, p: Packet, now: u64) -> u32:
         if m and not flows.alive(m, now):
             m = 0
     host: u32 = flows.hosts.enter(p.source_high, p.source_low)
-    while flows.hosts.sessions_of(host) >= flows.host_sessions:
-        if flows.expire(now, SWEEP) == 0:
-            flows.refusal = HOST_LIMIT
-            return 0
+    if flows.hosts.sessions_of(host) >= flows.host_sessions and flows.expire(now, ROOM):
         host = flows.hosts.enter(p.source_high, p.source_low)
         if m and not flows.mappings.rows[m].live:
             m = 0
+    if flows.hosts.sessions_of(host) >= flows.host_sessions:
+        flows.refusal = HOST_LIMIT
+        return 0
     if not flows.hosts.take_token(host, now, flows.host_rate, flows.host_rate):
         flows.refusal = HOST_RATE
         return 0
@@ -108,7 +111,38 @@ def outbound_mapping(flows: Flows, p: Packet, now: u64) -> u32:
         return flows.make_static(
             p.protocol, forward, flows.forwards.external_port(forward, p.source_port), now
         )
-    return m if m else flows.make_mapping(p, host, now)
+    return m if m else dynamic_mapping(flows, p, host, now)
+
+
+def dynamic_mapping(flows: Flows, p: Packet, host: u32, now: u64) -> u32:
+    """The row of a new mapping for an outbound packet, or 0.
+
+    What expired must not stand in the way: before refusing, the sweep is made up for, as far as one
+    packet may hold up the others.  If there is more, the next packets find it swept.
+    """
+    m: u32 = flows.make_mapping(p, host, now)
+    ended: u32 = flows.expire(now, ROOM) if m == 0 else 0
+    if ended:
+        m = flows.make_mapping(p, flows.hosts.enter(p.source_high, p.source_low), now)
+    if m == 0 and ended == ROOM and flows.refusal == NO_PORT and reclaim(flows, p, now):
+        m = flows.make_mapping(p, flows.hosts.enter(p.source_high, p.source_low), now)
+    return m
+
+
+def reclaim(flows: Flows, p: Packet, now: u64) -> bool:
+    """Whether a mapping that has a port the packet's flow could use had expired, and was ended.
+
+    A few ports are looked at.  Where so much has expired that the sweep is behind, the mapping of
+    one of them likely has, while the sweep may be busy with other protocols and hosts.
+    """
+    left: u32 = PORTS_LOOKED_AT
+    m: u32
+    while left:
+        m = flows.allocator.some_holder(p)
+        if m and not flows.alive(m, now):
+            return True
+        left -= 1
+    return False
 
 
 def passes_filter(flows: Flows, mapping: u32, remote_high: u64, remote_low: u64, now: u64) -> bool:
@@ -138,20 +172,21 @@ def admit_inbound(flows: Flows, p: Packet, external: u32, opens: bool, now: u64)
         return 0
     # Sessions that the inside opens with itself are bounded by what each host may open.
     opener: u32 = OPENED_OUTSIDE if hairpin else OPENED_OUTSIDE | COUNTED
-    while opener & COUNTED and flows.inbound_sessions >= flows.inbound_limit:
-        if flows.expire(now, SWEEP) == 0:
+    if opener & COUNTED and flows.inbound_sessions >= flows.inbound_limit:
+        flows.expire(now, ROOM)
+        if flows.inbound_sessions >= flows.inbound_limit:
             flows.refusal = INBOUND_LIMIT
             return 0
     if not has_session_room(flows, now):
         return 0
     m: u32 = inbound_mapping(flows, p, external, now)
     r: Mappings = flows.mappings.rows
-    while m and r[m].sessions - r[m].confirmed >= flows.unanswered_limit:
-        if flows.expire(now, SWEEP) == 0:
-            flows.refusal = INBOUND_LIMIT
-            return 0
+    if m and r[m].sessions - r[m].confirmed >= flows.unanswered_limit and flows.expire(now, ROOM):
         m = inbound_mapping(flows, p, external, now)
     if m == 0:
+        return 0
+    if r[m].sessions - r[m].confirmed >= flows.unanswered_limit:
+        flows.refusal = INBOUND_LIMIT
         return 0
     other: u32 = flows.sessions.find_outbound(
         p.protocol,

@@ -44,6 +44,8 @@ cdef class Allocator:
     cdef bint look(self, Packet p, u32 base, u32 count, u32 host, u64 now) noexcept nogil
     cdef bint is_used(self, u32 protocol, u32 external, u32 port) noexcept nogil
     cdef u32 holder_of_preferred(self, Packet p) noexcept nogil
+    cdef u32 some_holder(self, Packet p) noexcept nogil
+    cdef u32 holder_of(self, Packet p, u32 port) noexcept nogil
     cdef u32 whole_set(self, u32 external) noexcept nogil
     cdef bint find_in(self, Packet p, u32 external, u32 ports, u32 first, u32 last, u64 now) noexcept nogil
     cdef bint find_anywhere(self, Packet p, u32 base, u32 count, u64 now) noexcept nogil

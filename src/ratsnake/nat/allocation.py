@@ -323,12 +323,21 @@ class Allocator:
 
     def holder_of_preferred(self, p: Packet) -> u32:
         """The mapping that kept the port the policy prefers from being found, or 0."""
-        if self.selector.contested == NONE32:
+        return self.holder_of(p, self.selector.contested)
+
+    def some_holder(self, p: Packet) -> u32:
+        """A mapping that has one of the ports that were searched last and stands in the way, or
+        0."""
+        return self.holder_of(p, self.selector.some_port(p))
+
+    def holder_of(self, p: Packet, port: u32) -> u32:
+        """The mapping that keeps a port of the address searched last from the flow; 0 if none."""
+        if port == NONE32:
             return 0
         return self.mappings.find_external(
             p.protocol,
             self.external,
-            self.selector.contested,
+            port,
             p.destination_high,
             p.destination_low,
             p.destination_port,

@@ -15,7 +15,7 @@ from .scope cimport Scope
 from .secret cimport Secret
 from .sessions cimport COUNTED, INSIDE_SENT, LIVE, OPENED_OUTSIDE, SessionTable
 from .tally cimport PERMITTED_ADDRESS, Tally, owner_of
-from .timers cimport SWEEP, TIMERS
+from .timers cimport ROOM, TIMERS
 
 cdef enum:
     MOST_LOOKED_AT = 64
@@ -40,7 +40,6 @@ cdef class Flows:
     cdef u32 timer_of_protocol[PROTOCOLS]
     cdef u32 first_state[PROTOCOLS]
     cdef u32 make_mapping(self, Packet p, u32 host, u64 now) noexcept nogil
-    cdef u32 try_mapping(self, Packet p, u32 host, u64 now) noexcept nogil
     cdef u32 make_static(self, u32 protocol, u32 forward, u32 external_port, u64 now) noexcept nogil
     cdef u32 open_session(self, u32 mapping, u64 remote_high, u64 remote_low, u32 remote_port, u32 opener, u64 now) noexcept nogil
     cdef void confirm(self, u32 i) noexcept nogil

@@ -18,7 +18,7 @@ if not cython.compiled:
     from .records import Mappings, Sessions, Words, new_words, release
     from .sessions import COUNTED, INSIDE_SENT, LIVE, OPENED_OUTSIDE
     from .tally import PERMITTED_ADDRESS
-    from .timers import SWEEP, TIMERS
+    from .timers import ROOM, TIMERS
 
     MOST_LOOKED_AT = 64
 
@@ -97,16 +97,7 @@ class Flows:
         release(self.timeouts)
 
     def make_mapping(self, p: Packet, host: u32, now: u64) -> u32:
-        """The row of a new mapping for an outbound packet, or 0 and `refusal` says why.
-
-        What expired must not stand in the way: before refusing, the sweep is made up for.
-        """
-        m: u32 = self.try_mapping(p, host, now)
-        while m == 0 and self.expire(now, SWEEP):
-            m = self.try_mapping(p, self.hosts.enter(p.source_high, p.source_low), now)
-        return m
-
-    def try_mapping(self, p: Packet, host: u32, now: u64) -> u32:
+        """The row of a new mapping for an outbound packet, or 0 and `refusal` says why."""
         if self.hosts.mappings_of(host) >= self.host_mappings:
             self.refusal = HOST_LIMIT
             return 0
@@ -152,10 +143,11 @@ class Flows:
         m: u32 = self.mappings.find_external(policy, external, external_port, 0, forward, 0)
         if m:
             return m
-        while self.mappings.count >= self.mappings.capacity:
-            if self.expire(now, SWEEP) == 0:
-                self.refusal = MAPPING_LIMIT
-                return 0
+        if self.mappings.count >= self.mappings.capacity:
+            self.expire(now, ROOM)
+        if self.mappings.count >= self.mappings.capacity:
+            self.refusal = MAPPING_LIMIT
+            return 0
         high: u64 = self.forwards.internal_high(forward)
         low: u64 = self.forwards.internal_low(forward)
         host: u32 = self.hosts.enter(high, low)
@@ -311,9 +303,10 @@ class Flows:
     def alive(self, m: u32, now: u64) -> bool:
         """Whether the mapping has a confirmed session that has not expired.
 
-        Ends those it meets on the way; they would be swept within a second anyway.
+        Ends those it meets on the way; they would be swept within a second anyway.  Of very many
+        the rest is for the sweep, and until then the mapping lives.
         """
-        left: u32 = self.mappings.rows[m].confirmed
+        left: u32 = min(self.mappings.rows[m].confirmed, MOST_LOOKED_AT)
         first: u32
         while left:
             first = self.mappings.rows[m].first
@@ -321,7 +314,7 @@ class Flows:
                 return True
             self.end_session(first, now)
             left -= 1
-        return False
+        return self.mappings.rows[m].confirmed != 0
 
     def meets(self, i: u32, now: u64) -> bool:
         """Whether a session that was found is still there; ends it if it should have ended.

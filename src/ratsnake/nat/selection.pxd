@@ -20,7 +20,7 @@ cdef class PortSelector:
     cdef Positions positions
     cdef EndpointMemory endpoints
     cdef TakenPorts taken
-    cdef u32 pool, ring, external, endpoint, sharing, class_first, class_last
+    cdef u32 pool, ring, external, endpoint, sharing, first, last, class_first, class_last
     cdef u32 position, contested
     cdef bint waking
     cdef u32 choose(self, Packet p, u32 pool, u32 ring, u32 external, u32 endpoint, u32 first, u32 last, u64 now) noexcept nogil
@@ -29,6 +29,7 @@ cdef class PortSelector:
     cdef u32 following(self, u32 port, u32 half, u32 first, u32 last) noexcept nogil
     cdef u32 following_any(self, u32 port, u32 first, u32 last) noexcept nogil
     cdef bint acceptable(self, Packet p, u32 position, u64 now) noexcept nogil
+    cdef u32 some_port(self, Packet p) noexcept nogil
     cdef u32 fitting(self, Packet p, u32 start, u32 first, u32 last) noexcept nogil
     cdef bint covers(self, u32 first, u32 last) noexcept nogil
     cdef u32 of_parity(self, Packet p, u32 start, u32 first, u32 last) noexcept nogil

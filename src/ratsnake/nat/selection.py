@@ -47,7 +47,7 @@ class PortSelector:
         self.endpoints = endpoints
         self.taken = taken
         self.pool = self.ring = self.external = self.endpoint = 0
-        self.class_first = self.class_last = self.position = 0
+        self.first = self.last = self.class_first = self.class_last = self.position = 0
         self.sharing = EXCLUSIVE
         self.contested = NONE32
         self.waking = False
@@ -82,8 +82,8 @@ class PortSelector:
                 p.destination_port if self.policies.rows[p.protocol].share == 2 else 0,
                 endpoint if self.sharing == DISTINCT else 0,
             )
-        self.class_first = first
-        self.class_last = last
+        self.first = self.class_first = first
+        self.last = self.class_last = last
         if p.source_port <= WELL_KNOWN:
             self.class_last = min(last, WELL_KNOWN)
         else:
@@ -157,6 +157,16 @@ class PortSelector:
         if self.policies.rows[p.protocol].rests:
             self.pools.wake_port(self.pool, self.ring, position, now)
         return self.pools.is_unused(self.pool, position)
+
+    def some_port(self, p: Packet) -> u32:
+        """Any port of the window searched last, of the parity wanted; or NONE32."""
+        half: u32 = self.half_of(p)
+        begin: u32 = self.positions.begin(self.pool, half, self.first)
+        end: u32 = self.positions.begin(self.pool, half, self.last + 1)
+        if begin == end:
+            return NONE32
+        at: u32 = begin + self.pools.generator.below(end - begin)
+        return self.positions.port_at(self.pool, at)
 
     def fitting(self, p: Packet, start: u32, first: u32, last: u32) -> u32:
         """A position in the best window that has one, of the best parity; or NONE32.

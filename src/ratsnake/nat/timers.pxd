@@ -8,3 +8,4 @@ cdef enum:
     OTHER_IDLE = 6
     TIMERS = 6
     SWEEP = 256
+    ROOM = 32

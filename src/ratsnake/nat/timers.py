@@ -9,3 +9,4 @@ OTHER_IDLE = 6
 TIMERS = 6
 
 SWEEP = 256  # the most expired sessions that are ended in one go
+ROOM = 32  # the most that are ended to make room for one packet

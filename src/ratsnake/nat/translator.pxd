@@ -16,7 +16,7 @@ from .records cimport Octets, Sessions, new_octets, release
 from .rewrite cimport RECEIVER, SENDER, renumber, rewrite
 from .segment_size cimport clamp
 from .sessions cimport INSIDE_SENT, OPENED_OUTSIDE
-from .timers cimport SWEEP
+from .timers cimport ROOM
 from .window cimport in_window, inside_sent, outside_synchronized
 
 @cython.final

@@ -33,7 +33,7 @@ if not cython.compiled:
     from .rewrite import RECEIVER, SENDER, renumber, rewrite
     from .segment_size import clamp
     from .sessions import INSIDE_SENT, OPENED_OUTSIDE
-    from .timers import SWEEP
+    from .timers import ROOM
     from .window import in_window, inside_sent, outside_synchronized
 
 from ratsnake.wire.packet import PROTOCOLS
@@ -260,7 +260,7 @@ class Translator:
         No mapping is made for a packet to a port nobody has.
         """
         p: Packet = self.packet
-        self.flows.expire(self.clock, SWEEP)
+        self.flows.expire(self.clock, ROOM)
         if (
             p.protocol != ICMP
             and not self.flows.allocator.is_used(p.protocol, external, p.destination_port)
