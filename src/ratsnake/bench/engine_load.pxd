@@ -2,7 +2,7 @@ cimport cython
 from ratsnake.nat.nat cimport Nat
 from ratsnake.nat.reasons cimport TRANSLATED
 from ratsnake.nat.records cimport (
-    Numbers, Octets, Words, new_numbers, new_octets, new_words, release,
+    Numbers, Octets, Words, new_numbers, new_octets, new_words, release, reserved_words, unreserve,
 )
 from ratsnake.nat.timers cimport SWEEP
 from ratsnake.wire.octets cimport be16, be32
@@ -27,6 +27,7 @@ cdef extern from *:
 cdef enum:
     SLOT = 64
     BATCH = 64
+    COLD = 2097152
     PACE = 1000
     FIRST_INTERNAL = 0x0A000001
     REMOTE_ADDRESSES = 250
@@ -41,7 +42,7 @@ cdef class Load:
     cdef readonly Nat nat
     cdef Octets buffer
     cdef Numbers sizes, flows
-    cdef Words external
+    cdef Words external, cold
     cdef u64 random, origin, played
     cdef u32 protocol, per_host, internal_port, remotes, first_remote
     cdef readonly u64 now
@@ -54,6 +55,7 @@ cdef class Load:
     cdef u32 write_random(self, u32 flows, u64 left) noexcept nogil
     cdef u32 write_in_order(self, u32 flows, u64 done, u64 end) noexcept nogil
     cdef u64 translate(self, u32 count) noexcept nogil
+    cpdef void cool(self) noexcept nogil
     cdef void tick(self, u32 packets) noexcept nogil
     cdef void learn(self, u32 count) noexcept nogil
     cdef void shake_hands(self, u32 count) noexcept nogil

@@ -21,6 +21,8 @@ if not cython.compiled:
         new_octets,
         new_words,
         release,
+        reserved_words,
+        unreserve,
     )
     from ratsnake.nat.timers import SWEEP
     from ratsnake.wire.octets import be16, be32
@@ -31,6 +33,7 @@ if not cython.compiled:
 
     SLOT = 64  # bytes of the buffer for each packet
     BATCH = 64  # packets, as in the packet loop
+    COLD = 2097152  # words: 16 MB, more than a core's own caches hold
     PACE = 1000  # packets a millisecond of the NAT's clock
     FIRST_INTERNAL = 0x0A000001  # 10.0.0.1
     FIRST_REMOTE = 0xC6336401  # 198.51.100.1
@@ -58,6 +61,7 @@ class Load:
     """
 
     buffer: Octets
+    cold: Words
     sizes: Numbers
     flows: Numbers
     external: Words
@@ -85,6 +89,7 @@ class Load:
         self.remotes = remotes
         self.first_remote = first_remote
         self.buffer = new_octets(SLOT * BATCH)
+        self.cold = reserved_words(COLD)
         self.sizes = new_numbers(BATCH)
         self.flows = new_numbers(BATCH)
         self.external = new_words(flows)
@@ -98,6 +103,7 @@ class Load:
 
     def __dealloc__(self) -> None:
         release(self.buffer)
+        unreserve(self.cold)
         release(self.sizes)
         release(self.flows)
         release(self.external)
@@ -228,9 +234,21 @@ class Load:
         return began
 
     def tick(self, packets: u32) -> None:
-        """Let the NAT's clock go on by the time of so many packets."""
+        """Let the NAT's clock go on by the time of so many packets.
+
+        As in the packet loop, indexes that have begun to grow go on with it; nothing is swept.
+        """
         self.played += packets
         self.now = self.origin + self.played // PACE
+        self.nat.sweep(self.now, 0)
+
+    def cool(self) -> None:
+        """Have something else in the processor's caches: what is then sent finds them cold."""
+        k: u32
+        if not cython.compiled:
+            return  # an interpreter is slower than any memory
+        for k in range(COLD):
+            self.cold[k] += 1
 
     def learn(self, count: u32) -> None:
         """Note which external endpoints the flows of the batch got."""

@@ -9,7 +9,7 @@ from ..nat.explanation import Endpoint, Explanation, shown
 from .control import Page, Request
 from .locking import Lock
 
-SWEEP = 256  # sessions that are ended under one hold of the lock, as the packet loop does it
+SWEEP = 64  # sessions that are ended under one hold of the lock, as the packet loop does it
 SWEEPS = 4096  # more than any table needs
 
 
