@@ -122,6 +122,6 @@ def _reopen_last(loads: list[Load], count: int) -> int:
 
 
 def _open_cold(load: Load, flow: int) -> int:
-    """Caches are cold for the first port as for the last, before which all other flows were used."""
+    """With cold caches, for the first port as for the last, before which all others were used."""
     load.cool()
     return load.open(flow, 1)
