@@ -11,6 +11,7 @@ from ratsnake.daemon.live_nat import LiveNat
 from ratsnake.daemon.row_pages import row_pages
 from ratsnake.daemon.worker import Worker
 from ratsnake.nat.nat import Nat
+from ratsnake.nat.timers import SWEEP
 from ratsnake.wire.packet import TCP, UDP
 
 from .engine_load import Load
@@ -19,7 +20,6 @@ from .gap_loop import GapLoop
 
 BUSY = 1000  # TCP flows whose packets never cease
 UDP_EXPIRY = 301_000  # milliseconds: the default timeout, and a second
-SWEEP = 256  # sessions ended after each batch
 BATCH = 64  # packets
 ENDLESS = 1 << 60
 

@@ -55,6 +55,7 @@ cdef class Load:
     cdef u32 write_random(self, u32 flows, u64 left) noexcept nogil
     cdef u32 write_in_order(self, u32 flows, u64 done, u64 end) noexcept nogil
     cdef u64 translate(self, u32 count) noexcept nogil
+    cdef void announce(self, u32 count) noexcept nogil
     cpdef void cool(self) noexcept nogil
     cdef void tick(self, u32 packets) noexcept nogil
     cdef void learn(self, u32 count) noexcept nogil

@@ -222,16 +222,21 @@ class Load:
         """Send the batch through the NAT."""
         k: u32
         began: u64 = nanoseconds()
-        if self.nat.has_many_sessions():
-            for k in range(count):
-                self.nat.expect(slot(self.buffer, k), self.sizes[k], k)
-            self.nat.prepare(count, self.now)
+        self.announce(count)
         for k in range(count):
             if self.nat.process(slot(self.buffer, k), self.sizes[k], False, self.now) != TRANSLATED:
                 self.refused += 1
         began = nanoseconds() - began
         self.tick(count)
         return began
+
+    def announce(self, count: u32) -> None:
+        """Tell the NAT the packets of the batch, where the packet loop does."""
+        k: u32
+        if self.nat.has_many_sessions():
+            for k in range(count):
+                self.nat.expect(slot(self.buffer, k), self.sizes[k], k)
+            self.nat.prepare(count, self.now)
 
     def tick(self, packets: u32) -> None:
         """Let the NAT's clock go on by the time of so many packets.

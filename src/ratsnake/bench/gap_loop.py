@@ -117,6 +117,8 @@ class GapLoop:
         now: u64 = self.last
         clock: u64 = self.load.now
         self.last += nanoseconds() - self.writing
+        if not self.idle:
+            self.load.announce(count)
         for k in range(count):
             if not self.idle:
                 self.nat.process(slot(self.load.buffer, k), self.load.sizes[k], False, clock)
