@@ -18,9 +18,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: build
 	@$(BIN)/ratsnake demo
 
-# Tests of the engine and other pure ones share the processors; those that run a NAT in network
-# namespaces, with deadlines for its answers, have the machine to themselves.
-PURE_TESTS := tests/wire tests/nat tests/model tests/portset tests/device tests/cli tests/docs
+# Tests of the engine and others without network namespaces share the processors; those that run a
+# NAT between namespaces, with deadlines for its answers, have the machine to themselves.
+PURE_TESTS := $(addprefix tests/,wire nat model portset device daemon cli docs)
 
 test: build $(VENV)/test-extras
 	@$(BIN)/python -m pytest -n auto $(PURE_TESTS)
