@@ -125,9 +125,12 @@ def test_the_gap_loop_notes_every_packet_and_what_it_did_itself(engine: Engine) 
 
 def test_the_last_port_is_measured_where_one_is_left(engine: Engine) -> None:
     ports = engine.modules["bench.engine_ports"]
-    for case in (ports.CASES[0], next(case for case in ports.CASES if case.used)):
-        cost = ports.measure(case, 1023 + 60)
-        assert cost.ports == 60
+    used = next(case for case in ports.CASES if case.used)
+    line = next(case for case in ports.CASES if case.line)
+    blocks = next(case for case in ports.CASES if case.port_block)
+    for case, count in ((ports.CASES[0], 60), (used, 60), (line, 240), (blocks, 256)):
+        cost = ports.measure(case, 1023 + 300 if case is blocks else 1023 + 60)
+        assert cost.ports == count
         assert cost.ratio == cost.last / cost.first > 0
 
 

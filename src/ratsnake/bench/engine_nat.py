@@ -14,6 +14,7 @@ ADDRESSES = 24  # so that 1,000,000 mappings leave a third of the ports free
 PORTS = PortSet.parse("1024-65535")
 ROWS = 1_048_576  # of either table, whatever the number of sessions measured
 REST = Timeouts().rest
+BLOCKS = 4  # that one host may have
 SEED = bytes(range(80))
 
 
@@ -23,11 +24,12 @@ def make_nat(
     addresses: int = ADDRESSES,
     ports: PortSet = PORTS,
     rest: int = REST,
+    port_block: int = 0,
 ) -> Nat:
     """A NAT with one behaviour for TCP and UDP, and tables of up to `rows` mappings and sessions.
 
     Its external addresses serve all hosts.
-    `rest` is in seconds.
+    `rest` is in seconds; `port_block` is as in `Settings`.
     """
     settings = Settings(
         externals=tuple(External(FIRST_EXTERNAL + row, ports) for row in range(addresses)),
@@ -35,6 +37,8 @@ def make_nat(
         tcp=behaviour,
         udp=behaviour,
         pooling=Pooling.ARBITRARY if addresses > 1 else Pooling.PAIRED,
+        port_block=port_block,
+        blocks_per_host=BLOCKS,
         timeouts=Timeouts(rest=rest),
         limits=Limits(mappings=rows, sessions=rows),
     )

@@ -8,7 +8,7 @@ from ratsnake.portset import PortSet
 from ratsnake.wire.packet import UDP
 
 from .engine_load import Load, RefusedError
-from .engine_nat import make_nat
+from .engine_nat import BLOCKS, make_nat
 
 UDP_IDLE = 300_000  # milliseconds: the default timeout
 TIMES = 33  # the median is given
@@ -31,7 +31,9 @@ class LastPort:
 class Case:
     """Whose flows use the ports up, as arguments of `Load`.
 
-    `used`: all ports serve others already, toward other remotes.  The ports begin at `lowest`.
+    `used`: all ports serve others already, toward other remotes.  The ports begin at `lowest`,
+    unless they are a set given as `line`.  `port_block`: the flows are of one host that gets blocks
+    of so many ports.
     """
 
     policy: str
@@ -39,13 +41,21 @@ class Case:
     flows: dict[str, int]
     used: bool = False
     lowest: int = WELL_KNOWN + 1
+    line: str = ""
+    port_block: int = 0
+
+    def port_set(self, last: int) -> PortSet:
+        """The external address's ports, of those up to `last` where no line says which."""
+        return PortSet.parse(self.line) if self.line else PortSet.of([(self.lowest, last)])
 
     def ports(self, last: int) -> int:
         """How many of the ports up to `last` the flows may use."""
+        if self.port_block:
+            return self.port_block * BLOCKS
         wanted = self.flows["internal_port"]
         fitting = [
             port
-            for port in range(self.lowest, last + 1)
+            for port in self.port_set(last)
             if (port <= WELL_KNOWN) == (wanted <= WELL_KNOWN)
             and ("parity" not in self.policy or port % 2 == wanted % 2)
         ]
@@ -56,6 +66,9 @@ class Case:
 ONE_REMOTE = {"flows_per_host": 1, "internal_port": 4000, "remotes": 1}
 ONE_INSIDE = {"flows_per_host": 0, "internal_port": 4000}
 LOW_PORT = {**ONE_REMOTE, "internal_port": 500}
+ONE_HOST = {"flows_per_host": 1000, "internal_port": 4000, "remotes": 1}
+# 240 ports of a line with PSID 52 of 8 bits at offset 4.
+MAP_E = ",".join(f"{first}-{first + 15}" for first in range(0x1340, 0x10000, 0x1000))
 
 _SHARINGS = (
     ("eim/eif+exclusive", "many inside, one remote", ONE_REMOTE, (False,)),
@@ -71,20 +84,39 @@ CASES = (
         for used in uses
     ),
     Case("eim/eif+parity", "ports of one parity", ONE_REMOTE),
+    Case("apdm/apdf+overload+parity", "ports of one parity, all ports shared", ONE_REMOTE, True),
+    Case("apdm/apdf+distinct+parity", "ports of one parity, all ports shared", ONE_INSIDE, True),
+    *(
+        Case(
+            f"apdm/apdf+{sharing}",
+            "240 ports of a MAP-E line",
+            flows,
+            sharing != "exclusive",
+            line=MAP_E,
+        )
+        for sharing, flows in (
+            ("exclusive", ONE_REMOTE),
+            ("overload", ONE_REMOTE),
+            ("distinct+sequential", ONE_INSIDE),
+        )
+    ),
+    Case("eim/apdf", "blocks of 64 ports", ONE_HOST, port_block=64),
+    Case("apdm/apdf+overload", "blocks of 64 ports", ONE_HOST, port_block=64),
     Case("eim/eif", "ports from 1024 of all", ONE_REMOTE, lowest=1),
     Case("eim/eif", "ports below 1024 of all", LOW_PORT, lowest=1),
 )
 
 
 def measure(case: Case, last: int) -> LastPort:
-    """With the ports from the case's lowest to `last`, at least 1100, of one address."""
+    """With one address, whose ports end at `last`, at least 1100, unless the case has a line."""
     count = case.ports(last)
     nat = make_nat(
         parse_behaviour(case.policy),
         rows=2 * count,
         addresses=1,
-        ports=PortSet.of([(case.lowest, last)]),
+        ports=case.port_set(last),
         rest=0,
+        port_block=case.port_block,
     )
     loads = [Load(nat, UDP, count, **case.flows)]
     load = loads[0]
