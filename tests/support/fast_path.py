@@ -40,7 +40,7 @@ class Site:
                 tcp=full_cone,
                 udp=full_cone,
             ),
-            bytes(SEED_BYTES),
+            bytes(range(SEED_BYTES)),
         )
         self.packets = [packet for k in range(flows) for packet in self.established(k)]
         self.near, self.device = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
