@@ -6,11 +6,11 @@ from ipaddress import ip_address
 from typing import Any, Protocol
 
 from ..nat.explanation import Endpoint, Explanation, shown
+from ..nat.timers import SWEEP
 from .control import Page, Request
 from .locking import Lock
 
-SWEEP = 64  # sessions that are ended under one hold of the lock, as the packet loop does it
-SWEEPS = 4096  # more than any table needs
+SWEEPS = 16384  # for one answer: of 1,048,576 sessions in all
 
 
 class Engine(Protocol):
