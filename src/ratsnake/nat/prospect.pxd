@@ -3,7 +3,6 @@ from ratsnake.wire.packet cimport Packet
 from ratsnake.wire.types cimport M64, u32, u64
 from .allocation cimport Allocator, BLOCKS, COMPUTED
 from .flows cimport Flows
-from .hashing cimport hash5
 from .policies cimport EXCLUSIVE, PRESERVE
 from .records cimport NONE32
 from .selection cimport HIGHEST, PortSelector

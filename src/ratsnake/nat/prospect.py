@@ -12,7 +12,6 @@ if not cython.compiled:
     from ratsnake.wire.types import M64, u32, u64
 
     from .allocation import BLOCKS, COMPUTED
-    from .hashing import hash5
     from .policies import EXCLUSIVE, PRESERVE
     from .records import NONE32
     from .selection import HIGHEST
@@ -79,8 +78,7 @@ class Prospect:
             )
         if self.allocator.arbitrary:
             return self.look_anywhere(p, base, count)
-        wide: u64 = hash5(self.allocator.secret.words, p.source_high, p.source_low, 1, 0, 0)
-        external: u32 = self.allocator.families[base + (wide * count >> 32)]
+        external: u32 = self.allocator.paired(p, base, count, host)
         if self.allocator.mode == BLOCKS and not self.allocator.policies.rows[p.protocol].fixed:
             return self.look_in_blocks(p, external, host)
         return self.look_in(p, external, self.allocator.whole_set(external), 0, HIGHEST)
