@@ -40,7 +40,9 @@ class Succeeding(Pair):
         seed = bytes([self.successors & 0xFF]) * 80
         successor = self.engine.Nat(self.nat.settings, seed)
         before, usage = self.nat.counters(), self.nat.usage()
-        moved = self.engine.modules["nat.adoption"].transfer(self.nat, successor, self.now)
+        moved = self.engine.modules["nat.succession.adoption"].transfer(
+            self.nat, successor, self.now
+        )
         if self.sweeps:
             assert moved.kept == usage["sessions"] == successor.usage()["sessions"]
         assert moved.ended == 0

@@ -55,7 +55,7 @@ KINDS: dict[str, dict[str, Any]] = {
 def hand_over(site: Site, **changed: Any) -> Any:
     """A NAT with changed settings takes over; its Transfer."""
     successor = site.engine.Nat(settings(site.engine, **changed), OTHER_SEED)
-    moved = site.engine.modules["nat.adoption"].transfer(site.nat, successor, site.now)
+    moved = site.engine.modules["nat.succession.adoption"].transfer(site.nat, successor, site.now)
     site.nat = successor
     return moved
 
@@ -202,7 +202,7 @@ FULL = {"behaviour": "full-cone", "externals": {V4.external: "2000-2063"}, "inte
 )
 def test_what_is_no_longer_allowed_ends(engine: Engine, changed: dict[str, Any]) -> None:
     if "no_nat" in changed:
-        changed = {"no_nat": (engine.modules["nat.scope"].IPv4Network(changed["no_nat"]),)}
+        changed = {"no_nat": (engine.modules["nat.settings.scope"].IPv4Network(changed["no_nat"]),)}
     site = Site(engine, **FULL)
     external = site.open("udp", HOST, PEER)
     site.now += 10_000
@@ -353,7 +353,7 @@ def test_the_other_nat_must_be_a_fresh_one(engine: Engine) -> None:
     site, other = Site(engine), Site(engine)
     other.open("udp", HOST, PEER)
     with pytest.raises(ValueError, match="has sessions of its own"):
-        engine.modules["nat.adoption"].transfer(site.nat, other.nat, 0)
+        engine.modules["nat.succession.adoption"].transfer(site.nat, other.nat, 0)
 
 
 def test_a_clock_behind_the_old_nats_does_not_go_back(engine: Engine) -> None:
@@ -378,7 +378,7 @@ def test_all_protocols_can_be_told_apart_in_the_table(engine: Engine) -> None:
 
 def told(site: Site) -> list[tuple[str, Any]]:
     """The events that wait, each with its kind by name."""
-    record = site.engine.modules["nat.event_record"]
+    record = site.engine.modules["nat.events.event_record"]
     names = ("MAPPING_MADE", "MAPPING_REMOVED", "SESSION_OPENED", "SESSION_ENDED", "REFUSAL")
     kinds = {getattr(record, name): name for name in names}
     raw, lost = site.nat.take_events(1000)
@@ -468,6 +468,6 @@ def test_refusals_that_were_not_told_are_still_counted(engine: Engine) -> None:
     site.now = 10_000
     site.expire()
     raw, _ = site.nat.take_events(9)
-    record = engine.modules["nat.event_record"]
+    record = engine.modules["nat.events.event_record"]
     (event,) = [record.EventFields(*one) for one in record.FORMAT.iter_unpack(raw)]
     assert (event.kind, event.packets_out) == (record.REFUSALS_SUPPRESSED, 10)
