@@ -1,55 +1,17 @@
 """Another NAT takes over: with the same settings nobody notices; with others, what they no longer
 permit has ended."""
 
-from itertools import chain, product
+from itertools import product
 from typing import Any
 
 import pytest
 
-from support import wire
+from support.busy import BLOCKS, KINDS, TWO, busy
 from support.flavours import Engine, load
-from support.packets import Endpoint
-from support.site import V4, V6, Places, Site, settings
+from support.site import V4, V6, Site, settings
 from support.wire import WITH_PORTS
 
 OTHER_SEED = bytes(range(100, 180))
-MAP_E = "4656-4671,8752-8767,12848-12863,16944-16959"
-BLOCKS = {"port_block": 64, "ports": "2000-3023"}
-IPV4 = {V4.external: "2000-4047"}
-COMPUTED = {"deterministic": True, "internal": ("192.168.1.0/27",), "externals": IPV4}
-TWO = {V4.external: "2000-2999", V4.other_external: "2000-2999", V6.external: "2000-2999"}
-KINDS: dict[str, dict[str, Any]] = {
-    **{name: {"behaviour": name} for name in ("full-cone", "restricted-cone", "symmetric")},
-    "port-restricted-cone": {"behaviour": "port-restricted-cone"},
-    "quasi-restricted-cone": {"behaviour": "quasi-restricted-cone", "ports": "2000-2009"},
-    "quasi-port-restricted-cone": {"behaviour": "quasi-port-restricted-cone", "ports": "2000-2009"},
-    "quasi-symmetric": {"behaviour": "quasi-symmetric", "ports": "2000-2009"},
-    "symmetric-address": {"behaviour": "symmetric-address"},
-    "preserve": {"behaviour": "eim/adf+preserve+parity"},
-    "parity": {"behaviour": "apdm/apdf+overload+parity", "ports": "2000-2010"},
-    "sequential": {"behaviour": "eim/eif+sequential"},
-    "strangers": {"behaviour": "adm/eif"},
-    "map-e": {"behaviour": "quasi-restricted-cone", "ports": MAP_E},
-    "blocks": {"behaviour": "full-cone", **BLOCKS},
-    "shared blocks": {"behaviour": "quasi-restricted-cone", **BLOCKS},
-    "deterministic": {"behaviour": "full-cone", **COMPUTED},
-    "shared deterministic": {"behaviour": "symmetric", **COMPUTED},
-    "paired": {"externals": TWO},
-    "arbitrary": {"externals": TWO, "pooling": "arbitrary", "behaviour": "adm/adf+sticky"},
-    "forwards": {
-        "forwards": (
-            *(
-                f"{protocol}:{V4.external}:80=192.168.1.10:8080"
-                for protocol in ("tcp", "udp", "sctp")
-            ),
-            f"tcp:[{V6.external}]:80=[2001:db8:1::a]:8080",
-        )
-    },
-    "one-to-one": {
-        "externals": {V4.external: "2000-2999", V4.other_external: None, V6.external: "1-9"},
-        "one_to_one": (f"{V4.other_external}=192.168.1.12",),
-    },
-}
 
 
 def hand_over(site: Site, **changed: Any) -> Any:
@@ -58,78 +20,6 @@ def hand_over(site: Site, **changed: Any) -> Any:
     moved = site.engine.modules["nat.succession.adoption"].transfer(site.nat, successor, site.now)
     site.nat = successor
     return moved
-
-
-class Traffic:
-    """Every packet of some flows, in both directions; `became` is what they are translated to."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.packets: list[bytearray] = []
-
-    def open(self, protocol: str, inside: Endpoint, remote: Endpoint) -> None:
-        """From inside, if there is room, with an answer."""
-        site = self.site
-        if site.send(first := wire.packet(protocol, inside, remote)) != "translated":
-            return
-        external = site.seen().source
-        site.now += 37
-        self.packets += [first, wire.packet(protocol, remote, external, "answer")]
-        site.passes(self.packets[-1])
-        if protocol == "tcp":
-            self.packets.append(wire.packet(protocol, inside, remote, "data"))
-            site.passes(self.packets[-1])
-
-    def knock(self, protocol: str, remote: Endpoint, external: Endpoint, answers: bool) -> None:
-        """From outside, where that is let in."""
-        site = self.site
-        if site.send(first := wire.packet(protocol, remote, external)) != "translated":
-            return
-        inside = site.seen().destination
-        self.packets.append(first)
-        if answers:
-            self.packets.append(wire.packet(protocol, inside, remote, "answer"))
-            site.passes(self.packets[-1])
-
-    def make(self, places: Places) -> None:
-        hosts = places.hosts[:3]
-        for host, protocol, number in product(hosts, WITH_PORTS, range(4)):
-            port = 0 if protocol == "icmp" else 80 + number % 2
-            self.open(protocol, (host, 4000 + number // 3), (places.remotes[number % 3], port))
-        for host in hosts:
-            self.site.send(wire.packet("gre", (host, 0), (places.remotes[4], 0)))
-            self.packets.append(wire.packet("gre", (host, 0), (places.remotes[4], 0)))
-        for row in self.site.mappings()[::3]:
-            external = row.external, row.external_port
-            if (":" in row.external) != (places is V6) or row.protocol == "other":
-                continue
-            for number, remote in enumerate((row.remote or places.remotes[5], places.remotes[6])):
-                port = 0 if row.protocol == "icmp" else 999
-                self.knock(row.protocol, (remote, port), external, number == 0)
-            # A hairpin: its packets go out and back in.
-            self.knock(row.protocol, (places.hosts[0], 5000), external, False)
-        for protocol in ("tcp", "udp", "sctp"):
-            self.knock(protocol, (places.remotes[7], 999), (places.external, 80), False)
-            self.knock(protocol, (places.remotes[8], 999), (places.external, 80), True)
-            self.knock(protocol, (places.remotes[8], 999), (places.other_external, 90), True)
-
-    def became(self) -> list[tuple[str, bytes]]:
-        """Without the numbers of datagrams that may be fragmented, which never come again."""
-        site, results = self.site, []
-        for packet in self.packets:
-            verdict = site.send(packet)
-            results.append((verdict, bytes(site.packet)))
-        return results
-
-
-def busy(engine: Engine, kind: dict[str, Any]) -> Traffic:
-    site = Site(engine, **kind)
-    site.now = 10_000_000
-    traffic = Traffic(site)
-    traffic.make(V4)
-    if not kind.get("deterministic"):
-        traffic.make(V6)
-    return traffic
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
@@ -373,7 +263,7 @@ def test_all_protocols_can_be_told_apart_in_the_table(engine: Engine) -> None:
     assert {row.opened for row in site.sessions()} == {"inside", "outside"}
     hairpins = {V4.external, V6.external}.intersection(row.remote for row in site.sessions())
     assert hairpins == {V4.external, V6.external}
-    assert len(list(chain(site.mappings()))) > 30
+    assert len(site.mappings()) > 30
 
 
 def told(site: Site) -> list[tuple[str, Any]]:

@@ -53,6 +53,7 @@ CONSTANTS = (
     "nat.settings.scope",
     "nat.allocation.selection",
     "nat.tables.sessions",
+    "nat.succession.restoration",
     "nat.succession.succession",
     "nat.allocation.taken",
     "nat.allocation.tally",

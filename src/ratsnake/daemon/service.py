@@ -1,7 +1,7 @@
 """The life of `ratsnake run`: everything is set up in one order and undone in the reverse.
 
     signals noted → control socket claimed → device → engine → routing → privileges given up →
-    worker → "ready"
+    flows brought back → worker → "ready"
 
 What has to be undone with privileges is left to a keeper when they are given up (host/keeper.py).
 
@@ -28,7 +28,7 @@ from ..nat.build import COMPILED
 from ..nat.nat import Nat
 from . import privileges
 from .configuration.listen import Listen
-from .configuration.options import RunOptions
+from .configuration.options import RunOptions, StateOptions
 from .control.control import ControlServer, Page, Request
 from .control.control_path import Claim
 from .control.peer import Access, allowed_by
@@ -40,6 +40,8 @@ from .loop.live_nat import LiveNat
 from .loop.worker import Worker
 from .loop.worker_thread import WorkerThread, going_first
 from .seed import fresh
+from .state.keeper import StateKeeper, check_folder, make_folder
+from .state.restoring import bring_back
 from .supervisor import Supervisor
 from .surroundings import fit, request_of
 from .views.busiest import Busiest
@@ -90,6 +92,8 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
         metrics = _open_metrics(options.metrics, undo)
         device = _open_device(options.device, undo)
         nat = make_nat(options.nat.settings, fresh())
+        if options.state is not None:
+            make_folder(options.state.path, options.user)
         device.bring_up(MTU)
         if options.lan is not None:
             installed = _install_routing(options, options.lan)
@@ -102,12 +106,18 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
         undo.callback(events.close)
         thread = WorkerThread(worker, wakeup.worker_ended)
         with ExitStack() as running:
+            keeper = _state_keeper(options.state, live, running)
             if privileges.are_to_go(options.user):
                 privileges.leave(options.user, claim, undoing)
             with going_first():
                 if privileges.are_to_go(options.user):
                     privileges.give_up(options.user)
+                if options.state is not None:
+                    check_folder(options.state.path)
+                    bring_back(nat, options.state.path, _now())
                 running.enter_context(thread)
+            if keeper is not None:
+                keeper.start()
             service = _Service(
                 facts, nat, live, worker, events, claim, options.access, wakeup, supervisor
             )
@@ -118,6 +128,17 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
             supervisor.tell(STOPPING="1", STATUS="stopping")
         log.info("stopping")
         _check_end(facts.device, thread)
+
+
+def _state_keeper(state: StateOptions | None, live: LiveNat, undo: ExitStack) -> StateKeeper | None:
+    """It writes for the last time when the packet loop has ended."""
+    if state is None:
+        return None
+    keeper = StateKeeper(
+        state.path, state.period, lambda start, count: live.flow_page(start, count, _now())
+    )
+    undo.callback(keeper.close)
+    return keeper
 
 
 def _open_metrics(listen: Listen | None, undo: ExitStack) -> MetricsServer | None:

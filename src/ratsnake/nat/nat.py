@@ -157,6 +157,11 @@ class Nat:
         next start, or 0."""
         return done(self.overview.port_page(start, count, wanted)).result()
 
+    def flow_page(self, start: int, count: int, now: int) -> tuple[bytes, int]:
+        """The flows of at most `count` table rows from `start` (0 first) in the form of
+        succession/flow_form.py; next start, or 0."""
+        return done(self.overview.flow_page(start, count, now)).result()
+
     def process(self, b: Bytes, size: u32, partial: bool, now: u64) -> u32:
         """`translate` for compiled callers: b has room for `size` bytes."""
         if now > self.clock:

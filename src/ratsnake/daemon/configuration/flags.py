@@ -25,6 +25,7 @@ from .values import (
     OneOf,
     device_name,
     external,
+    file_path,
     known_kind,
     limit,
     names_of,
@@ -333,6 +334,24 @@ EVENT_FLAGS = (
         rfc="RFC 6888 REQ-12",
     ),
 )
+STATE_FLAGS = (
+    Flag(
+        "file",
+        "FILE",
+        file_path,
+        "keep flows in this file, so that they outlive a restart (default: do not)",
+        flag="state",
+    ),
+    Flag(
+        "period",
+        "SECONDS",
+        whole_number,
+        "how often the file of flows is written, beside at the end (default: 60)",
+        default="60",
+        unit="seconds",
+        flag="state-period",
+    ),
+)
 METRICS_FLAG = Flag(
     "listen",
     "[ADDR:]PORT",
@@ -347,6 +366,7 @@ RUN_GROUPS = {
     "this host": (DEVICE_FLAG, *HOST_FLAGS, CONTROL_FLAG, *ACCESS_FLAGS, USER_FLAG),
     "events": EVENT_FLAGS,
     "metrics": (METRICS_FLAG,),
+    "state": STATE_FLAGS,
 }
 RUN_FLAGS = tuple(flag for group in RUN_GROUPS.values() for flag in group)
 # The sections of a configuration file, and the groups whose flags are their keys; those with a
@@ -359,4 +379,5 @@ SECTIONS = {
     "host": "this host",
     "events": "events",
     "metrics": "metrics",
+    "state": "state",
 }

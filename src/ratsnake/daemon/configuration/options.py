@@ -6,6 +6,7 @@ says, for it may come from a file.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ...host.accounts import Account
@@ -26,6 +27,7 @@ from .flags import (
     NAT_FLAGS,
     PROTOCOLS,
     SOCKET_FLAGS,
+    STATE_FLAGS,
     USER_FLAG,
     WHO_FLAGS,
 )
@@ -36,6 +38,7 @@ Texts = Mapping[str, str | list[str] | None]
 Names = Mapping[str, str]
 COMMAND_LINE: Names = {}
 OWNER_MODE, GROUP_MODE = 0o600, 0o660  # of the control socket
+LONGEST_PERIOD = 86_400
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,14 @@ class EventOptions:
 
 
 @dataclass(frozen=True)
+class StateOptions:
+    """The file that flows are kept in, and how many seconds it is written after."""
+
+    path: Path
+    period: int
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """All that `ratsnake run` was told; `find_mtu`: nothing about the MTU."""
 
@@ -71,6 +82,7 @@ class RunOptions:
     user: Account | None
     events: EventOptions
     metrics: Listen | None
+    state: StateOptions | None
 
 
 def read_flags(flags: Iterable[Flag], texts: Texts, names: Names = COMMAND_LINE) -> dict[str, Any]:
@@ -192,10 +204,21 @@ def _access(mode: int | None, group: int | None) -> Access:
     return Access(mode, group)
 
 
+def _state(path: Path | None, period: int, names: Names) -> StateOptions | None:
+    if not 1 <= period <= LONGEST_PERIOD:
+        raise UsageError(
+            f"{names.get('period', '--state-period')} {period}: must be 1..{LONGEST_PERIOD} seconds"
+        )
+    return None if path is None else StateOptions(path, period)
+
+
 def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
     """What RUN_FLAGS say; raises UsageError."""
     values = read_flags(
-        (DEVICE_FLAG, *HOST_FLAGS, USER_FLAG, *ACCESS_FLAGS, *EVENT_FLAGS, METRICS_FLAG),
+        (
+            *(DEVICE_FLAG, *HOST_FLAGS, USER_FLAG, *ACCESS_FLAGS),
+            *(*EVENT_FLAGS, METRICS_FLAG, *STATE_FLAGS),
+        ),
         texts,
         names,
     )
@@ -223,4 +246,5 @@ def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
         user=values["user"],
         events=EventOptions(values["sink"], frozenset(values["kinds"]), values["destinations"]),
         metrics=values["listen"],
+        state=_state(values["file"], values["period"], names),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from enum import Enum
 from ipaddress import ip_address, ip_interface, ip_network
+from pathlib import Path
 
 from ...device.linux_tun import check_name
 from ...nat.settings.scope import Network
@@ -80,6 +81,12 @@ def sink(text: str) -> str:
     raise ValueError(
         f"must be {', '.join(SINKS)} or a file's path with a / in it{near(text, SINKS)}"
     )
+
+
+def file_path(text: str) -> Path:
+    if not text or text.endswith("/") or "\0" in text:
+        raise ValueError("must be the path of a file, such as /var/lib/ratsnake/state")
+    return Path(text)
 
 
 def known_kind(text: str) -> str:

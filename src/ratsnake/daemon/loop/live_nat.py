@@ -34,6 +34,11 @@ class LiveNat:
     ) -> tuple[list[PortRow], int]:
         return self._worker.send(self._overview.port_page(start, count, wanted)).result()
 
+    def flow_page(self, start: int, count: int, now: int) -> tuple[bytes, int]:
+        """The flows of at most `count` table rows from `start` (0 first) in their form outside the
+        tables; next start, or 0."""
+        return self._worker.send(self._overview.flow_page(start, count, now)).result()
+
     def host_traffic(self, wanted: RowFilter, most: int) -> HostTraffic:
         return self._overview.host_traffic(wanted, most)
 

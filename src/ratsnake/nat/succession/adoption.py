@@ -1,4 +1,4 @@
-"""A NAT takes the place of another one, and goes on with its flows as far as it may.
+"""A NAT goes on with the flows of another one, or with those it had before it was started again.
 
 What may go on is told in adopter.py.
 """
@@ -6,6 +6,7 @@ What may go on is told in adopter.py.
 from dataclasses import dataclass
 
 from ..nat import Nat
+from .restoration import Restoration
 from .succession import Succession
 
 
@@ -28,3 +29,15 @@ def transfer(old: Nat, new: Nat, now: int) -> Transfer:
     succession = Succession(old, new)
     succession.run(now)
     return Transfer(succession.kept, succession.ended)
+
+
+def restore(nat: Nat, forms: bytearray, now: int, later: int) -> int:
+    """Enter flows in the form of flow_form.py, as far as they may go on; return how many do.
+
+    `forms` may hold anything, in any order: what makes no sense is left out.  `now` is in
+    milliseconds, as the NAT is told it; `later` is how many milliseconds ago (0..2**40) they were
+    written.  Raises MemoryError.
+    """
+    restoration = Restoration(nat)
+    restoration.run(forms, now, later)
+    return int(restoration.kept)

@@ -56,6 +56,7 @@ def write_flow(flows: Flows, i: u32, now: u64, b: Bytes, at: u32) -> None:
     policy: u32 = m[row].policy
     traits: u32 = s[i].inside_scale | flows.policies.rows[policy].filtering << FILTER_SHIFT
     high: u64 = flows.sessions.remote_high(i)
+    left: u64 = s[i].expires - now
     put64(b, at + AT_INTERNAL, flows.mappings.internal_high(row))
     put64(b, at + AT_INTERNAL + 8, m[row].internal_low)
     put64(b, at + AT_REMOTE, high)
@@ -74,8 +75,9 @@ def write_flow(flows: Flows, i: u32, now: u64, b: Bytes, at: u32) -> None:
     put64(b, at + AT_BYTES_OUT, s[i].bytes_out)
     put64(b, at + AT_PACKETS_IN, s[i].packets_in)
     put64(b, at + AT_BYTES_IN, s[i].bytes_in)
-    put64(b, at + AT_AGE, now - m[row].created)
-    put32(b, at + AT_IDLE, flows.timeouts[s[i].timer] - (s[i].expires - now))
+    # Who reads the clock beside the packet loop may be a little behind it.
+    put64(b, at + AT_AGE, now - min(now, m[row].created))
+    put32(b, at + AT_IDLE, flows.timeouts[s[i].timer] - min(left, flows.timeouts[s[i].timer]))
     put32(b, at + AT_INSIDE_NEXT, s[i].inside_next)
     put16(b, at + AT_INTERNAL_PORT, m[row].internal_port)
     put16(b, at + AT_EXTERNAL_PORT, m[row].external_port)

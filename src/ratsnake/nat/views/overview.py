@@ -5,6 +5,7 @@ from ..events.events import Events
 from ..translation.flows import Flows
 from .errand import Errand
 from .event_batch import EventBatch, Listening
+from .flow_page import FlowPage
 from .host_traffic import HostTraffic
 from .port_page import PortPage
 from .row_filter import RowFilter
@@ -41,6 +42,10 @@ class Overview:
     def port_page(self, start: int, count: int, wanted: RowFilter | None = None) -> PortPage:
         """For `Nat.port_rows`."""
         return PortPage(self._flows, start, count, wanted or EVERYTHING)
+
+    def flow_page(self, start: int, count: int, now: int) -> FlowPage:
+        """The flows of at most `count` table rows, to be kept outside."""
+        return FlowPage(self._flows, start, count, now)
 
     def host_traffic(self, wanted: RowFilter, most: int) -> HostTraffic:
         """What hosts move by the wanted sessions; it tells `most` of them at once."""

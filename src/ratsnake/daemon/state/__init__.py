@@ -1,0 +1,1 @@
+"""The flows in a file, so that they outlive the program."""
