@@ -25,9 +25,11 @@ GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 HOST, ROUTER = "192.168.1.10", "192.168.1.1"
 _FENCE = re.compile(r"^```(\w+)(?: (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _STAYS = re.compile(r"\bratsnake run\b")
-#: What the commands see: /etc and /run as they are, but what they write there is theirs alone.
+#: What the commands see: /etc and /run as they are, but what they write there is theirs alone; and
+#: nothing of what a NAT here may have left in /var/lib.
 _OWN_FOLDERS = """\
 mount -t tmpfs none /run
+mount -t tmpfs none /var/lib
 mkdir /run/upper /run/work
 mount -t overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work none /etc
 echo mounted

@@ -22,6 +22,7 @@ from end_to_end.harness import DEADLINE, greet, nice_values, readable, router_st
 from end_to_end.other_user import NOBODY, own_view, tun_for_all
 from ratsnake.daemon.control.client import ask
 from ratsnake.daemon.loop.worker_thread import NICE
+from ratsnake.daemon.state import file
 from ratsnake.lab import EXTERNAL, LAN_PREFIX, Topology
 from ratsnake.lab.topology import LAN_INTERFACE
 
@@ -39,6 +40,9 @@ lan = "{LAN_INTERFACE}"
 
 [events]
 sink = "FOLDER/run/events"
+
+[state]
+file = "FOLDER/run/state"
 """
 
 
@@ -161,7 +165,7 @@ def test_the_nat_works_as_confined_as_the_unit_says(topology: Topology, folder: 
         events = folder / "run" / "events"
         until(lambda: b"mapping" in events.read_bytes(), "the mapping is in the events")
         threads = [one.read_text() for one in Path(f"/proc/{process.pid}/task").glob("*/status")]
-        assert len(threads) == 3
+        assert len(threads) == 4
         for state in threads:
             for line in ("CapPrm:\t0000000000000000", f"Uid:\t{NOBODY}\t", "Seccomp:\t2"):
                 assert line in state
@@ -169,5 +173,7 @@ def test_the_nat_works_as_confined_as_the_unit_says(topology: Topology, folder: 
         process.terminate()
         _, log = process.communicate(timeout=DEADLINE)
         assert (process.returncode, "ERROR" in log) == (0, False), log
+    saved = file.read(folder / "run" / "state", (NOBODY,))
+    assert saved is not None and saved.count == 1
     assert not control.exists()
     assert router_state(topology) == before

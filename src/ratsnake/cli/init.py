@@ -10,7 +10,7 @@ from pathlib import Path
 from ..daemon.configuration.file import DEFAULT_FILE, options_of, parse
 from ..daemon.configuration.values import near
 from ..daemon.errors import RunError, UsageError
-from .setups import QUESTIONS, SETUPS, Line, Question, Setup
+from .setups import QUESTIONS, SETUPS, STATE, Line, Question, Setup
 
 
 def _check_setup(text: str) -> None:
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
             answers[question.key] = _answer(question, given, asking)
     _refuse_unused(given, answers)
     try:
-        text = document(setup, list(setup.lines(answers)), path)
+        text = document(setup, [*setup.lines(answers), STATE], path)
     except ValueError as error:
         raise UsageError(str(error)) from None
     options_of(parse(text, str(path)), {})

@@ -275,6 +275,15 @@ def subscribers_lines(answers: Answers) -> Iterator[Line]:
     yield Line("limits", "host-rate", 200)
 
 
+#: What every file has besides.
+STATE = Line(
+    "state",
+    "file",
+    "/var/lib/ratsnake/state",
+    "Flows are kept here, so that connections outlive a restart.",
+)
+
+
 def nothing_left(answers: Answers) -> Iterator[str]:
     return iter(())
 

@@ -346,7 +346,7 @@ STATE_FLAGS = (
         "period",
         "SECONDS",
         whole_number,
-        "how often the file of flows is written, beside at the end (default: 60)",
+        "seconds after which that file is written again, as it is at the end (default: 60)",
         default="60",
         unit="seconds",
         flag="state-period",
