@@ -14,7 +14,7 @@ import pytest
 from ratsnake.cli.main import main
 from ratsnake.cli.setups import SETUPS
 from ratsnake.daemon.configuration.file import options_of, read
-from ratsnake.daemon.configuration.options import RunOptions
+from ratsnake.daemon.configuration.options import RunOptions, StateOptions
 from ratsnake.nat.rules.behaviour import PRESETS
 
 LINE, RULE = "2001:db8:12:3400::/56", "2001:db8::/40,192.0.2.0/24,ea=16"
@@ -46,6 +46,7 @@ def test_every_setup_is_one_that_check_accepts(
     path = tmp_path / "nat.toml"
     options = written(path, setup, *ANSWERS[setup])
     assert options.lan == "br0"
+    assert options.state == StateOptions(Path("/var/lib/ratsnake/state"), 60)
     out, err = capsys.readouterr()
     assert err == ""
     assert out.startswith(f"{path} is written.\n")

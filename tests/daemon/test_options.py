@@ -3,12 +3,14 @@
 import grp
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ratsnake.daemon.configuration.flags import NAT_FLAGS, PROTOCOLS, RUN_FLAGS
 from ratsnake.daemon.configuration.options import (
+    StateOptions,
     deterministic,
     nat_options,
     read_flags,
@@ -190,6 +192,19 @@ def test_a_mode_that_cannot_be_a_sockets(mode: str) -> None:
 def test_a_user_that_is_not_there() -> None:
     with pytest.raises(UsageError, match="--user nobdy: there is no user 'nobdy' here"):
         run_options({**EXTERNAL, "user": "nobdy"})
+
+
+def test_a_file_of_flows_and_how_often_it_is_written() -> None:
+    assert run_options(EXTERNAL).state is None
+    given = {**EXTERNAL, "file": "state"}
+    assert run_options(given).state == StateOptions(Path("state"), 60)
+    assert run_options({**given, "period": "1"}).state == StateOptions(Path("state"), 1)
+    for period in ("0", "86401", "999999999999"):
+        with pytest.raises(UsageError, match=f"--state-period {period}: must be 1..86400 seconds"):
+            run_options({**given, "period": period})
+    for path in ("", "/var/lib/", "a\0b"):
+        with pytest.raises(UsageError, match="must be the path of a file, such as"):
+            run_options({**EXTERNAL, "file": path})
 
 
 def test_the_socket_follows_the_device_unless_given() -> None:
