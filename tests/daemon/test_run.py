@@ -306,8 +306,8 @@ def test_a_hang_up_reloads_the_file_or_says_why_not(tmp_path: Path, file: Path) 
     with running(tmp_path, "--config", str(file), "--tcp", "symmetric") as nat:
         file.write_text('[types]\nnat = "restricted-cone"\ntcp = "full-cone"\n')
         nat.process.send_signal(signal.SIGHUP)
-        next_log(nat, 'INFO types.nat: "full-cone" → "restricted-cone"')
-        next_log(nat, "INFO timeouts.udp: 60 → 300")
+        next_log(nat, 'INFO types.nat: "full-cone" -> "restricted-cone"')
+        next_log(nat, "INFO timeouts.udp: 60 -> 300")
         next_log(nat, "INFO 2 settings changed; 0 sessions kept, 0 ended")
         types = nat.status()["types"]
         assert (types["udp"], types["tcp"]) == ("restricted-cone", "symmetric")
@@ -335,8 +335,8 @@ def test_a_reload_by_command_prints_what_changed_or_the_error_of_check(
         assert (status, err) == (0, "")
         assert out.splitlines() == [
             f"{file}: 2 changed",
-            '  types.nat: "full-cone" → "port-restricted-cone"',
-            "  timeouts.udp: 60 → 30",
+            '  types.nat: "full-cone" -> "port-restricted-cone"',
+            "  timeouts.udp: 60 -> 30",
             "flows: 0 kept, 0 ended",
         ]
         file.write_text('[nat]\nexternal = ["203.0.113.1"]\n[types]\nnat = "cone"\n')
@@ -346,7 +346,7 @@ def test_a_reload_by_command_prints_what_changed_or_the_error_of_check(
         file.write_text('[host]\nuser = "nobody"\n')
         status, _, err = typed("reload", "--control", nat.control)
         assert status == 1
-        assert f'{file}: host.user: not set → "nobody": cannot change while the NAT runs' in err
+        assert f'{file}: host.user: not set -> "nobody": cannot change while the NAT runs' in err
         assert nat.status()["types"]["udp"] == "port-restricted-cone"
         nat.stop()
 

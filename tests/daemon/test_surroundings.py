@@ -190,23 +190,23 @@ def test_a_survey_of_a_host(machine: Namespace) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ((), ("--lan", "br0"), 'host.lan: not set → "br0": the routing'),
-        (("--lan", "br0"), ("--lan", "br1"), "host.lan: br0 → br1: "),
-        (("--lan", "br0"), ("--lan", "br0", "--wan", "wan0"), "host.wan: not set → wan0: "),
+        ((), ("--lan", "br0"), 'host.lan: not set -> "br0": the routing'),
+        (("--lan", "br0"), ("--lan", "br1"), "host.lan: br0 -> br1: "),
+        (("--lan", "br0"), ("--lan", "br0", "--wan", "wan0"), "host.wan: not set -> wan0: "),
         (
             ("--lan", "br0"),
             ("--lan", "br0", "--internal", "192.168.1.0/24"),
-            "inside prefixes: 10.0.0.0/8, .*, 192.168.0.0/16 → 192.168.1.0/24: ",
+            "inside prefixes: 10.0.0.0/8, .*, 192.168.0.0/16 -> 192.168.1.0/24: ",
         ),
         (
             ("--lan", "br0"),
             ("--lan", "br0", "--external", "203.0.113.7"),
-            f"outside addresses: {ADDRESS} → {ADDRESS}, 203.0.113.7: ",
+            f"outside addresses: {ADDRESS} -> {ADDRESS}, 203.0.113.7: ",
         ),
         (
             (*SHARE, "--ports", "20-99"),
             (*SHARE, "--ports", "20-99", "--forward", "tcp:22=192.168.1.2"),
-            f"of shared addresses: {ADDRESS} 20-21,23-99 → {ADDRESS} 20-21,23-99 or 20-99: ",
+            f"of shared addresses: {ADDRESS} 20-21,23-99 -> {ADDRESS} 20-21,23-99 or 20-99: ",
         ),
     ],
 )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..host.accounts import process_account
 from ..nat.nat import Nat
 from .configuration.differences import Difference, differences
 from .configuration.file import Asked
@@ -22,7 +23,7 @@ from .events.sinks import Sink
 from .loop.engine import make_nat
 from .loop.live_nat import LiveNat
 from .seed import fresh
-from .surroundings import change_host, fit
+from .surroundings import Fitted, change_host, fit
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class InForce:
         """Likewise, until the next change that lasts."""
         changed = differences(self.asked.texts, asked.texts)
         _refuse([one for one in changed if one.restart])
-        fitted = fit(asked.options)
+        fitted = _fitted(asked.options)
         warnings = fitted.warnings
         kept, ended = self._nat.totals().usage()["sessions"], 0
         if fitted.options != self.fitted:
@@ -124,6 +125,18 @@ class InForce:
         if options.events.sink == self.fitted.events.sink:
             return None
         return open_log(options.events)
+
+
+def _fitted(options: RunOptions) -> Fitted:
+    """Looking at the host imports what the start has not kept; raises RunError."""
+    try:
+        return fit(options)
+    except ImportError as error:
+        user, _ = process_account()
+        raise RunError(
+            f"cannot look at this host: {error}; user {user} must be allowed to read all of Python"
+            " and of ratsnake: install them outside of home directories"
+        ) from None
 
 
 def _refuse(restart: Sequence[Difference]) -> None:

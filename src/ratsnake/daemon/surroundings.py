@@ -101,7 +101,7 @@ def _changed(old: Request | None, new: Request | None) -> str:
     """What differs of two requests."""
     if old is None or new is None:
         lan = [f'"{one.lan}"' if one else "not set" for one in (old, new)]
-        return f"host.lan: {lan[0]} → {lan[1]}"
+        return f"host.lan: {lan[0]} -> {lan[1]}"
     named = {
         "lan": "host.lan",
         "wan": "host.wan",
@@ -110,7 +110,7 @@ def _changed(old: Request | None, new: Request | None) -> str:
         "shared": "the NAT's ports of shared addresses",
     }
     return "; ".join(
-        f"{name}: {_shown(getattr(old, field))} → {_shown(getattr(new, field))}"
+        f"{name}: {_shown(getattr(old, field))} -> {_shown(getattr(new, field))}"
         for field, name in named.items()
         if getattr(old, field) != getattr(new, field)
     )
