@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from ratsnake.daemon.control.client import ask
+from ratsnake.daemon.control.client import ask, ask_rows
 from ratsnake.daemon.errors import UsageError
 
 T = TypeVar("T")
@@ -395,6 +395,27 @@ def heard(manager: socket.socket, first: str) -> list[str]:
         fields = manager.recv(4096).decode().split("\n")
         if fields[0] == first:
             return fields
+
+
+def test_reloads_and_listings_at_once_come_one_after_the_other(tmp_path: Path, file: Path) -> None:
+    with running(tmp_path, "--config", str(file)) as nat:
+
+        def reload(number: int) -> None:
+            other = file.with_name(f"{number}.toml")
+            other.write_text(f"[timeouts]\nudp = {60 + number}\n")
+            other.replace(file)
+            assert next(ask(nat.control, "reload"))["ended"] == 0
+            nat.process.send_signal(signal.SIGHUP)
+            assert list(ask_rows(nat.control, "sessions", {})) == []
+            assert nat.status()["pid"] == nat.process.pid
+
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(reload, range(12)))
+        file.write_text(CONFIGURATION)
+        assert next(ask(nat.control, "reload"))["kept"] == 0
+        assert nat.status()["types"]["udp"] == "full-cone"
+        status, _, err = nat.stop()
+        assert (status, "Traceback" in err) == (0, False)
 
 
 def test_many_reloads_leave_no_memory_behind(tmp_path: Path, file: Path) -> None:
