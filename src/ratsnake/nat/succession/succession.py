@@ -96,6 +96,8 @@ class Succession:
         self.after.generator.key0 = self.before.generator.key0
         self.after.generator.key1 = self.before.generator.key1
         self.after.generator.counter = self.before.generator.counter
+        self.after.generator.spare = self.before.generator.spare
+        self.after.generator.has_spare = self.before.generator.has_spare
 
     def hush(self, events: Events) -> None:
         """What only goes on is not told as new."""
