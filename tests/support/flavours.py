@@ -51,6 +51,7 @@ MODULES = (
     "nat.event_record",
     "nat.events",
     "nat.flows",
+    "nat.flush",
     "nat.forward_text",
     "nat.forwarding",
     "nat.forwards",

@@ -34,6 +34,7 @@ CONSTANTS = (
     "nat.event_record",
     "nat.events",
     "nat.flows",
+    "nat.flush",
     "nat.forecast",
     "nat.fragments",
     "nat.generator",

@@ -1,4 +1,4 @@
-"""A NAT whose packet loop runs, for the threads that look at it: no packet waits for them."""
+"""A NAT whose packet loop runs, for threads that come to its tables: no packet waits for them."""
 
 from ..nat.host_traffic import HostLook, HostNaming, HostTraffic
 from ..nat.nat import Nat
@@ -12,6 +12,7 @@ class LiveNat:
     """Its methods are Nat's, for any thread, also before the loop begins and after its end."""
 
     def __init__(self, nat: Nat, worker: Worker) -> None:
+        self._nat = nat
         self._overview = nat.overview
         self._worker = worker
 
@@ -44,6 +45,12 @@ class LiveNat:
     def name(self, traffic: HostTraffic) -> None:
         """`traffic.name` likewise."""
         self._worker.send(HostNaming(traffic))
+
+    def flush(
+        self, start: int, count: int, began: int, now: int, wanted: RowFilter, by_remote: bool
+    ) -> tuple[int, int, int]:
+        page = self._nat.flush_page(start, count, began, now, wanted, by_remote)
+        return self._worker.send(page).result()
 
     def listen(self, wanted: int) -> None:
         self._worker.send(self._overview.listening(wanted))

@@ -5,7 +5,7 @@ kernel says of the peer is checked as well (daemon/peer.py).
 The client sends one request, a JSON object on one line of at most REQUEST_LIMIT bytes:
 
     {"command": "status"}        or "mappings", "sessions", "ports", "hosts", "watch",
-                                 "capture", "explain"
+                                 "capture", "explain", "flush"
 
 The server answers in JSON lines and closes:
 
@@ -52,6 +52,14 @@ full; the first row is {"missed": 0}, when it has begun.
 
 `inbound` asks about the packet that comes back, to the outside endpoint of `source`.
 
+`flush` ends flows: those of a filter as above, without `start` and `limit`, or all.
+
+    {"command": "flush", "protocol": "udp", "host": "192.168.1.10"}       or {..., "all": true}
+
+Its rows are {"mappings", "sessions"}: how many it has ended so far; the last one is of the whole.
+Without `remote` whole mappings end; with it the sessions to such remotes, and mappings with their
+last.  What is ended stays ended where the client leaves meanwhile.
+
 What `hosts` takes and answers is in daemon/busiest.py.
 
 A row's fields are those of MappingRow, SessionRow and PortRow in nat/rows.py; `status` is described
@@ -71,7 +79,7 @@ PATH_LIMIT = 107  # bytes: sun_path of unix(7), less its closing zero
 WATCHERS = 4  # of the clients, so that others find a place beside them
 COMMANDS = (
     *("status", "mappings", "sessions", "ports", "hosts"),
-    *("watch", "explain", "capture"),
+    *("watch", "explain", "capture", "flush"),
 )
 
 ROOT_FOLDER = "/run/ratsnake"

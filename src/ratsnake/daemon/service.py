@@ -36,6 +36,7 @@ from .engine import make_nat
 from .errors import RunError
 from .events import Events, open_log
 from .explaining import Explainer
+from .flushing import Flusher
 from .listen import Listen
 from .live_nat import LiveNat
 from .options import RunOptions
@@ -230,6 +231,7 @@ class _Service:
         self._rates = Rates()
         self._busiest = Busiest(nat, _now)
         self._explainer = Explainer(engine, worker.locked, _now)
+        self._flusher = Flusher(nat, _now)
 
     def run(self, announce: Callable[[], None]) -> None:
         with selectors.DefaultSelector() as selector:
@@ -245,6 +247,7 @@ class _Service:
                     "watch": self._events.watch,
                     "capture": self._capturing.start,
                     "explain": self._explainer.answer,
+                    "flush": self._flusher.answer,
                 },
                 selector,
                 allowed_by(self._access),
