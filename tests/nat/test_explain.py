@@ -196,7 +196,7 @@ def test_a_known_flow_and_a_stranger(engine: Engine) -> None:
     assert said.becomes is None
     assert said.steps[-2:] == [
         "address- and port-dependent filter: only endpoints it has sent to may open a session: no",
-        "dropped (filtered): inbound from a remote that the filtering behaviour refuses",
+        "dropped (filtered): inbound from a remote the filter refuses",
     ]
 
 
