@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from ratsnake.daemon.flushing import PAGES_A_ROW, Flusher
-from ratsnake.daemon.protocol import PAGE
-from ratsnake.nat.row_filter import RowFilter
+from ratsnake.daemon.control.protocol import PAGE
+from ratsnake.daemon.views.flushing import PAGES_A_ROW, Flusher
+from ratsnake.nat.views.row_filter import RowFilter
 from support.bench import INSIDE, OTHER, R1, R2, Bench
 from support.flavours import load
 

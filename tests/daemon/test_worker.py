@@ -256,7 +256,7 @@ def test_questions_are_answered_under_a_flood(engine: Engine) -> None:
 
 
 def test_flows_are_ended_under_a_flood_and_come_again(engine: Engine) -> None:
-    wanted = engine.modules["nat.row_filter"].RowFilter()
+    wanted = engine.modules["nat.views.row_filter"].RowFilter()
     with running(engine) as rig:
         ended = 0
         with flood(rig):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ratsnake.daemon.client import ask
+from ratsnake.daemon.control.client import ask
 from ratsnake.host.neighbours import proxies
 from ratsnake.lab import Namespace, RunningNat, Topology
 
@@ -97,12 +97,21 @@ def router_state(topology: Topology) -> dict[str, object]:
             "routes of IPv6": sorted(
                 f"{route.get_attr('RTA_DST')} {route.get_attr('RTA_OIF')} {route['type']}"
                 for route in netlink.get_routes(family=socket.AF_INET6)
-                if route["type"] != _ANYCAST
+                if route["type"] != _ANYCAST and not _link_local(route.get_attr("RTA_DST"))
             ),
             "answered for": sorted(str(entry["attrs"]) for entry in proxies(netlink)),
-            "addresses": sorted(str(address.get_attr("IFA_ADDRESS")) for address in addresses),
+            "addresses": sorted(
+                str(address.get_attr("IFA_ADDRESS"))
+                for address in addresses
+                if not _link_local(address.get_attr("IFA_ADDRESS"))
+            ),
             "settings": _settings(topology.router),
         }
+
+
+def _link_local(address: str | None) -> bool:
+    """Whether it is one that the kernel gives an interface by itself, some time after its start."""
+    return address is not None and address.startswith("fe80:")
 
 
 def without_left(state: dict[str, object]) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +14,6 @@ from ratsnake.host.neighbours import proxies
 from ratsnake.lab.namespace import Namespace
 
 _FAMILIES = (AF_INET, AF_INET6)
-_LOCAL = 2  # RTN_LOCAL
-_DEADLINE = 10.0  # seconds
 _ANYCAST = 4  # RTN_ANYCAST: the kernel has those routes exactly while it forwards
 ADDRESSES = (("lan0", "192.0.2.129/25"), ("wan0", "198.51.100.254/25"), ("nat0", ""))
 ADDRESSES_6 = (("lan0", "2001:db8:1::1/64"), ("wan0", "2001:db8:2::fe/64"))
@@ -41,21 +38,8 @@ def router(*addresses: tuple[str, str]) -> Iterator[Namespace]:
                     netlink.addr(
                         "add", index=index(netlink, name), address=host, prefixlen=int(length)
                     )
-        _wait_for_addresses(namespace, [address.split("/")[0] for _, address in addresses])
+        namespace.await_ipv6([address.split("/")[0] for _, address in addresses if ":" in address])
         yield namespace
-
-
-def _wait_for_addresses(namespace: Namespace, addresses: list[str]) -> None:
-    """An IPv6 address has its routes a moment after its link is up."""
-    wanted = {address for address in addresses if ":" in address}
-    deadline = time.monotonic() + _DEADLINE
-    with namespace.netlink() as netlink:
-        while wanted - {
-            route.get_attr("RTA_DST")
-            for route in netlink.get_routes(family=AF_INET6)
-            if route["type"] == _LOCAL
-        }:
-            assert time.monotonic() < deadline, f"no routes to {wanted}"
 
 
 def add_link(netlink: Any, name: str) -> None:

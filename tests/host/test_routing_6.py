@@ -68,6 +68,7 @@ def machine() -> Iterator[Namespace]:
                     "add", dst=address, lladdr=link, ifindex=_index(netlink, name), state=0x80
                 )
             netlink.route("add", family=10, dst="::/0", gateway="2001:db8:2::1")
+        namespace.await_ipv6([address for _, address in _ADDRESSES])
         for name, value in _IMPATIENT:
             namespace.sysctl(f"net.ipv6.{name}", value)
         yield namespace
@@ -119,9 +120,19 @@ def _state(namespace: Namespace) -> tuple[object, ...]:
             sorted(
                 f"{route.get_attr('RTA_DST')} {route.get_attr('RTA_TABLE')}"
                 for route in netlink.get_routes(family=10)
+                if not _by_itself(route.get_attr("RTA_DST"))
             ),
-            sorted(address.get_attr("IFA_ADDRESS") for address in netlink.get_addr(family=10)),
+            sorted(
+                address.get_attr("IFA_ADDRESS")
+                for address in netlink.get_addr(family=10)
+                if not _by_itself(address.get_attr("IFA_ADDRESS"))
+            ),
         )
+
+
+def _by_itself(destination: str | None) -> bool:
+    """Whether the kernel adds it when it likes: link-local addresses and multicast."""
+    return destination is not None and destination.startswith(("fe80", "ff"))
 
 
 def _way(namespace: Namespace, destination: str, **how: Any) -> str:

@@ -223,7 +223,7 @@ def test_the_end_is_an_event_like_any_other(engine: Engine) -> None:
     bench.now = 7 * SECOND
     flush(bench, row_filter(engine))
     session, mapping = taken(bench)
-    record = engine.modules["nat.event_record"]
+    record = engine.modules["nat.events.event_record"]
     assert (session.kind, mapping.kind) == (record.SESSION_ENDED, record.MAPPING_REMOVED)
     for event in (session, mapping):
         assert (event.time, event.duration) == (7 * SECOND, 7 * SECOND)

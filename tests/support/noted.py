@@ -10,7 +10,7 @@ MAPPINGS, SESSIONS, REFUSALS, LIMITS = 1, 2, 4, 8
 
 
 def read(engine: Engine, raw: bytes) -> list[Any]:
-    record = engine.modules["nat.event_record"]
+    record = engine.modules["nat.events.event_record"]
     return [record.EventFields(*one) for one in record.FORMAT.iter_unpack(raw)]
 
 
@@ -21,7 +21,7 @@ def taken(bench: Bench, most: int = 1 << 20) -> list[Any]:
 
 
 def endpoint(bench: Bench, high: int, low: int, port: int) -> Endpoint:
-    return bench.engine.modules["nat.views"].address_text(high, low), port
+    return bench.engine.modules["nat.views.views"].address_text(high, low), port
 
 
 def listening(engine: Engine, wanted: int, *arguments: Any, **keywords: Any) -> Bench:

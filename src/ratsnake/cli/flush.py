@@ -5,9 +5,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from ..daemon.configuration.options import read_flags
 from ..daemon.errors import UsageError
-from ..daemon.options import read_flags
-from ..daemon.row_request import FILTER_FLAGS
+from ..daemon.views.row_request import FILTER_FLAGS
 from . import inquiry
 from .flags import add_flags, texts
 from .progress import Progress

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..nat.reasons import REASONS
+from ..nat.rules.reasons import REASONS
 from .text import amount, duration
 from .top_look import Choice, Look
 

@@ -10,6 +10,7 @@ import os
 import socket as sockets
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LOCAL = 2  # RTN_LOCAL: a route to the machine itself
+_ADDRESS_DEADLINE = 10.0  # seconds
 _LEASH = str(Path(__file__).with_name("leash.py"))
 
 
@@ -102,6 +105,21 @@ class Namespace:
 
         with self.entered(), IPRoute() as netlink:
             yield netlink
+
+    def await_ipv6(self, addresses: Sequence[str]) -> None:
+        """Return once these addresses, which have been added, work.
+
+        A worker of the kernel gives each its local route a moment later, and an address without
+        one is not there yet.  Raises OSError if that takes more than 10 seconds.
+        """
+        deadline = time.monotonic() + _ADDRESS_DEADLINE
+        with self.netlink() as netlink:
+            while missing := set(addresses) - {
+                route.get_attr("RTA_DST")
+                for route in netlink.get_routes(family=sockets.AF_INET6, type=_LOCAL)
+            }:
+                if time.monotonic() > deadline:
+                    raise OSError(f"{self}: {', '.join(sorted(missing))} did not come up")
 
     def sysctl(self, name: str, value: object) -> str:
         """Set a kernel setting below net (`net.ipv4.ip_forward`); returns the old value.

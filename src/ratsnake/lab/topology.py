@@ -242,6 +242,7 @@ def _configure_6(namespace: Namespace, interface: str, addresses: tuple[str, ...
         (index,) = netlink.link_lookup(ifname=interface)
         for address in addresses:
             netlink.addr("add", index=index, address=address, prefixlen=64)
+    namespace.await_ipv6(addresses)
 
 
 def _is_up(netlink: Any, interface: str) -> bool:
