@@ -46,7 +46,7 @@ CONSTANTS = (
     "nat.rules.reasons",
     "nat.tables.records",
     "nat.answers.replies",
-    "nat.views.views.flush",
+    "nat.views.flush",
     "nat.views.row_filter",
     "nat.packets.rewrite",
     "nat.settings.scope",
