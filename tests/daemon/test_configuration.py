@@ -7,9 +7,9 @@ import jsonschema
 import pytest
 
 from ratsnake.cli.main import main
+from ratsnake.daemon.configuration import file as configuration
 from ratsnake.daemon.configuration.effective import effective
 from ratsnake.daemon.configuration.file import KEYS, TABLE_FLAGS, from_document, options_of
-from ratsnake.daemon.configuration.file import file as configuration
 from ratsnake.daemon.configuration.flags import RUN_FLAGS
 from ratsnake.daemon.configuration.options import run_options
 from ratsnake.daemon.configuration.schema import schema

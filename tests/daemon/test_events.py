@@ -14,7 +14,7 @@ from ratsnake.daemon.events.events import Events
 from ratsnake.daemon.events.hub import WAITING, EventHub, Wanted, Watcher
 from ratsnake.daemon.events.text import SHAPES, Clock
 from ratsnake.daemon.events.writer import QUEUE, EventWriter
-from ratsnake.nat.events.events import event_record as record
+from ratsnake.nat.events import event_record as record
 from ratsnake.nat.rules.reasons import FILTERED, HOST_LIMIT
 from ratsnake.nat.settings.scope import halves
 from support.rig import until

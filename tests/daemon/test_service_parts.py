@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ratsnake.daemon import log
-from ratsnake.daemon.control.control import protocol
+from ratsnake.daemon.control import protocol
 from ratsnake.daemon.control.protocol import default_path, path_of_running
 from ratsnake.daemon.errors import UsageError
 from ratsnake.daemon.loop.worker_thread import NICE, WorkerThread, going_first

@@ -265,7 +265,6 @@ def test_flows_are_ended_under_a_flood_and_come_again(engine: Engine) -> None:
                 mappings, sessions, following = rig.live.flush(0, 256, now, now, wanted, False)
                 assert (mappings, following) == (sessions, 0)
                 ended += sessions
-        rig.barrier()
         totals = rig.live.totals()
         opened = totals.counters()["sessions_opened"]
         assert opened == ended + totals.usage()["sessions"] == totals.counters()["mappings_made"]

@@ -12,6 +12,8 @@ from xml.sax.saxutils import escape
 CELL_WIDTH, CELL_HEIGHT, FONT_SIZE = 8.4, 19, 14
 BASELINE = 14  # of the text below the top of its line
 MARGIN, BAR = 16, 36  # around the screen; the title bar's height
+TOP = BAR + 12
+FIRST_BASELINE = TOP + BASELINE
 FONTS = "ui-monospace, 'SF Mono', SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 BACKGROUND, BAR_COLOUR, EDGE = "#0f1720", "#1d2833", "#3d4a57"
 TEXT, TITLE = "#d7dee6", "#9fb0c0"
@@ -45,7 +47,7 @@ def svg(title: str, lines: Sequence[Line]) -> str:
     """A window with that title and those lines, which are equally long."""
     columns = max(len(line) for line in lines)
     width = round(2 * MARGIN + columns * CELL_WIDTH)
-    height = round(BAR + 2 * MARGIN - 4 + len(lines) * CELL_HEIGHT)
+    height = TOP + len(lines) * CELL_HEIGHT + MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}"'
         f' height="{height}" role="img" font-family="{FONTS}" font-size="{FONT_SIZE}">',
@@ -69,7 +71,7 @@ def svg(title: str, lines: Sequence[Line]) -> str:
 
 
 def _line(row: int, line: Line) -> Iterator[str]:
-    top = BAR + MARGIN - 4 + row * CELL_HEIGHT
+    top = TOP + row * CELL_HEIGHT
     for style, column, count in _styled(line):
         if style.reverse:
             yield (
