@@ -181,8 +181,11 @@ class Allocator:
             return self.find_computed(p, now)
         if self.arbitrary:
             return self.find_anywhere(p, base, count, now)
-        wide: u64 = hash5(self.secret.words, p.source_high, p.source_low, 1, 0, 0)
-        external: u32 = self.families[base + (wide * count >> 32)]
+        place: u64 = 0
+        if count > 1:
+            place = hash5(self.secret.words, p.source_high, p.source_low, 1, 0, 0)
+            place = place * count >> 32
+        external: u32 = self.families[base + place]
         if self.mode == BLOCKS and not self.policies.rows[p.protocol].fixed:
             return self.find_in_blocks(p, external, host, now)
         return self.find_in(p, external, self.whole_set(external), 0, HIGHEST, now)
@@ -222,7 +225,8 @@ class Allocator:
         if self.selector.waking:
             start = self.longest_rested(p, base, count)
         for k in range(count):
-            external = self.families[base + (start + k) % count]
+            external = self.families[base + start]
+            start = start + 1 if start + 1 < count else 0
             if k < count - 1 and not self.may_have_room(p.protocol, external, now):
                 continue
             if self.find_in(p, external, external, 0, HIGHEST, now):
