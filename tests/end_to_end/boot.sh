@@ -27,6 +27,19 @@ for folder in "$@"; do
         mount --bind "/run/kept/$kept" "$folder"
     fi
 done
+mkdir -p /run/dev
+mount -t tmpfs -o mode=755 tmpfs /run/dev
+mkdir /run/dev/net /run/dev/pts /run/dev/shm
+mount --bind /dev/pts /run/dev/pts
+for node in "full 1 7" "null 1 3" "net/tun 10 200" "random 1 8" "tty 5 0" "urandom 1 9" "zero 1 5"; do
+    set -- $node
+    mknod -m 666 "/run/dev/$1" c "$2" "$3"
+done
+ln -s /proc/self/fd /run/dev/fd
+ln -s fd/0 /run/dev/stdin
+ln -s fd/1 /run/dev/stdout
+ln -s fd/2 /run/dev/stderr
+mount --rbind /run/dev /dev
 mount -o remount,bind,ro /
 umount -R /sys/fs/cgroup
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
@@ -45,4 +58,4 @@ done
 
 export container=ratsnake-test
 exec "$(command -v /lib/systemd/systemd || command -v /usr/lib/systemd/systemd)" \
-    --system --unit=basic.target --log-target=console --show-status=false
+    --system --unit=basic.target --show-status=false

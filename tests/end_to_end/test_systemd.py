@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,6 +82,25 @@ def test_its_life(topology: Topology, router: Machine) -> None:
     router.done("systemctl", "stop", "ratsnake")
     assert router.shown("ratsnake", "Result") == "success"
     assert router_state(topology) == before
+
+
+@pytest.mark.parametrize("sink", ["journald", "syslog"])
+def test_events_are_in_the_journal(topology: Topology, router: Machine, sink: str) -> None:
+    router.write("/etc/ratsnake.toml", f'{_CONFIGURATION}\n[events]\nsink = "{sink}"\n')
+    router.done("systemctl", "start", "ratsnake")
+    with udp_pair(topology) as (near, far):
+        external = greet(near, far)
+    transport = {"journald": "journal", "syslog": "syslog"}[sink]
+
+    def mappings() -> list[dict[str, Any]]:
+        lines = router.done(
+            "journalctl", "--no-pager", "--output=cat", "-t", "ratsnake", f"_TRANSPORT={transport}"
+        ).splitlines()
+        return [event for event in map(json.loads, lines) if event["event"] == "mapping-made"]
+
+    until(lambda: mappings() != [], "the mapping is in the journal")
+    (made,) = mappings()
+    assert (made["external"], made["external_port"]) == external
 
 
 def test_a_mistake_in_its_file_is_told_once(router: Machine) -> None:
