@@ -15,7 +15,7 @@ import pytest
 from end_to_end.harness import greet, router_state, udp_pair, until
 from end_to_end.machine import NEEDED, Machine, machine
 from ratsnake.lab import EXTERNAL, LAN_PREFIX, Topology
-from ratsnake.lab.topology import LAN_INTERFACE
+from ratsnake.lab.topology import LAN_INTERFACE, WAN_INTERFACE
 
 _FOLDER = Path(__file__).parents[2] / "contrib" / "systemd"
 _CONFIGURATION = f"""
@@ -32,6 +32,8 @@ _HERE = f"""
 [Service]
 ExecStart=
 ExecStart={sys.executable} -m ratsnake run --config /etc/ratsnake.toml
+ExecReload=
+ExecReload={sys.executable} -m ratsnake reload
 ProtectHome=tmpfs
 BindReadOnlyPaths={" ".join(NEEDED)}
 Environment=PYTHONDONTWRITEBYTECODE=1
@@ -82,6 +84,30 @@ def test_its_life(topology: Topology, router: Machine) -> None:
     router.done("systemctl", "stop", "ratsnake")
     assert router.shown("ratsnake", "Result") == "success"
     assert router_state(topology) == before
+
+
+def test_a_reload_waits_for_the_new_settings_and_fails_where_they_are_refused(
+    topology: Topology, router: Machine
+) -> None:
+    """The file names the way out, so the host is looked at again, by the service's user."""
+    configuration = f'{_CONFIGURATION}wan = "{WAN_INTERFACE}"\n'
+    router.write("/etc/ratsnake.toml", configuration)
+    router.done("systemctl", "start", "ratsnake")
+    first = _main_process(router)
+    with udp_pair(topology) as (near, far):
+        external = greet(near, far)
+        router.write("/etc/ratsnake.toml", configuration + '[types]\nnat = "full-cone"\n')
+        router.done("systemctl", "reload", "ratsnake")
+        assert " udp=full-cone " in router.shown("ratsnake", "StatusText")
+        assert greet(near, far) == external
+
+        router.write("/etc/ratsnake.toml", configuration + '[typs]\nnat = "symmetric"\n')
+        assert router.run("systemctl", "reload", "ratsnake").returncode != 0
+        journal = router.done("journalctl", "--no-pager", "--unit=ratsnake")
+        assert "/etc/ratsnake.toml: [typs]: no such section; did you mean types?" in journal
+        assert router.shown("ratsnake", "ActiveState") == "active"
+        assert greet(near, far) == external
+    assert _main_process(router) == first
 
 
 @pytest.mark.parametrize("sink", ["journald", "syslog"])
