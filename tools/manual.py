@@ -68,7 +68,7 @@ def command_page(name: str, parser: argparse.ArgumentParser) -> str:
     page = page_of(parser, f"ratsnake-{name}", COMMANDS[name])
     page.synopsis[:2] = [parser.prog]
     page.add_section("exit status", "=", EXIT_STATUS)
-    related = ["ratsnake(1)", *([FILE_PAGE] if name in ("run", "check") else [])]
+    related = ["ratsnake(1)", *([FILE_PAGE] if name in ("run", "check", "reload") else [])]
     page.add_section("see also", "=", ", ".join(map(reference, related)))
     return str(page)
 
@@ -116,10 +116,11 @@ def file_page() -> str:
 def entry(key: Key) -> list[str]:
     kind = f"{key.type} ({key.unit})" if key.unit else key.type
     rfc = f" ({key.rfc})" if key.rfc else ""
+    note = f"; {key.note}" if key.note else ""
     default = f". Default: {key.default}" if key.default else ""
     return [
         f".TP\n\\fB{escaped(key.name)}\\fR  \\fI{kind}\\fR",
-        f"{escaped(key.meaning + rfc + default)}.",
+        f"{escaped(key.meaning + rfc + note + default)}.",
     ]
 
 

@@ -15,7 +15,6 @@ from ratsnake.daemon.configuration.options import (
     nat_options,
     read_flags,
     run_options,
-    socket_path,
 )
 from ratsnake.daemon.control.peer import Access
 from ratsnake.daemon.errors import UsageError
@@ -53,7 +52,8 @@ def test_defaults() -> None:
     assert (made.timeouts.tcp_established, made.timeouts.tcp_opening) == (7440, 240)
     assert options.nat.types == dict.fromkeys(PROTOCOLS, "port-restricted-cone")
     assert (options.device, options.lan) == ("ratsnake", None)
-    assert options.control.endswith("/ratsnake.sock")
+    assert options.control is None
+    assert options.socket_path.endswith("/ratsnake.sock")
 
 
 def test_a_protocols_own_type_beats_the_general_one() -> None:
@@ -208,8 +208,8 @@ def test_a_file_of_flows_and_how_often_it_is_written() -> None:
 
 
 def test_the_socket_follows_the_device_unless_given() -> None:
-    assert socket_path({"device": "tun7"}).endswith("/tun7.sock")
-    assert socket_path({"device": "tun7", "control": "/x"}) == "/x"
+    assert run_options({**EXTERNAL, "device": "tun7"}).socket_path.endswith("/tun7.sock")
+    assert run_options({**EXTERNAL, "device": "tun7", "control": "/x"}).socket_path == "/x"
 
 
 # The flags given; then of the message the flag it begins with, the value, and what is right.
@@ -465,6 +465,7 @@ NUMBERS: list[Mistake] = [
     ({"limit": ["zzz=5"]}, "limit", "zzz", "there are mappings, sessions, inbound-sessions"),
     ({"limit": ["mappings=0"]}, "limit mappings", "0", r"1\.\.16000000"),
     ({"limit": ["sessions=16000001"]}, "limit sessions", "16000001", r"1\.\.16000000"),
+    ({"limit": ["unanswered-sessions=1025"]}, "limit unanswered-sessions", "1025", r"1\.\.1024"),
     ({"limit": ["fragments=3"]}, "limit fragments", "3", r"4\.\.16000000"),
     ({"limit": ["icmp-errors=16777217"]}, "limit icmp-errors", "16777217", r"0\.\.1000000"),
     ({"limit": ["host-rate=" + "9" * 5000]}, "limit host-rate", "9+", r"0\.\.1000000"),

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -16,12 +17,14 @@ from ratsnake.daemon.state.keeper import StateKeeper
 from ratsnake.daemon.state.restoring import bring_back
 from ratsnake.host.accounts import Account
 from support.bench import INSIDE, R1, SEED, Bench
+from support.busy import flows_of
 from support.flavours import Engine, load
 from support.twin import numbers
 
 THEN = Moment(1_700_000_000_000, 5_000_000, bytes(range(16)))
 OURS = (os.geteuid(),)
 PATIENCE = 20.0
+NOW = 77
 
 
 def form(mark: int) -> bytes:
@@ -169,8 +172,13 @@ def saved(engine: Engine, path: Path, count: int) -> Bench:
     bench = Bench(engine)
     for port in range(count):
         bench.open("udp", (INSIDE, 4000 + port), (R1, 53))
-    file.write(path, [bench.nat.flow_page(0, 1000, 0)[0]], Moment.now())
+    file.write(path, [flows_of(engine, bench.nat, 0)], Moment.now())
     return bench
+
+
+def live(engine: Engine, nat: Any) -> Any:
+    """Before its packet loop begins."""
+    return engine.LiveNat(nat, engine.Worker(nat, -1, False))
 
 
 def test_a_start_goes_on_with_the_flows(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -178,7 +186,7 @@ def test_a_start_goes_on_with_the_flows(path: Path, caplog: pytest.LogCaptureFix
     engine = load("compiled")
     bench = saved(engine, path, 3)
     nat = engine.Nat(bench.nat.settings, SEED)
-    bring_back(nat, path, 100_000)
+    bring_back(live(engine, nat), path, 100_000)
     rows, _ = nat.session_rows(0, 100, 100_000)
     assert sorted(row[:5] for row in rows) == sorted(row[:5] for row in bench.sessions())
     (record,) = caplog.records
@@ -193,7 +201,7 @@ def test_a_start_with_a_file_that_is_refused_warns_once_and_is_empty(
     bench = saved(engine, path, 3)
     path.write_bytes(path.read_bytes()[:-1])
     nat = engine.Nat(bench.nat.settings, SEED)
-    bring_back(nat, path, 100_000)
+    bring_back(live(engine, nat), path, 100_000)
     assert nat.usage()["sessions"] == 0
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
@@ -202,7 +210,8 @@ def test_a_start_with_a_file_that_is_refused_warns_once_and_is_empty(
 
 
 def test_a_start_without_a_file_is_no_warning(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    bring_back(Bench(load("compiled")).nat, path, 0)
+    engine = load("compiled")
+    bring_back(live(engine, Bench(engine).nat), path, 0)
     assert caplog.records == []
 
 
@@ -210,14 +219,16 @@ def test_a_start_without_a_file_is_no_warning(path: Path, caplog: pytest.LogCapt
 
 
 class Flows:
-    """What is read of a NAT; `read` is released each time flows are asked for."""
+    """What is read of a NAT; `read` is released each time all flows were asked for."""
 
     def __init__(self, count: int) -> None:
+        self.generation = 0
         self.pages = [form(k) for k in range(count)]
         self.asked: list[tuple[int, int]] = []
         self.read = threading.Semaphore(0)
 
-    def __call__(self, start: int, count: int) -> tuple[bytes, int]:
+    def flow_page(self, start: int, count: int, now: int) -> tuple[bytes, int]:
+        assert now == NOW
         self.asked.append((start, count))
         following = start + 1 if start + 1 < len(self.pages) else 0
         if not following:
@@ -227,7 +238,7 @@ class Flows:
 
 def test_the_file_is_written_periodically_and_at_the_end(path: Path) -> None:
     flows = Flows(3)
-    writer = StateKeeper(path, 0.001, flows)
+    writer = StateKeeper(path, 0.001, flows, lambda: NOW)
     writer.start()
     for _ in range(3):
         assert flows.read.acquire(timeout=PATIENCE)
@@ -238,8 +249,26 @@ def test_the_file_is_written_periodically_and_at_the_end(path: Path) -> None:
     assert flows.asked[:3] == [(0, keeper.PAGE), (1, keeper.PAGE), (2, keeper.PAGE)]
 
 
+def test_where_another_nat_took_over_the_pages_are_read_anew(path: Path) -> None:
+    """Rows of the one before are not to be mixed with those of the other."""
+
+    class Replaced(Flows):
+        def flow_page(self, start: int, count: int, now: int) -> tuple[bytes, int]:
+            page = super().flow_page(start, count, now)
+            if start == 1 and self.generation == 0:
+                self.generation = 1
+                self.pages = [form(7), form(8), form(9)]
+            return page
+
+    writer = StateKeeper(path, 1000, Replaced(3), lambda: NOW)
+    writer.start()
+    writer.close()
+    state = file.read(path, OURS)
+    assert state is not None and state.flows == form(7) + form(8) + form(9)
+
+
 def test_one_that_was_never_started_writes_nothing(path: Path) -> None:
-    StateKeeper(path, 1, Flows(1)).close()
+    StateKeeper(path, 1, Flows(1), lambda: NOW).close()
     assert not path.exists()
 
 
@@ -255,7 +284,7 @@ def test_a_disk_that_stalls_does_not_hold_up_the_end(
     monkeypatch.setattr(keeper, "write", stall)
     monkeypatch.setattr(keeper, "PATIENCE_SECONDS", 0.001)
     monkeypatch.setattr(keeper, "FAREWELL_SECONDS", 0.002)
-    writer = StateKeeper(path, 1000, Flows(1))
+    writer = StateKeeper(path, 1000, Flows(1), lambda: NOW)
     writer.start()
     writer.close()
     stalled.set()
@@ -278,7 +307,7 @@ def test_a_failure_is_told_once_and_that_it_is_over(
         return 0
 
     monkeypatch.setattr(keeper, "write", fail)
-    writer = StateKeeper(path, 0.001, Flows(1))
+    writer = StateKeeper(path, 0.001, Flows(1), lambda: NOW)
     writer.start()
     assert done.wait(PATIENCE)
     writer.close()

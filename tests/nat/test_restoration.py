@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support import wire
-from support.busy import KINDS, busy
+from support.busy import KINDS, busy, flows_of
 from support.flavours import Engine, load
 from support.properties import examples
 from support.site import V4, V6, Site
@@ -24,14 +24,8 @@ FORM = """
 """
 
 
-def flows(site: Site, page: int = 7) -> bytearray:
-    """Those of a NAT, copied in pages."""
-    forms, start = bytearray(), 0
-    while True:
-        some, start = site.nat.flow_page(start, page, site.now)
-        forms += some
-        if not start:
-            return forms
+def flows(site: Site) -> bytearray:
+    return flows_of(site.engine, site.nat, site.now, page=7)
 
 
 def restored(site: Site, forms: bytes, later: int = 0) -> int:

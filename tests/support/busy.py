@@ -118,3 +118,14 @@ def busy(engine: Engine, kind: dict[str, Any]) -> Traffic:
     if not kind.get("deterministic"):
         traffic.make(V6)
     return traffic
+
+
+def flows_of(engine: Engine, nat: Any, now: int, page: int = 1000) -> bytearray:
+    """The flows of a NAT in their form outside the tables, copied in pages."""
+    forms, start = bytearray(), 0
+    while True:
+        copied = engine.modules["nat.views.errand"].done(nat.overview.flow_page(start, page, now))
+        some, start = copied.result()
+        forms += some
+        if not start:
+            return forms

@@ -12,13 +12,15 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..daemon.errors import RunError, UsageError
+from ..daemon.errors import STATUS_RUN, STATUS_USAGE, RunError, UsageError
 from ..device.base import DeviceError
 
 COMMANDS = {
     "run": "run the NAT in the foreground",
     "init": "write a configuration file for a usual set-up, after a few questions",
     "check": "check a configuration file and show the settings it makes",
+    "reload": "have the running NAT read its configuration file anew",
+    "forward": "add, remove or list static forwards of the running NAT",
     "host": "show what a run changes on this host, or remove what a killed one left",
     "status": "show what the running NAT does",
     "mappings": "list the running NAT's mappings",
@@ -27,6 +29,7 @@ COMMANDS = {
     "watch": "show what happens in the running NAT, as it happens",
     "capture": "copy packets before and after translation into a file",
     "explain": "tell what the running NAT would do with a packet, and why",
+    "flush": "end chosen flows of the running NAT",
     "types": "explain the NAT types",
     "ports": "show which ports of a shared address a PSID has",
     "map-e": "show what a MAP-E line gives, from its IPv6 prefix",
@@ -46,8 +49,6 @@ MISSING = {
     "matplotlib": "--plot needs matplotlib: pip install matplotlib",
 }
 
-STATUS_RUN = 1
-STATUS_USAGE = 2
 STATUS_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 

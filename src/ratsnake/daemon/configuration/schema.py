@@ -38,13 +38,17 @@ LIMIT_MEANINGS = {
     "mappings": ("mappings in all", "RFC 6888 REQ-5"),
     "sessions": ("sessions in all", "RFC 6888 REQ-5"),
     "inbound-sessions": ("sessions that outsiders opened", ""),
-    "unanswered-sessions": ("of them, those of one mapping that inside has not answered", ""),
+    "unanswered-sessions": (
+        "of them, those of one mapping still unanswered by inside; at most 1024",
+        "",
+    ),
     "host-mappings": ("mappings of one inside host; 0 is no limit", "RFC 6888 REQ-4"),
     "host-sessions": ("sessions of one inside host; 0 is no limit", "RFC 6888 REQ-4"),
     "host-rate": ("sessions one inside host may open a second; 0 is no limit", "RFC 6888 REQ-4"),
     "fragments": ("incomplete datagrams that are remembered", "RFC 4787 REQ-14"),
     "icmp-errors": ("ICMP errors the NAT itself sends a second", "RFC 1812 4.3.2.8"),
 }
+RESTART = "needs a restart"
 MEANINGS = {"timeout": TIMEOUT_MEANINGS, "limit": LIMIT_MEANINGS}
 
 
@@ -59,6 +63,12 @@ class Key:
     default: str
     meaning: str
     rfc: str
+    restart: bool = False
+
+    @property
+    def note(self) -> str:
+        """What else is to be said of it, "" where nothing is."""
+        return RESTART if self.restart else ""
 
 
 def keys() -> Iterator[Key]:
@@ -74,6 +84,7 @@ def keys() -> Iterator[Key]:
                     default_text(flag),
                     _without_default(flag.help),
                     flag.rfc,
+                    flag.restart,
                 )
     for section, flag in TABLE_FLAGS.items():
         owner = TABLES[flag.key]
@@ -122,7 +133,10 @@ def _section(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _property(flag: Flag) -> dict[str, Any]:
-    made = {**TYPES[flag.kind], "description": _without_default(flag.help)}
+    meaning = _without_default(flag.help)
+    if flag.restart:
+        meaning += f"; {RESTART}"
+    made = {**TYPES[flag.kind], "description": meaning}
     if isinstance(flag.parse, OneOf):
         made["enum"] = list(flag.parse.known)
     if flag.parse is parse_behaviour:

@@ -10,7 +10,9 @@ import os
 import pwd
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from ...host.accounts import Account
 from ..errors import RunError
@@ -21,8 +23,18 @@ FAREWELL_SECONDS = 20.0  # for the last time it is written
 PATIENCE_SECONDS = 1.0  # without a word at the end
 FOLDER_MODE = 0o700
 
-#: Of so many table rows from one on the flows in their form, and the row to go on with, or 0.
-ReadFlows = Callable[[int, int], tuple[bytes, int]]
+
+class Flows(Protocol):
+    """The part of LiveNat that is used here."""
+
+    generation: int
+
+    def flow_page(self, start: int, count: int, now: int) -> tuple[bytes, int]: ...
+
+
+class SupersededError(Exception):
+    """Another NAT took over: its rows are not those of the one before."""
+
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +73,12 @@ def check_folder(path: Path) -> None:
 class StateKeeper:
     """Writes to `path` every `period` seconds from `start` to `close`."""
 
-    def __init__(self, path: Path, period: float, read: ReadFlows) -> None:
+    def __init__(self, path: Path, period: float, flows: Flows, now: Callable[[], int]) -> None:
+        """`now` is the worker's clock in milliseconds."""
         self._path = path
         self._period = period
-        self._read = read
+        self._flows = flows
+        self._now = now
         self._ending = threading.Event()
         self._failing = False
         # A daemon, for a disk that stalls must not keep the NAT from stopping.
@@ -93,7 +107,7 @@ class StateKeeper:
 
     def _write(self) -> None:
         try:
-            count = write(self._path, self._pages(), Moment.now())
+            count = self._written()
         except OSError as error:
             if not self._failing:
                 log.warning(
@@ -106,10 +120,17 @@ class StateKeeper:
             self._failing = False
             log.debug("state: %d flows in %s", count, self._path)
 
-    def _pages(self) -> Iterator[bytes]:
-        start = 0
+    def _written(self) -> int:
         while True:
-            page, start = self._read(start, PAGE)
+            with suppress(SupersededError):
+                return write(self._path, self._pages(), Moment.now())
+
+    def _pages(self) -> Iterator[bytes]:
+        generation, start = self._flows.generation, 0
+        while True:
+            page, start = self._flows.flow_page(start, PAGE, self._now())
+            if self._flows.generation != generation:
+                raise SupersededError
             yield page
             if not start:
                 return

@@ -4,8 +4,7 @@ import logging
 import os
 from pathlib import Path
 
-from ...nat.nat import Nat
-from ...nat.succession.adoption import restore
+from ..loop.live_nat import LiveNat
 from .file import Moment, StateError, read
 
 ROOT = 0
@@ -13,7 +12,7 @@ ROOT = 0
 log = logging.getLogger(__name__)
 
 
-def bring_back(nat: Nat, path: Path, now: int) -> None:
+def bring_back(nat: LiveNat, path: Path, now: int) -> None:
     """Let the NAT go on with the flows in the file, which root or this user has written.
 
     `now` in milliseconds, as the NAT is told it.  A file that cannot be used is warned of.  To be
@@ -28,7 +27,7 @@ def bring_back(nat: Nat, path: Path, now: int) -> None:
         log.info("state: there is no %s yet; the NAT starts without flows", path)
         return
     age = Moment.now().since(state.written)
-    kept = restore(nat, state.flows, now, age)
+    kept = nat.restore(state.flows, now, age)
     log.info(
         "state: %d of %d flows of %s go on, which was written %.0f s ago",
         *(kept, state.count, path, age / 1000),

@@ -3,7 +3,7 @@
 Both ends read it by the same table: the client, so that a mistake is told without a NAT to ask.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,13 +39,14 @@ FILTER_FLAGS = (
         "only remote hosts of this prefix; a mapping that is for any remote is for these too",
     ),
 )
-NUMBERS = ("start", "limit")
+NUMBERS = ("start", "limit", "generation")
 
 
 @dataclass(frozen=True)
 class RowRequest:
     """`start` is the table row to start from, 0 for the first; `limit` says after how many rows to
-    stop (None: after the last), or soon after, for pages are sent whole."""
+    stop (None: after the last), or soon after, for pages are sent whole.  `generation`, that of
+    which `start` is a row (None: the present one)."""
 
     protocol: int | None = None
     host: Endpoints | None = None
@@ -53,11 +54,17 @@ class RowRequest:
     remote: Endpoints | None = None
     start: int = 0
     limit: int | None = None
+    generation: int | None = None
 
 
-def read_request(request: Mapping[str, Any]) -> RowRequest:
-    """The request beside its "command"; raises ValueError naming what is wrong with it."""
-    known = (*(flag.key for flag in FILTER_FLAGS), *NUMBERS)
+def read_request(
+    request: Mapping[str, Any], numbers: Sequence[str] = NUMBERS, others: Sequence[str] = ()
+) -> RowRequest:
+    """The request beside its "command"; raises ValueError naming what is wrong with it.
+
+    `numbers` are those of NUMBERS that the command takes, `others` what it reads itself.
+    """
+    known = (*(flag.key for flag in FILTER_FLAGS), *numbers, *others)
     for name in request:
         if name != "command" and name not in known:
             raise ValueError(
@@ -68,7 +75,7 @@ def read_request(request: Mapping[str, Any]) -> RowRequest:
     for flag in FILTER_FLAGS:
         if flag.key in request:
             values[flag.key] = _filter(flag, request[flag.key])
-    for name in NUMBERS:
+    for name in numbers:
         if name in request:
             values[name] = _number(name, request[name])
     return RowRequest(**values)
