@@ -191,7 +191,7 @@ def test_a_start_goes_on_with_the_flows(path: Path, caplog: pytest.LogCaptureFix
     assert sorted(row[:5] for row in rows) == sorted(row[:5] for row in bench.sessions())
     (record,) = caplog.records
     assert record.levelno == logging.INFO
-    assert f"3 of 3 flows of {path} go on" in record.getMessage()
+    assert record.getMessage() == f"state: {path}, written 0 s ago: 3 of 3 flows go on"
 
 
 def test_a_start_with_a_file_that_is_refused_warns_once_and_is_empty(

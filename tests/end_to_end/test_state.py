@@ -92,7 +92,7 @@ def test_a_download_and_a_game_outlive_a_restart(
                 running.process.wait(DEADLINE)
         assert _flows(path) == 2
         with nat(topology, arguments=arguments) as running:
-            assert f"2 of 2 flows of {path} go on" in running.log()
+            assert "2 of 2 flows go on" in running.log()
             # The remote speaks first: nobody inside has made the mapping anew.
             far.sendto(b"still there?", external)
             assert near.recv(100) == b"still there?"

@@ -29,6 +29,5 @@ def bring_back(nat: LiveNat, path: Path, now: int) -> None:
     age = Moment.now().since(state.written)
     kept = nat.restore(state.flows, now, age)
     log.info(
-        "state: %d of %d flows of %s go on, which was written %.0f s ago",
-        *(kept, state.count, path, age / 1000),
+        "state: %s, written %.0f s ago: %d of %d flows go on", path, age / 1000, kept, state.count
     )
