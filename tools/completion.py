@@ -11,9 +11,9 @@ from pathlib import Path
 import shtab
 
 from ratsnake.cli.main import COMMANDS, make_parser
-from ratsnake.daemon.flags import RUN_FLAGS
-from ratsnake.daemon.values import OneOf
-from ratsnake.nat.behaviour import PRESETS, parse_behaviour
+from ratsnake.daemon.configuration.flags import RUN_FLAGS
+from ratsnake.daemon.configuration.values import OneOf
+from ratsnake.nat.rules.behaviour import PRESETS, parse_behaviour
 
 #: What each shell calls the file it looks for.
 NAMES = {"bash": "ratsnake", "zsh": "_ratsnake", "fish": "ratsnake.fish"}

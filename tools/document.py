@@ -6,12 +6,14 @@ docs/configuration.md and docs/metrics.md keep their text above a marker, their 
 import json
 from pathlib import Path
 
-from ratsnake.daemon.metrics import COUNTER, MEASURES, PROCESS
-from ratsnake.daemon.schema import keys, schema
+from ratsnake.daemon.configuration.schema import keys, schema
+from ratsnake.daemon.metrics.metrics import COUNTER, MEASURES, PROCESS
 
 DOCS = Path(__file__).parents[1] / "docs"
 MARKER = "<!-- Below: made by tools/document.py from the flags' tables. -->\n"
-METRICS_MARKER = "<!-- Below: made by tools/document.py from the table in daemon/metrics.py. -->\n"
+METRICS_MARKER = (
+    "<!-- Below: made by tools/document.py from the table in daemon/metrics/metrics.py. -->\n"
+)
 
 
 def tables() -> str:

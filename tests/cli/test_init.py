@@ -13,9 +13,9 @@ import pytest
 
 from ratsnake.cli.main import main
 from ratsnake.cli.setups import SETUPS
-from ratsnake.daemon.configuration import options_of, read
-from ratsnake.daemon.options import RunOptions
-from ratsnake.nat.behaviour import PRESETS
+from ratsnake.daemon.configuration.file import options_of, read
+from ratsnake.daemon.configuration.options import RunOptions
+from ratsnake.nat.rules.behaviour import PRESETS
 
 LINE, RULE = "2001:db8:12:3400::/56", "2001:db8::/40,192.0.2.0/24,ea=16"
 LAN = ("--lan", "br0")

@@ -11,8 +11,8 @@ import pytest
 from ratsnake.cli import mappings, sessions
 from ratsnake.cli.main import main
 from ratsnake.cli.sorting import MOST_SORTED
-from ratsnake.daemon.client import ROWS
-from ratsnake.nat.rows import MappingRow, SessionRow
+from ratsnake.daemon.control.client import ROWS
+from ratsnake.nat.views.rows import MappingRow, SessionRow
 from support.player import MAPPING, SESSION, Player, shown
 
 HOSTS = ("192.168.1.23", "192.168.1.3", "10.0.0.1", "2001:db8::1", "192.168.1.3")

@@ -11,7 +11,7 @@ import pytest
 from ratsnake import __version__
 from ratsnake.cli import main as entry
 from ratsnake.cli.main import COMMANDS, main
-from ratsnake.nat.behaviour import PRESETS
+from ratsnake.nat.rules.behaviour import PRESETS
 
 
 def complaint(capsys: pytest.CaptureFixture[str]) -> str:

@@ -22,7 +22,7 @@ from ratsnake.cli.top import after
 from ratsnake.cli.top_look import Choice, Look, Observer
 from ratsnake.cli.top_screen import KEYS, screen
 from ratsnake.daemon.errors import RunError
-from ratsnake.nat.rows import PROTOCOL_NAMES
+from ratsnake.nat.views.rows import PROTOCOL_NAMES
 from support.player import STATUS, Player, shown
 
 LINE = rb"\x1b\[%d(;\d+H|d)"  # the cursor goes there

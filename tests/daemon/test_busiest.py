@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ratsnake.daemon.busiest import (
+from ratsnake.daemon.views.busiest import (
     IDLE_SECONDS,
     LOOK_SECONDS,
     METERS,
@@ -14,7 +14,7 @@ from ratsnake.daemon.busiest import (
     Busiest,
     Page,
 )
-from ratsnake.nat.rows import HostRow
+from ratsnake.nat.views.rows import HostRow
 
 ROW = {"host": "192.168.1.10", "sessions": 3}
 

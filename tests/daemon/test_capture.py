@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ratsnake.daemon.capturing import HEAD, WAITING, Capturing
-from ratsnake.nat.scope import halves
+from ratsnake.daemon.views.capturing import HEAD, WAITING, Capturing
+from ratsnake.nat.settings.scope import halves
 from support.bench import EXTERNAL, INSIDE, OTHER, R1, R2
 from support.flavours import Engine
 from support.packets import checksum, echo, seen, udp
@@ -19,7 +19,7 @@ from support.twin import numbers
 
 ANY_PROTOCOL = 255
 ANY = (0, 0)
-STORE = numbers("daemon.capture")["STORE"]
+STORE = numbers("daemon.loop.capture")["STORE"]
 BEFORE, AFTER, OWN = 0, 1, 2
 
 

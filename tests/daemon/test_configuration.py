@@ -7,14 +7,14 @@ import jsonschema
 import pytest
 
 from ratsnake.cli.main import main
-from ratsnake.daemon import configuration
-from ratsnake.daemon.configuration import KEYS, TABLE_FLAGS, from_document, options_of
-from ratsnake.daemon.effective import effective
+from ratsnake.daemon.configuration import file as configuration
+from ratsnake.daemon.configuration.effective import effective
+from ratsnake.daemon.configuration.file import KEYS, TABLE_FLAGS, from_document, options_of
+from ratsnake.daemon.configuration.flags import RUN_FLAGS
+from ratsnake.daemon.configuration.options import run_options
+from ratsnake.daemon.configuration.schema import schema
 from ratsnake.daemon.errors import UsageError
-from ratsnake.daemon.flags import RUN_FLAGS
-from ratsnake.daemon.options import run_options
-from ratsnake.daemon.schema import schema
-from ratsnake.nat.behaviour import PRESETS
+from ratsnake.nat.rules.behaviour import PRESETS
 
 EXTERNAL = '[nat]\nexternal = ["203.0.113.1"]\n'
 FULL = """

@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from ratsnake.daemon.client import ROWS as ROWS_AT_ONCE
-from ratsnake.daemon.client import ask, ask_rows
-from ratsnake.daemon.control import ControlServer, Page, Request
-from ratsnake.daemon.control_path import Claim
+from ratsnake.daemon.control.client import ROWS as ROWS_AT_ONCE
+from ratsnake.daemon.control.client import ask, ask_rows
+from ratsnake.daemon.control.control import ControlServer, Page, Request
+from ratsnake.daemon.control.control_path import Claim
+from ratsnake.daemon.control.peer import Access, Allowed
+from ratsnake.daemon.control.protocol import CLIENTS, REQUEST_LIMIT, REQUEST_SECONDS, STALL_SECONDS
 from ratsnake.daemon.errors import RunError, UsageError
-from ratsnake.daemon.peer import Access, Allowed
-from ratsnake.daemon.protocol import CLIENTS, REQUEST_LIMIT, REQUEST_SECONDS, STALL_SECONDS
 
 ROWS = [{"n": n, "text": "x" * 200} for n in range(5000)]
 

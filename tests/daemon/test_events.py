@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from ratsnake.daemon.event_hub import WAITING, EventHub, Wanted, Watcher
-from ratsnake.daemon.event_kinds import KIND_OF, KINDS, LOST
-from ratsnake.daemon.event_text import SHAPES, Clock
-from ratsnake.daemon.event_writer import QUEUE, EventWriter
-from ratsnake.daemon.events import Events
-from ratsnake.daemon.options import EventOptions
-from ratsnake.daemon.protocol import WATCHERS
-from ratsnake.nat import event_record as record
-from ratsnake.nat.reasons import FILTERED, HOST_LIMIT
-from ratsnake.nat.scope import halves
+from ratsnake.daemon.configuration.event_kinds import KIND_OF, KINDS, LOST
+from ratsnake.daemon.configuration.options import EventOptions
+from ratsnake.daemon.control.protocol import WATCHERS
+from ratsnake.daemon.events.events import Events
+from ratsnake.daemon.events.hub import WAITING, EventHub, Wanted, Watcher
+from ratsnake.daemon.events.text import SHAPES, Clock
+from ratsnake.daemon.events.writer import QUEUE, EventWriter
+from ratsnake.nat.events import event_record as record
+from ratsnake.nat.rules.reasons import FILTERED, HOST_LIMIT
+from ratsnake.nat.settings.scope import halves
 from support.rig import until
 
 PATIENCE = 20.0

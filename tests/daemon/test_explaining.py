@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ratsnake.daemon.explaining import Explainer
+from ratsnake.daemon.views.explaining import Explainer
 from support.bench import EXTERNAL, INSIDE, R1, Bench
 from support.flavours import load
 

@@ -11,10 +11,10 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ratsnake.daemon.configuration.listen import Listen, parse_listen
 from ratsnake.daemon.errors import RunError
-from ratsnake.daemon.listen import Listen, parse_listen
-from ratsnake.daemon.metrics import COUNTER, MEASURES, PROCESS, Picture, registry
-from ratsnake.daemon.metrics_server import CONNECTIONS, SECONDS, MetricsServer
+from ratsnake.daemon.metrics.metrics import COUNTER, MEASURES, PROCESS, Picture, registry
+from ratsnake.daemon.metrics.server import CONNECTIONS, SECONDS, MetricsServer
 from support.player import STATUS
 
 PORTS = [

@@ -7,18 +7,25 @@ from typing import Any
 
 import pytest
 
-from ratsnake.daemon.errors import UsageError
-from ratsnake.daemon.flags import NAT_FLAGS, PROTOCOLS, RUN_FLAGS
-from ratsnake.daemon.options import (
+from ratsnake.daemon.configuration.flags import NAT_FLAGS, PROTOCOLS, RUN_FLAGS
+from ratsnake.daemon.configuration.options import (
     deterministic,
     nat_options,
     read_flags,
     run_options,
     socket_path,
 )
-from ratsnake.daemon.peer import Access
-from ratsnake.nat.behaviour import PRESETS, Filtering, Mapping, Sharing
-from ratsnake.nat.settings import Limits, NoResources, Pooling, Settings, Timeouts, UnsolicitedSyn
+from ratsnake.daemon.control.peer import Access
+from ratsnake.daemon.errors import UsageError
+from ratsnake.nat.rules.behaviour import PRESETS, Filtering, Mapping, Sharing
+from ratsnake.nat.settings.settings import (
+    Limits,
+    NoResources,
+    Pooling,
+    Settings,
+    Timeouts,
+    UnsolicitedSyn,
+)
 
 Texts = dict[str, Any]
 EXTERNAL: Texts = {"external": ["203.0.113.1"]}

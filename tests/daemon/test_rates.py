@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ratsnake.daemon.rates import WINDOW, Rates
+from ratsnake.daemon.views.rates import WINDOW, Rates
 
 
 def counters(n: int) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ratsnake.daemon.endpoint_text import Endpoints, parse_endpoints
-from ratsnake.daemon.protocol import PAGE
-from ratsnake.daemon.row_pages import row_filter, row_pages
-from ratsnake.daemon.row_request import RowRequest, read_request
-from ratsnake.nat.row_filter import RowFilter
+from ratsnake.daemon.control.protocol import PAGE
+from ratsnake.daemon.views.endpoint_text import Endpoints, parse_endpoints
+from ratsnake.daemon.views.row_pages import row_filter, row_pages
+from ratsnake.daemon.views.row_request import RowRequest, read_request
+from ratsnake.nat.views.row_filter import RowFilter
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from ratsnake.daemon.client import ask
+from ratsnake.daemon.control.client import ask
 
 T = TypeVar("T")
 

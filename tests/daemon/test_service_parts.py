@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from ratsnake.daemon import log, protocol
+from ratsnake.daemon import log
+from ratsnake.daemon.control import protocol
+from ratsnake.daemon.control.protocol import default_path, path_of_running
 from ratsnake.daemon.errors import UsageError
-from ratsnake.daemon.protocol import default_path, path_of_running
-from ratsnake.daemon.status import Facts, resident_memory, status, summary
+from ratsnake.daemon.loop.worker_thread import NICE, WorkerThread, going_first
+from ratsnake.daemon.views.status import Facts, resident_memory, status, summary
 from ratsnake.daemon.wakeup import STOP_SIGNALS, WORKER_ENDED, Wakeup
-from ratsnake.daemon.worker_thread import NICE, WorkerThread, going_first
 
 ADDRESSES = (("203.0.113.1", "1024-65535"), ("2001:db8::1", None))
 FACTS = Facts("0.1", "ratsnake", True, ("csum",), ADDRESSES, {"tcp": "full-cone"})

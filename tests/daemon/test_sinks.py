@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ratsnake.daemon.configuration.values import sink
 from ratsnake.daemon.errors import RunError
-from ratsnake.daemon.sinks import Journal, LogFile, StandardOutput, Syslog, open_sink
-from ratsnake.daemon.values import sink
+from ratsnake.daemon.events.sinks import Journal, LogFile, StandardOutput, Syslog, open_sink
 
 LINES = [b'{"n":1}\n', b'{"n":2}\n']
 

@@ -11,9 +11,9 @@ import pytest
 from ratsnake.cli.flags import add_groups, texts
 from ratsnake.cli.main import Parser
 from ratsnake.daemon import surroundings
+from ratsnake.daemon.configuration.flags import RUN_GROUPS
+from ratsnake.daemon.configuration.options import RunOptions, run_options
 from ratsnake.daemon.errors import RunError, UsageError
-from ratsnake.daemon.flags import RUN_GROUPS
-from ratsnake.daemon.options import RunOptions, run_options
 from ratsnake.daemon.surroundings import Fitted, fit, request_of
 from ratsnake.host.survey import Survey, survey
 from ratsnake.lab.namespace import Namespace

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ratsnake.cli.main import COMMANDS
-from ratsnake.daemon.flags import RUN_FLAGS
-from ratsnake.nat.behaviour import PRESETS
+from ratsnake.daemon.configuration.flags import RUN_FLAGS
+from ratsnake.nat.rules.behaviour import PRESETS
 from support.tools import tool
 
 BASH = """

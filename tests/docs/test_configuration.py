@@ -2,7 +2,7 @@
 
 import json
 
-from ratsnake.daemon.schema import schema
+from ratsnake.daemon.configuration.schema import schema
 from support import tools
 
 

@@ -20,8 +20,8 @@ def translated(line: str) -> str:
     ("mangled", "name"),
     [
         (
-            "__pyx_f_8ratsnake_3nat_10translator_10Translator_route",
-            "ratsnake.nat.translator.Translator.route",
+            "__pyx_f_8ratsnake_3nat_11translation_10translator_10Translator_route",
+            "ratsnake.nat.translation.translator.Translator.route",
         ),
         (
             "__pyx_f_8ratsnake_4wire_9transport_parse_transport",
@@ -32,8 +32,8 @@ def translated(line: str) -> str:
             "ratsnake.nat.nat.Nat.translate",
         ),
         (
-            "__pyx_f_8ratsnake_6daemon_6worker_6Worker_one.constprop.0",
-            "ratsnake.daemon.worker.Worker.one.constprop.0",
+            "__pyx_f_8ratsnake_6daemon_4loop_6worker_6Worker_one.constprop.0",
+            "ratsnake.daemon.loop.worker.Worker.one.constprop.0",
         ),
         ("__pyx_f_5timer_2at", "timer.2at"),
         ("tun_get_user", "tun_get_user"),

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ratsnake.daemon.client import ask
+from ratsnake.daemon.control.client import ask
 from ratsnake.host.neighbours import proxies
 from ratsnake.lab import Namespace, RunningNat, Topology
 

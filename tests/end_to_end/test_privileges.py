@@ -19,9 +19,9 @@ from end_to_end.harness import (
     udp_pair,
     until,
 )
-from ratsnake.daemon.client import ask
+from ratsnake.daemon.control.client import ask
 from ratsnake.daemon.errors import RunError
-from ratsnake.daemon.worker_thread import NICE
+from ratsnake.daemon.loop.worker_thread import NICE
 from ratsnake.host.child import STOP_SIGNALS, in_child
 from ratsnake.host.keeper import NAME
 from ratsnake.host.privileges import Capability

@@ -20,8 +20,8 @@ import pytest
 from end_to_end.confined import settings
 from end_to_end.harness import DEADLINE, greet, nice_values, readable, router_state, udp_pair, until
 from end_to_end.other_user import NOBODY, own_view, tun_for_all
-from ratsnake.daemon.client import ask
-from ratsnake.daemon.worker_thread import NICE
+from ratsnake.daemon.control.client import ask
+from ratsnake.daemon.loop.worker_thread import NICE
 from ratsnake.lab import EXTERNAL, LAN_PREFIX, Topology
 from ratsnake.lab.topology import LAN_INTERFACE
 

@@ -17,7 +17,7 @@ from threading import Event
 import pytest
 
 from end_to_end.harness import greet, readable, rows, status, udp_pair, until
-from ratsnake.daemon.client import ask
+from ratsnake.daemon.control.client import ask
 from ratsnake.daemon.errors import RunError
 from ratsnake.host.child import in_child
 from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic

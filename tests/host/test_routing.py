@@ -20,7 +20,7 @@ from ratsnake.host.runs import Kind, priority
 from ratsnake.host.settings import Forwarding, Setting, SharedSetting
 from ratsnake.lab.namespace import Namespace
 from ratsnake.lab.topology import ROUTER_NAT
-from ratsnake.nat.scope import ROUTER_ADDRESS
+from ratsnake.nat.settings.scope import ROUTER_ADDRESS
 
 EXTERNAL = IPv4Address("203.0.113.1")
 INTERNAL = (IPv4Network("192.0.2.128/25"),)

@@ -11,7 +11,7 @@ from ratsnake.lab import EXPECTED, Observation, PrivilegeError, demo, report
 from ratsnake.lab.path import Hop
 from ratsnake.lab.report import Row, table
 from ratsnake.lab.traffic import Transfer
-from ratsnake.nat.behaviour import Filtering, Mapping
+from ratsnake.nat.rules.behaviour import Filtering, Mapping
 
 
 def _row(name: str) -> Row:

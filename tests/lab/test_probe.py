@@ -18,7 +18,7 @@ from ratsnake.lab import (
 )
 from ratsnake.lab.expected import MASQUERADE, MASQUERADE_RANDOM
 from ratsnake.lab.probe import classify
-from ratsnake.nat.behaviour import PRESETS, Filtering, Mapping
+from ratsnake.nat.rules.behaviour import PRESETS, Filtering, Mapping
 
 PROTOCOLS = ("udp", "tcp", "icmp")
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.pair import EXTERNALS, PROTOCOLS, Pair
-from ratsnake.nat.behaviour import parse_behaviour
+from ratsnake.nat.rules.behaviour import parse_behaviour
 from support.flavours import Engine, load
 from support.properties import examples
 
@@ -52,13 +52,13 @@ STEP = st.tuples(st.sampled_from(STEPS), st.integers(0, 1 << 40))
 
 def make_settings(engine: Engine, kind: str, limits: str, pooling: str) -> Any:
     modules = engine.modules
-    behaviour = modules["nat.behaviour"].parse_behaviour(kind)
+    behaviour = modules["nat.rules.behaviour"].parse_behaviour(kind)
     addresses = [ip_address(address) for address in EXTERNALS[4] + EXTERNALS[6]]
     return engine.Settings(
         externals=tuple(engine.External(x, engine.PortSet.parse(PORTS)) for x in addresses),
         internal=tuple(ip_network(prefix) for prefix in INTERNAL),
         **dict.fromkeys(PROTOCOLS, behaviour),
-        pooling=modules["nat.settings"].Pooling(pooling),
+        pooling=modules["nat.settings.settings"].Pooling(pooling),
         timeouts=engine.Timeouts(**TIMEOUTS),
         limits=engine.Limits(**{**ROOM, **LIMITS[limits]}, fragments=4, icmp_errors=0),
     )

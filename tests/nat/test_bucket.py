@@ -11,7 +11,7 @@ from support.properties import examples
 
 
 def bucket(engine: Engine, rate: int, burst: int) -> Any:
-    return engine.modules["nat.bucket"].TokenBucket(rate, burst)
+    return engine.modules["nat.answers.bucket"].TokenBucket(rate, burst)
 
 
 def taken(tokens: Any, times: Any) -> int:

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from support.flavours import Engine, load
 from support.properties import examples
 
-REASONS = load("interpreted").modules["nat.reasons"]
+REASONS = load("interpreted").modules["nat.rules.reasons"]
 TRANSLATED, OVERLAP, LIMIT = 0, REASONS.FRAGMENT_OVERLAP, REASONS.FRAGMENT_LIMIT
 RANGES, PIECES = 32, 128
 ROWS = 3
 
 
 def coverage(engine: Engine) -> Any:
-    return engine.modules["nat.coverage"].Coverage(ROWS)
+    return engine.modules["nat.packets.coverage"].Coverage(ROWS)
 
 
 class Naive:

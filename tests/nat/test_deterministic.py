@@ -21,7 +21,7 @@ Externals = list[tuple[IPv4Address, tuple[int, ...]]]
 
 
 def plan(engine: Engine, internal: list[IPv4Network], externals: Externals, size: int = 0) -> Any:
-    return engine.modules["nat.deterministic"].Deterministic(internal, externals, size)
+    return engine.modules["nat.settings.deterministic"].Deterministic(internal, externals, size)
 
 
 def low(address: IPv4Address) -> int:

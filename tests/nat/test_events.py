@@ -13,7 +13,7 @@ MAPPINGS, SESSIONS, REFUSALS, LIMITS = 1, 2, 4, 8
 
 
 def read(engine: Engine, raw: bytes) -> list[Any]:
-    record = engine.modules["nat.event_record"]
+    record = engine.modules["nat.events.event_record"]
     return [record.EventFields(*one) for one in record.FORMAT.iter_unpack(raw)]
 
 
@@ -24,7 +24,7 @@ def taken(bench: Bench, most: int = 1 << 20) -> list[Any]:
 
 
 def kinds(bench: Bench) -> list[str]:
-    record = bench.engine.modules["nat.event_record"]
+    record = bench.engine.modules["nat.events.event_record"]
     names = {getattr(record, name): name for name in KINDS}
     return [names[event.kind] for event in taken(bench)]
 
@@ -36,7 +36,7 @@ KINDS = (
 
 
 def endpoint(bench: Bench, high: int, low: int, port: int) -> Endpoint:
-    return bench.engine.modules["nat.views"].address_text(high, low), port
+    return bench.engine.modules["nat.views.views"].address_text(high, low), port
 
 
 def listening(engine: Engine, wanted: int, *arguments: Any, **keywords: Any) -> Bench:
@@ -77,7 +77,7 @@ def test_a_mapping_from_first_to_last(engine: Engine) -> None:
 
 
 def test_a_mapping_tells_no_remote_unless_it_depends_on_one(engine: Engine) -> None:
-    record = engine.modules["nat.event_record"]
+    record = engine.modules["nat.events.event_record"]
     for preset, remote in (
         ("full-cone", None),
         ("quasi-restricted-cone", (R1, 0)),
@@ -123,7 +123,7 @@ def test_sums_go_on_while_nobody_listens(engine: Engine) -> None:
 
 
 def test_sessions_if_asked(engine: Engine) -> None:
-    record = engine.modules["nat.event_record"]
+    record = engine.modules["nat.events.event_record"]
     bench = listening(engine, SESSIONS, "full-cone", timeouts={"udp": 100})
     external = bench.open("udp", HOST, PEER)
     bench.now += 10 * SECOND
@@ -144,7 +144,7 @@ def test_sessions_if_asked(engine: Engine) -> None:
 
 
 def test_a_session_older_than_the_question_has_no_duration(engine: Engine) -> None:
-    record = engine.modules["nat.event_record"]
+    record = engine.modules["nat.events.event_record"]
     bench = Bench(engine, timeouts={"udp": 100})
     bench.open("udp", HOST, PEER)
     bench.nat.listen(SESSIONS)
@@ -156,7 +156,7 @@ def test_a_session_older_than_the_question_has_no_duration(engine: Engine) -> No
 
 
 def test_refusals_name_the_packet(engine: Engine) -> None:
-    record = engine.modules["nat.event_record"]
+    record = engine.modules["nat.events.event_record"]
     bench = listening(engine, REFUSALS)
     bench.now = 7
     assert bench.knock("udp", (R2, 9), (EXTERNAL, 10000)) == "no-mapping"
@@ -187,7 +187,7 @@ def test_a_fragment_that_waits_is_no_refusal(engine: Engine) -> None:
 
 def test_a_flood_of_refusals_is_told_in_a_few(engine: Engine) -> None:
     """100,000 a second for 60 seconds, thinned to what the engine can be shown here."""
-    record = engine.modules["nat.event_record"]
+    record = engine.modules["nat.events.event_record"]
     bench = listening(engine, REFUSALS)
     packet, told, counted = udp((R2, 9), (EXTERNAL, 10000)), 0, 0
     per_second, seconds = 500, 60
@@ -220,7 +220,7 @@ def test_each_reason_has_its_own_share(engine: Engine) -> None:
 
 
 def test_a_limit_is_told_once_until_it_was_left_for_long(engine: Engine) -> None:
-    record = engine.modules["nat.event_record"]
+    record = engine.modules["nat.events.event_record"]
     bench = listening(engine, LIMITS, limits={"host_sessions": 1}, timeouts={"udp": 600})
     bench.open("udp", HOST, PEER)
     for _ in range(10):
@@ -243,7 +243,7 @@ def test_a_refusal_that_is_no_limit_is_none(engine: Engine) -> None:
 def test_what_does_not_fit_is_lost_and_counted(engine: Engine) -> None:
     """And what is told afterwards is whole again."""
     ring, excess = 16384, 5
-    assert numbers("nat.events")["RING"] == ring
+    assert numbers("nat.events.events")["RING"] == ring
     bench = listening(engine, MAPPINGS, "full-cone", timeouts={"icmp": 10, "rest": 0})
     total = 0
     while total < ring + excess:

@@ -165,7 +165,7 @@ def test_a_host_opens_as_many_sessions_a_second_as_it_may(engine: Engine) -> Non
 
 def preserving(engine: Engine, filtering: str) -> Any:
     """Endpoint-independent mapping that keeps the internal port where it can."""
-    module = engine.modules["nat.behaviour"]
+    module = engine.modules["nat.rules.behaviour"]
     kind = (module.Mapping.EIM, module.Filtering[filtering])
     return engine.Behaviour(*kind, selection=module.Selection.PRESERVE)
 

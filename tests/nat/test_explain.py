@@ -58,14 +58,14 @@ SCENES: dict[str, Scene] = {
 
 def make_settings(engine: Engine, scene: Scene) -> Any:
     kind, ports, limits, more = scene
-    parse = engine.modules["nat.behaviour"].parse_behaviour
-    forward = engine.modules["nat.forward_text"]
+    parse = engine.modules["nat.rules.behaviour"].parse_behaviour
+    forward = engine.modules["nat.settings.forward_text"]
     keywords = dict(more)
     shared = keywords.pop("shared", False)
     rules = tuple(map(forward.parse_forward, keywords.pop("forward", ())))
     pairs = tuple(map(forward.parse_one_to_one, keywords.pop("one_to_one", ())))
     if "pooling" in keywords:
-        keywords["pooling"] = engine.modules["nat.settings"].Pooling(keywords["pooling"])
+        keywords["pooling"] = engine.modules["nat.settings.settings"].Pooling(keywords["pooling"])
     addresses = [(EXTERNAL, engine.PortSet.parse(ports))]
     if pairs or "pooling" in keywords:
         addresses.append((OTHER_EXTERNAL, None if pairs else addresses[0][1]))
@@ -86,8 +86,8 @@ def asked(engine: Engine, nat: Any, packet: Buffer, now: int) -> Any:
     fault, fields = engine.modules["wire.inspection"].inspect(bytearray(packet))
     if fault or fields["is_error"] or fields["fragment"]:
         return None
-    text = engine.modules["nat.views"].address_text
-    names = engine.modules["nat.rows"].PROTOCOL_NAMES
+    text = engine.modules["nat.views.views"].address_text
+    names = engine.modules["nat.views.rows"].PROTOCOL_NAMES
     ends = [
         (ip_address(text(fields[f"{end}_high"], fields[f"{end}_low"])), fields[f"{end}_port"])
         for end in ("source", "destination")
@@ -201,7 +201,7 @@ def test_a_known_flow_and_a_stranger(engine: Engine) -> None:
 
 
 def test_a_port_that_is_preferred_is_named(engine: Engine) -> None:
-    parse = engine.modules["nat.behaviour"].parse_behaviour
+    parse = engine.modules["nat.rules.behaviour"].parse_behaviour
     bench = Bench(engine, ports="1024-65535", udp=parse("eim/apdf+preserve"))
     said = explain(bench, "udp", HOST, (R1, 80))
     assert said.external == (EXTERNAL, 4000)
@@ -210,7 +210,7 @@ def test_a_port_that_is_preferred_is_named(engine: Engine) -> None:
 
 
 def test_rules_are_named(engine: Engine) -> None:
-    forward = engine.modules["nat.forward_text"].parse_forward("tcp:8080=192.168.1.10:80")
+    forward = engine.modules["nat.settings.forward_text"].parse_forward("tcp:8080=192.168.1.10:80")
     bench = Bench(
         engine,
         ports="8080,10000-19999",

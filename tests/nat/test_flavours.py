@@ -104,7 +104,7 @@ def test_the_whole_of_mapping_by_filtering_is_equal(engines: tuple[Engine, Engin
     combined = ((0, 2, 0, 0, True), (2, 0, 0, 2, False), (2, 1, 1, 0, True))
     nats = []
     for engine in engines:
-        module = engine.modules["nat.behaviour"]
+        module = engine.modules["nat.rules.behaviour"]
         kinds = (module.Mapping, module.Filtering, module.Sharing, module.Selection, bool)
         behaviours = [
             engine.Behaviour(*(kind(n) for kind, n in zip(kinds, row, strict=True)))

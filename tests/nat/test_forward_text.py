@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratsnake.nat.forward_text import parse_forward, parse_one_to_one
-from ratsnake.nat.forwarding import ALL_PROTOCOLS, FORWARDABLE, Forward
+from ratsnake.nat.settings.forward_text import parse_forward, parse_one_to_one
+from ratsnake.nat.settings.forwarding import ALL_PROTOCOLS, FORWARDABLE, Forward
 from ratsnake.wire import packet
 from support.properties import examples
 

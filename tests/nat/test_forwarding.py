@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratsnake.nat.forward_text import parse_forward, parse_one_to_one
-from ratsnake.nat.forwarding import Forward, check_forwards, resolve
+from ratsnake.nat.settings.forward_text import parse_forward, parse_one_to_one
+from ratsnake.nat.settings.forwarding import Forward, check_forwards, resolve
 from support.properties import examples
 
 EXTERNALS = tuple(map(ip_address, ("203.0.113.1", "203.0.113.2", "2001:db8::1")))

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratsnake.nat.forward_text import parse_forward, parse_one_to_one
-from ratsnake.nat.forwarding import ALL_PROTOCOLS, Forward, resolve
-from ratsnake.nat.partition import Address, number
+from ratsnake.nat.settings.forward_text import parse_forward, parse_one_to_one
+from ratsnake.nat.settings.forwarding import ALL_PROTOCOLS, Forward, resolve
+from ratsnake.nat.settings.partition import Address, number
 from support.flavours import Engine
 from support.properties import examples
 
@@ -30,7 +30,9 @@ class Rules:
 
     def __init__(self, engine: Engine, texts: Sequence[str]) -> None:
         self.forwards = [resolve(read(text), EXTERNALS) for text in texts]
-        self.engine: Any = engine.modules["nat.forwards"].Forwards(self.forwards, EXTERNALS)
+        self.engine: Any = engine.modules["nat.settings.forwards"].Forwards(
+            self.forwards, EXTERNALS
+        )
 
     def inbound(self, protocol: int, external: int, port: int, remote: str = NOBODY) -> int:
         value = number(ip_address(remote))

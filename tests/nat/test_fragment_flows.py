@@ -285,7 +285,7 @@ def test_sctp_passes_in_fragments_only_if_its_port_stays(engine: Engine, family:
     bench.open("sctp", host, remote)
     verdicts = [bench.send(cut) for cut in split(whole)]
     assert verdicts[0] == "fragment" and "translated" not in verdicts
-    preserving = engine.modules["nat.behaviour"].parse_behaviour("eim/apdf+preserve")
+    preserving = engine.modules["nat.rules.behaviour"].parse_behaviour("eim/apdf+preserve")
     bench = Dual(engine, sctp=preserving)
     assert bench.open("sctp", host, remote)[1] == 12000
     out = joined(deliver(bench, split(whole), ORDERS["backwards"]))

@@ -8,7 +8,7 @@ import pytest
 from support.flavours import Engine, load
 
 WORDS = tuple(0x9E3779B97F4A7C15 * n % (1 << 64) for n in range(1, 9))
-REASONS = load("interpreted").modules["nat.reasons"]
+REASONS = load("interpreted").modules["nat.rules.reasons"]
 TRANSLATED, OVERLAP, LIMIT = 0, REASONS.FRAGMENT_OVERLAP, REASONS.FRAGMENT_LIMIT
 WAITING, KNOWN, REFUSED = 1, 2, 3
 LIFETIME = 2000
@@ -43,9 +43,9 @@ def fragments(
 ) -> tuple[Any, Any]:
     """A table and the parcels it holds fragments in."""
     modules = engine.modules
-    parcels = modules["nat.parcels"].Parcels(count, octets)
-    secret = modules["nat.secret"].Secret(words)
-    return modules["nat.fragments"].Fragments(datagrams, parcels, secret, LIFETIME), parcels
+    parcels = modules["nat.packets.parcels"].Parcels(count, octets)
+    secret = modules["nat.tables.secret"].Secret(words)
+    return modules["nat.packets.fragments"].Fragments(datagrams, parcels, secret, LIFETIME), parcels
 
 
 def hold(table: Any, row: int, packet: bytes) -> bool:

@@ -93,9 +93,9 @@ def test_the_table_answers_like_its_model(
     engine: Engine, steps: list[tuple[str, int, int]]
 ) -> None:
     modules = engine.modules
-    parcels = modules["nat.parcels"].Parcels(PARCELS, OCTETS)
-    secret = modules["nat.secret"].Secret(WORDS)
-    table: Any = modules["nat.fragments"].Fragments(DATAGRAMS, parcels, secret, LIFETIME)
+    parcels = modules["nat.packets.parcels"].Parcels(PARCELS, OCTETS)
+    secret = modules["nat.tables.secret"].Secret(WORDS)
+    table: Any = modules["nat.packets.fragments"].Fragments(DATAGRAMS, parcels, secret, LIFETIME)
     model, now, buffer = Model(), 0, bytearray(65535)
 
     def key(n: int) -> tuple[int, ...]:

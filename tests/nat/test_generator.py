@@ -61,19 +61,19 @@ def test_the_oracle_gives_the_published_vectors(size: int) -> None:
 
 @pytest.mark.parametrize("keys", [(KEY0, KEY1), (0, 0), (M64, M64), (1 << 63, 0x0123456789ABCDEF)])
 def test_outputs_are_siphash_of_the_counter(engine: Engine, keys: tuple[int, int]) -> None:
-    generator = engine.modules["nat.generator"].Generator(*keys)
+    generator = engine.modules["nat.tables.generator"].Generator(*keys)
     for count in range(300):
         assert generator.next() == siphash(*keys, count.to_bytes(8, "little"))
 
 
 def test_below_stays_below_its_bound(engine: Engine) -> None:
-    generator = engine.modules["nat.generator"].Generator(KEY0, KEY1)
+    generator = engine.modules["nat.tables.generator"].Generator(KEY0, KEY1)
     for bound in (1, 2, 3, 240, 64512, 65536, (1 << 32) - 1):
         assert all(0 <= generator.below(bound) < bound for _ in range(200))
 
 
 def test_below_is_the_upper_half_scaled_to_the_bound(engine: Engine) -> None:
-    generator = engine.modules["nat.generator"].Generator(KEY0, KEY1)
+    generator = engine.modules["nat.tables.generator"].Generator(KEY0, KEY1)
     for count in range(300):
         word = siphash(KEY0, KEY1, count.to_bytes(8, "little")) >> 32
         assert generator.below(64512) == word * 64512 >> 32
@@ -81,7 +81,7 @@ def test_below_is_the_upper_half_scaled_to_the_bound(engine: Engine) -> None:
 
 def test_below_is_roughly_uniform(engine: Engine) -> None:
     """Chi squared of 9 degrees of freedom is below 27.9 in 999 of 1000 cases; the key is fixed."""
-    generator = engine.modules["nat.generator"].Generator(KEY0, KEY1)
+    generator = engine.modules["nat.tables.generator"].Generator(KEY0, KEY1)
     hits = [0] * 10
     for _ in range(5000):
         hits[generator.below(10)] += 1
@@ -89,7 +89,7 @@ def test_below_is_roughly_uniform(engine: Engine) -> None:
 
 
 def test_the_keyed_hash_is_nh_and_multiply_shift_of_its_five_words(engine: Engine) -> None:
-    hash5 = engine.modules["nat.hashing"].hash5
+    hash5 = engine.modules["nat.tables.hashing"].hash5
     chance = random.Random(3)
     for _ in range(500):
         s = [chance.getrandbits(64) for _ in range(8)]

@@ -22,7 +22,7 @@ def look(bench: Bench, traffic: Any, by_sessions: bool = False, page: int = 2) -
 
 
 def wanted(engine: Engine, protocol: int | None = None) -> Any:
-    return engine.modules["nat.row_filter"].RowFilter(protocol)
+    return engine.modules["nat.views.row_filter"].RowFilter(protocol)
 
 
 def send(bench: Bench, host: str, port: int, size: int, remote: str = R1) -> None:

@@ -16,8 +16,8 @@ NEVER_BEFORE = 1 << 60  # ms: a clock that may start anywhere
 
 
 def table(engine: Engine, capacity: int = 8) -> Any:
-    return engine.modules["nat.hosts"].HostTable(
-        capacity, engine.modules["nat.secret"].Secret(WORDS)
+    return engine.modules["nat.tables.hosts"].HostTable(
+        capacity, engine.modules["nat.tables.secret"].Secret(WORDS)
     )
 
 

@@ -103,8 +103,8 @@ def test_errors_that_may_be_fragmented_are_numbered_anew(engine: Engine) -> None
 
 def test_no_number_comes_again_before_all_others(engine: Engine) -> None:
     modules = engine.modules
-    numbers = modules["nat.identifications"].Identifications(
-        modules["nat.generator"].Generator(*KEYS)
+    numbers = modules["nat.packets.identifications"].Identifications(
+        modules["nat.tables.generator"].Generator(*KEYS)
     )
     first = [numbers.next() for _ in range(ALL)]
     assert sorted(first) == list(range(ALL))
@@ -115,8 +115,8 @@ def test_the_order_depends_on_the_secret_and_shows_no_count(engine: Engine) -> N
     modules = engine.modules
     orders = []
     for keys in (KEYS, KEYS[::-1]):
-        numbers = modules["nat.identifications"].Identifications(
-            modules["nat.generator"].Generator(*keys)
+        numbers = modules["nat.packets.identifications"].Identifications(
+            modules["nat.tables.generator"].Generator(*keys)
         )
         orders.append([numbers.next() for _ in range(1000)])
     assert orders[0] != orders[1]

@@ -7,7 +7,7 @@ import pytest
 
 from support.flavours import load
 
-MODULE = load("interpreted").modules["nat.behaviour"]
+MODULE = load("interpreted").modules["nat.rules.behaviour"]
 Behaviour, Mapping, Filtering = MODULE.Behaviour, MODULE.Mapping, MODULE.Filtering
 Sharing, Selection = MODULE.Sharing, MODULE.Selection
 MAPPINGS = {"eim": Mapping.EIM, "adm": Mapping.ADM, "apdm": Mapping.APDM}

@@ -28,7 +28,7 @@ ALL_ONES = (1 << 64) - 1
 
 def translator(engine: Engine, internal: str, external: str) -> Any:
     networks = IPv6Network(internal), IPv6Network(external)
-    return engine.modules["nat.nptv6"].PrefixTranslator(*networks)
+    return engine.modules["nat.settings.nptv6"].PrefixTranslator(*networks)
 
 
 def out(npt: Any, address: str) -> str | None:
@@ -168,7 +168,9 @@ def test_foreign_addresses_are_left_alone(engine: Engine) -> None:
 
 
 def test_a_pair_is_read(engine: Engine) -> None:
-    pair = engine.modules["nat.nptv6"].parse_prefix_pair("fd01:203:405::/48=2001:db8:1::/56")
+    pair = engine.modules["nat.settings.nptv6"].parse_prefix_pair(
+        "fd01:203:405::/48=2001:db8:1::/56"
+    )
     assert pair == (IPv6Network("fd01:203:405::/48"), IPv6Network("2001:db8:1::/56"))
 
 
@@ -192,7 +194,7 @@ def test_what_is_no_pair_is_refused_with_what_would_be(
     engine: Engine, text: str, message: str
 ) -> None:
     with pytest.raises(ValueError) as refused:
-        engine.modules["nat.nptv6"].parse_prefix_pair(text)
+        engine.modules["nat.settings.nptv6"].parse_prefix_pair(text)
     assert str(refused.value).startswith(message)
 
 

@@ -13,7 +13,7 @@ LARGEST = 65535
 
 
 def parcels(engine: Engine, count: int = 4, octets: int = 1000) -> Any:
-    return engine.modules["nat.parcels"].Parcels(count, octets)
+    return engine.modules["nat.packets.parcels"].Parcels(count, octets)
 
 
 def contents(store: Any, slot: int) -> bytes:
@@ -98,7 +98,7 @@ def test_the_outbox_gives_packets_in_the_order_they_were_pushed(
     engine: Engine, steps: list[bool]
 ) -> None:
     store = parcels(engine, 10)
-    outbox = engine.modules["nat.outbox"].Outbox(store)
+    outbox = engine.modules["nat.packets.outbox"].Outbox(store)
     model: deque[bytes] = deque()
     for turn, pushed in enumerate(steps):
         if pushed:

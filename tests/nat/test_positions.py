@@ -28,7 +28,7 @@ SETS: tuple[Ranges, ...] = (
 
 
 def made(engine: Engine, *sets: Ranges, parity: bool = False) -> Any:
-    positions = engine.modules["nat.positions"].Positions
+    positions = engine.modules["nat.allocation.positions"].Positions
     return positions(sets, [parity] * len(sets))
 
 

@@ -22,7 +22,7 @@ CODES = {
     "NO_ROUTE": ((3, 0), (1, 0)),
     "TIME_EXCEEDED": ((11, 0), (3, 0)),
 }
-REPLIES = twin.numbers("nat.replies")
+REPLIES = twin.numbers("nat.answers.replies")
 REMOTE, EXTERNAL = "198.51.100.1", "203.0.113.1"
 REMOTE6, EXTERNAL6 = "2001:db8:2::1", "2001:db8:1::1"
 SIZE = 1280
@@ -48,7 +48,7 @@ def error_about(
     """The error, b"" if there is none; nothing behind it is written."""
     out = bytearray([UNTOUCHED]) * (SIZE + 8)
     source = source or (EXTERNAL if packet[0] >> 4 == 4 else EXTERNAL6)
-    size = engine.modules["nat.replies"].error_about(
+    size = engine.modules["nat.answers.replies"].error_about(
         bytearray(packet),
         len(packet),
         transport,

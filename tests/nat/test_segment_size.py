@@ -33,7 +33,7 @@ def clamped(
     engine: Engine, packet: bytearray, most: int = MOST, partial: bool = False
 ) -> bytearray:
     copy = bytearray(packet)
-    engine.modules["nat.segment_size"].clamp(copy, TRANSPORT, most, partial)
+    engine.modules["nat.packets.segment_size"].clamp(copy, TRANSPORT, most, partial)
     return copy
 
 

@@ -150,7 +150,7 @@ def test_a_contradiction_is_named_with_what_is_right(
 ) -> None:
     given = dict(keywords)
     if "pooling" in given:
-        given["pooling"] = engine.modules["nat.settings"].Pooling[given["pooling"]]
+        given["pooling"] = engine.modules["nat.settings.settings"].Pooling[given["pooling"]]
     if "internal" in given:
         given["internal"] = tuple(map(ip_network, given["internal"]))
     with pytest.raises(ValueError, match=message) as failure:
@@ -235,7 +235,7 @@ def test_the_ends_of_every_range_are_right(engine: Engine) -> None:
 
 
 def test_sharing_ports_needs_remotes_that_tell_the_sharers_apart(engine: Engine) -> None:
-    module = engine.modules["nat.behaviour"]
+    module = engine.modules["nat.rules.behaviour"]
     for sharing in (module.Sharing.OVERLOAD, module.Sharing.DISTINCT):
         for mapping in module.Mapping:
             for filtering in module.Filtering:
@@ -249,7 +249,7 @@ def test_sharing_ports_needs_remotes_that_tell_the_sharers_apart(engine: Engine)
 
 
 def test_an_exclusive_port_needs_nothing_to_tell_sharers_apart(engine: Engine) -> None:
-    module = engine.modules["nat.behaviour"]
+    module = engine.modules["nat.rules.behaviour"]
     for mapping in module.Mapping:
         for filtering in module.Filtering:
             assert engine.Behaviour(mapping, filtering).share == 0

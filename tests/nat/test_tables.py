@@ -21,7 +21,7 @@ class Indexed:
     """An index with its owner's part: who knows the tag of every row."""
 
     def __init__(self, engine: Engine, rows: int) -> None:
-        self.index = engine.modules["nat.index"].Index(rows)
+        self.index = engine.modules["nat.tables.index"].Index(rows)
         self.tags: dict[int, int] = {}
 
     def insert(self, tag: int, row: int) -> int:
@@ -125,8 +125,8 @@ def test_a_tally_counts_like_a_counter(
     engine: Engine, steps: list[tuple[bool, tuple[int, ...], tuple[int, int]]]
 ) -> None:
     modules = engine.modules
-    owner_of = modules["nat.tally"].owner_of
-    tally = modules["nat.tally"].Tally(72, modules["nat.secret"].Secret(WORDS))
+    owner_of = modules["nat.allocation.tally"].owner_of
+    tally = modules["nat.allocation.tally"].Tally(72, modules["nat.tables.secret"].Secret(WORDS))
     model: Counter[tuple[int, ...]] = Counter()
     for more, owner, address in steps:
         if more:
@@ -151,10 +151,10 @@ def test_a_tally_has_bits_and_forgets_numbers_without_any(
 ) -> None:
     """Each owner's parts are apart from each other and from other owners'."""
     modules = engine.modules
-    tally = modules["nat.tally"].Tally(72, modules["nat.secret"].Secret(WORDS))
+    tally = modules["nat.allocation.tally"].Tally(72, modules["nat.tables.secret"].Secret(WORDS))
     model: Counter[int] = Counter()
     for owner, part, bit in steps:
-        key = modules["nat.tally"].owner_of(*owner) + part
+        key = modules["nat.allocation.tally"].owner_of(*owner) + part
         if model[key] >> bit & 1:
             assert tally.clear_bit(key, 0, 0, bit) == model[key]
             model[key] ^= 1 << bit
@@ -168,7 +168,7 @@ def test_a_tally_has_bits_and_forgets_numbers_without_any(
 
 def test_a_full_tally_has_room_again_for_each_count_that_ended(engine: Engine) -> None:
     modules = engine.modules
-    tally = modules["nat.tally"].Tally(8, modules["nat.secret"].Secret(WORDS))
+    tally = modules["nat.allocation.tally"].Tally(8, modules["nat.tables.secret"].Secret(WORDS))
     for turn in range(20):
         keys = [(turn << 11 | port, 0, 0) for port in range(8)]
         for key in keys:
@@ -182,7 +182,7 @@ def test_a_full_tally_has_room_again_for_each_count_that_ended(engine: Engine) -
 def test_a_tally_uses_rows_again_instead_of_new_ones() -> None:
     """On the source, whose rows cannot be overrun; the compiled ones could."""
     modules = load("interpreted").modules
-    tally = modules["nat.tally"].Tally(8, modules["nat.secret"].Secret(WORDS))
+    tally = modules["nat.allocation.tally"].Tally(8, modules["nat.tables.secret"].Secret(WORDS))
     for turn in range(20):
         for way in (tally.add, tally.remove):
             for port in range(8):
@@ -200,7 +200,9 @@ def test_endpoint_memory_forgets_the_longest_unused_and_never_one_in_use(
 ) -> None:
     """The model: who is in use, and an ordered dictionary of the unused."""
     modules = engine.modules
-    memory = modules["nat.endpoints"].EndpointMemory(5, modules["nat.secret"].Secret(WORDS))
+    memory = modules["nat.allocation.endpoints"].EndpointMemory(
+        5, modules["nat.tables.secret"].Secret(WORDS)
+    )
     used: Counter[int] = Counter()
     last: OrderedDict[int, tuple[int, int]] = OrderedDict()
     rows: dict[int, int] = {}
@@ -228,7 +230,9 @@ def test_endpoint_memory_forgets_the_longest_unused_and_never_one_in_use(
 
 def test_endpoints_differ_by_protocol_address_and_port(engine: Engine) -> None:
     modules = engine.modules
-    memory = modules["nat.endpoints"].EndpointMemory(9, modules["nat.secret"].Secret(WORDS))
+    memory = modules["nat.allocation.endpoints"].EndpointMemory(
+        9, modules["nat.tables.secret"].Secret(WORDS)
+    )
     keys = [(p, h, a, n) for p in (0, 1) for h in (0, 1) for a in (7, 8) for n in (0,)] + [
         (0, 0, 7, 65535)
     ]

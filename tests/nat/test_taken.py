@@ -24,8 +24,10 @@ REMOTE = (1, 2, 443)
 
 def made(engine: Engine, capacity: int = 4096) -> Any:
     modules = engine.modules
-    tally = modules["nat.tally"].Tally(capacity, modules["nat.secret"].Secret(WORDS))
-    return modules["nat.taken"].TakenPorts(tally)
+    tally = modules["nat.allocation.tally"].Tally(
+        capacity, modules["nat.tables.secret"].Secret(WORDS)
+    )
+    return modules["nat.allocation.taken"].TakenPorts(tally)
 
 
 def next_of(taken: set[int], start: int, begin: int, end: int) -> int:
@@ -106,7 +108,7 @@ def test_what_was_taken_and_given_back_leaves_nothing(size: int) -> None:
 def test_mappings_need_no_more_rows_than_there_is_room_for(spread: bool) -> None:
     """Each toward a remote of its own, by an endpoint of its own; or all alike."""
     engine = load("interpreted")
-    needed = engine.modules["nat.taken"].rows_needed
+    needed = engine.modules["nat.allocation.taken"].rows_needed
     ports = made(engine, needed(SIZE))
     for position in range(SIZE):
         ports.look(POOL, 1, position if spread else 0, 443, 1 + position if spread else 1)

@@ -19,8 +19,8 @@ KEY: Key = (0, 10000, 0, REMOTE, 4000)
 
 
 def syns(engine: Engine, count: int = 4) -> Any:
-    secret = engine.modules["nat.secret"].Secret(range(1, 9))
-    return engine.modules["nat.unsolicited"].UnsolicitedSyns(count, secret)
+    secret = engine.modules["nat.tables.secret"].Secret(range(1, 9))
+    return engine.modules["nat.answers.unsolicited"].UnsolicitedSyns(count, secret)
 
 
 def hold(held: Any, key: Key, now: int, packet: bytes | None = None, transport: int = 20) -> bool:

@@ -101,7 +101,7 @@ def test_a_mapping_with_more_expired_sessions_than_are_looked_at_is_shown(engine
 
 
 def test_addresses_are_shown_as_ipaddress_writes_them(engine: Engine) -> None:
-    text = engine.modules["nat.views"].address_text
+    text = engine.modules["nat.views.views"].address_text
     for address in ("192.0.2.1", "2001:db8::1", "2001:db8:0:1::", "::", "::1", "::c000:201"):
         given = ip_address(address)
         number = int(given) | (0xFFFF << 32 if given.version == 4 else 0)
@@ -197,7 +197,7 @@ def test_port_rows_are_by_address_and_protocol(engine: Engine) -> None:
 
 
 def test_port_rows_are_filtered_by_address_and_protocol(engine: Engine) -> None:
-    filters = engine.modules["nat.row_filter"]
+    filters = engine.modules["nat.views.row_filter"]
     bench = Bench(engine, "full-cone")
     for prefix, protocol, count in (("203.0.113.0/24", 1, 1), ("203.0.113.9", None, 0)):
         wanted = filters.RowFilter(protocol, external=filters.EndpointRange(ip_network(prefix)))

@@ -15,10 +15,10 @@ import time
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
 
-from ratsnake.daemon.worker import Worker
-from ratsnake.nat.behaviour import PRESETS
+from ratsnake.daemon.loop.worker import Worker
 from ratsnake.nat.nat import SEED_BYTES, Nat
-from ratsnake.nat.settings import External, Settings
+from ratsnake.nat.rules.behaviour import PRESETS
+from ratsnake.nat.settings.settings import External, Settings
 from ratsnake.portset import PortSet
 
 from .packets import Endpoint, answer, opening, seen, tcp

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ratsnake.daemon.control import json_lines
-from ratsnake.daemon.live_nat import LiveNat
-from ratsnake.daemon.row_pages import row_pages
-from ratsnake.daemon.worker import Worker
+from ratsnake.daemon.control.control import json_lines
+from ratsnake.daemon.loop.live_nat import LiveNat
+from ratsnake.daemon.loop.worker import Worker
+from ratsnake.daemon.views.row_pages import row_pages
 from ratsnake.nat.nat import Nat
-from ratsnake.nat.timers import SWEEP
+from ratsnake.nat.rules.timers import SWEEP
 from ratsnake.wire.packet import TCP, UDP
 
 from .engine_load import Load

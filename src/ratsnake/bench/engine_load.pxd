@@ -1,10 +1,10 @@
 cimport cython
 from ratsnake.nat.nat cimport Nat
-from ratsnake.nat.reasons cimport TRANSLATED
-from ratsnake.nat.records cimport (
+from ratsnake.nat.rules.reasons cimport TRANSLATED
+from ratsnake.nat.tables.records cimport (
     Numbers, Octets, Words, new_numbers, new_octets, new_words, release, reserved_words, unreserve,
 )
-from ratsnake.nat.timers cimport SWEEP
+from ratsnake.nat.rules.timers cimport SWEEP
 from ratsnake.wire.octets cimport be16, be32
 from ratsnake.wire.packet cimport TCP
 from ratsnake.wire.types cimport Bytes, M64, u32, u64

@@ -12,8 +12,9 @@ if not cython.compiled:
     from time import monotonic_ns as nanoseconds
     from typing import cast
 
-    from ratsnake.nat.reasons import TRANSLATED
-    from ratsnake.nat.records import (
+    from ratsnake.nat.rules.reasons import TRANSLATED
+    from ratsnake.nat.rules.timers import SWEEP
+    from ratsnake.nat.tables.records import (
         Numbers,
         Octets,
         Words,
@@ -24,7 +25,6 @@ if not cython.compiled:
         reserved_words,
         unreserve,
     )
-    from ratsnake.nat.timers import SWEEP
     from ratsnake.wire.octets import be16, be32
     from ratsnake.wire.packet import TCP
     from ratsnake.wire.types import M64, Bytes, u32, u64

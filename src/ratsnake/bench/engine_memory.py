@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass
 
-from ratsnake.daemon.status import resident_memory
+from ratsnake.daemon.views.status import resident_memory
 from ratsnake.wire.packet import UDP
 
 from .engine_load import Load

@@ -2,9 +2,9 @@
 
 from ipaddress import IPv4Address, IPv4Network
 
-from ratsnake.nat.behaviour import PRESETS, Behaviour
 from ratsnake.nat.nat import Nat
-from ratsnake.nat.settings import External, Limits, Pooling, Settings, Timeouts
+from ratsnake.nat.rules.behaviour import PRESETS, Behaviour
+from ratsnake.nat.settings.settings import External, Limits, Pooling, Settings, Timeouts
 from ratsnake.portset import PortSet
 
 FULL_CONE = PRESETS["full-cone"].behaviour

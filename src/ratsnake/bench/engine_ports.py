@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from statistics import median
 
-from ratsnake.nat.behaviour import parse_behaviour
+from ratsnake.nat.rules.behaviour import parse_behaviour
 from ratsnake.portset import PortSet
 from ratsnake.wire.packet import UDP
 

@@ -1,9 +1,9 @@
 cimport cython
-from ratsnake.daemon.desk cimport is_asked, open_desk
-from ratsnake.daemon.lock cimport Lock, give, take
-from ratsnake.daemon.worker cimport Worker
+from ratsnake.daemon.loop.desk cimport is_asked, open_desk
+from ratsnake.daemon.loop.lock cimport Lock, give, take
+from ratsnake.daemon.loop.worker cimport Worker
 from ratsnake.nat.nat cimport Nat
-from ratsnake.nat.timers cimport SWEEP
+from ratsnake.nat.rules.timers cimport SWEEP
 from ratsnake.wire.types cimport u32, u64
 from .engine_load cimport Load, nanoseconds, slot
 from .histogram cimport Histogram

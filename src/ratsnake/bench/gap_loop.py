@@ -1,5 +1,5 @@
-"""The packet loop of daemon/worker.py without a device: under the worker's lock, a batch at a time,
-sweeping after each; and how long it was from packet to packet.
+"""The packet loop of daemon/loop/worker.py without a device: under the worker's lock, a batch at a
+time, sweeping after each; and how long it was from packet to packet.
 
 What it takes to write the packets of a batch is left out.  Of a long gap it is also told how much
 was the loop's own: without the time in which the system let something else run on the processor,
@@ -13,9 +13,9 @@ if not cython.compiled:
     from time import monotonic_ns as nanoseconds
     from time import thread_time_ns as running_time
 
-    from ratsnake.daemon.desk import is_asked, open_desk
-    from ratsnake.daemon.lock import give, take
-    from ratsnake.nat.timers import SWEEP
+    from ratsnake.daemon.loop.desk import is_asked, open_desk
+    from ratsnake.daemon.loop.lock import give, take
+    from ratsnake.nat.rules.timers import SWEEP
     from ratsnake.wire.types import u32, u64
 
     from .engine_load import slot
@@ -27,7 +27,7 @@ if not cython.compiled:
         return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
-from ratsnake.daemon.worker import Worker
+from ratsnake.daemon.loop.worker import Worker
 
 from .engine_load import Load
 from .histogram import Histogram

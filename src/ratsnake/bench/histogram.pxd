@@ -1,5 +1,5 @@
 cimport cython
-from ratsnake.nat.records cimport Words, new_words, release
+from ratsnake.nat.tables.records cimport Words, new_words, release
 from ratsnake.wire.types cimport u32, u64
 
 cdef extern from *:

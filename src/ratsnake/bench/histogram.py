@@ -3,7 +3,7 @@
 import cython
 
 if not cython.compiled:
-    from ratsnake.nat.records import Words, new_words, release
+    from ratsnake.nat.tables.records import Words, new_words, release
     from ratsnake.wire.types import u32, u64
 
     STEPS = 16

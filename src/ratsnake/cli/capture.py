@@ -9,7 +9,7 @@ from typing import Any
 from .. import __version__
 from ..daemon.errors import UsageError
 from ..device.pcapng import Writer
-from ..nat.reasons import REASONS
+from ..nat.rules.reasons import REASONS
 from . import inquiry
 from .progress import Progress
 

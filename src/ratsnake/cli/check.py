@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from ..daemon.configuration import DEFAULT_FILE, options_of, read
-from ..daemon.effective import effective
-from ..daemon.schema import schema
+from ..daemon.configuration.effective import effective
+from ..daemon.configuration.file import DEFAULT_FILE, options_of, read
+from ..daemon.configuration.schema import schema
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

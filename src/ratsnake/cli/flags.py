@@ -1,14 +1,14 @@
-"""Command-line arguments made from the tables of daemon/options.py."""
+"""Command-line arguments made from the tables of daemon/configuration/options.py."""
 
 import argparse
 from collections.abc import Iterable, Mapping
 
-from ..daemon.flag import Flag
-from ..daemon.options import Texts
+from ..daemon.configuration.flag import Flag
+from ..daemon.configuration.options import Texts
 
 
 def add_flags(parser: argparse._ActionsContainer, flags: Iterable[Flag]) -> None:
-    """One argument per flag, taken as text: daemon/options.py reads it."""
+    """One argument per flag, taken as text: daemon/configuration/options.py reads it."""
     for flag in flags:
         explanation = flag.help.replace("%", "%%")
         if flag.switch:

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
-from ..daemon.configuration import run_options_of
+from ..daemon.configuration.file import run_options_of
+from ..daemon.configuration.flags import CONFIG_FLAG, RUN_GROUPS
+from ..daemon.configuration.options import RunOptions
 from ..daemon.errors import RunError, UsageError
-from ..daemon.flags import CONFIG_FLAG, RUN_GROUPS
-from ..daemon.options import RunOptions
 from ..host.child import ChildError
 from ..host.request import RoutingError
 from .flags import add_flags, add_groups, texts

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from ..daemon.configuration import DEFAULT_FILE, options_of, parse
+from ..daemon.configuration.file import DEFAULT_FILE, options_of, parse
+from ..daemon.configuration.values import near
 from ..daemon.errors import RunError, UsageError
-from ..daemon.values import near
 from .setups import QUESTIONS, SETUPS, Line, Question, Setup
 
 

@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..daemon.client import NOTHING, ask
-from ..daemon.flags import SOCKET_FLAGS
-from ..daemon.options import running_socket_path
+from ..daemon.configuration.flags import SOCKET_FLAGS
+from ..daemon.configuration.options import running_socket_path
+from ..daemon.control.client import NOTHING, ask
 from .flags import add_flags, texts
 
 

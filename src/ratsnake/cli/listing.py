@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ..daemon.client import ask_rows
-from ..daemon.flag import Flag
-from ..daemon.options import read_flags, running_socket_path
-from ..daemon.row_request import FILTER_FLAGS
-from ..daemon.values import near, whole_number
+from ..daemon.configuration.flag import Flag
+from ..daemon.configuration.options import read_flags, running_socket_path
+from ..daemon.configuration.values import near, whole_number
+from ..daemon.control.client import ask_rows
+from ..daemon.views.row_request import FILTER_FLAGS
 from . import inquiry
 from .flags import add_flags, texts
 from .progress import Progress

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from ..nat.rows import MappingRow
+from ..nat.views.rows import MappingRow
 from . import listing, sorting
 from .listing import Table, print_table
 from .text import Column, duration, endpoint

@@ -3,9 +3,9 @@
 import argparse
 import sys
 
+from ..daemon.configuration.flags import NAT_GROUPS
+from ..daemon.configuration.options import nat_options
 from ..daemon.errors import UsageError
-from ..daemon.flags import NAT_GROUPS
-from ..daemon.options import nat_options
 from .flags import add_groups, texts
 from .progress import Progress
 

@@ -3,8 +3,8 @@
 import argparse
 import contextlib
 
-from ..daemon.configuration import run_options_of
-from ..daemon.flags import CONFIG_FLAG, RUN_GROUPS
+from ..daemon.configuration.file import run_options_of
+from ..daemon.configuration.flags import CONFIG_FLAG, RUN_GROUPS
 from .flags import add_flags, add_groups, texts
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from ..nat.rows import SessionRow
+from ..nat.views.rows import SessionRow
 from . import listing, sorting
 from .listing import Table, print_table
 from .text import Column, amount, duration, endpoint

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ..daemon.errors import RunError
-from ..nat.reasons import REASONS
+from ..nat.rules.reasons import REASONS
 from ..portset import PortSet
 from . import inquiry
 from .text import amount, duration
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def lines(status: dict[str, Any]) -> Iterator[str]:
-    """The status object (daemon/status.py) for people, in 80 columns."""
+    """The status object (daemon/views/status.py) for people, in 80 columns."""
     yield (
         f"ratsnake {status['version']} on {status['device']}, up {duration(status['uptime'])}"
         f" since {_local(status['since'])}, process {status['pid']}"

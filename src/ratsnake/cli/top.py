@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from ..daemon.configuration.flag import Flag
+from ..daemon.configuration.options import read_flags, running_socket_path
+from ..daemon.configuration.values import near
 from ..daemon.errors import RunError, UsageError
-from ..daemon.flag import Flag
-from ..daemon.options import read_flags, running_socket_path
-from ..daemon.row_request import FILTER_FLAGS
-from ..daemon.values import near
-from ..nat.rows import PROTOCOL_NAMES
+from ..daemon.views.row_request import FILTER_FLAGS
+from ..nat.views.rows import PROTOCOL_NAMES
 from . import inquiry
 from .flags import add_flags, texts
 from .top_look import BY, Choice, Look, Observer

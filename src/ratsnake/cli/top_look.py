@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..daemon.client import ask, ask_rows
+from ..daemon.control.client import ask, ask_rows
 from ..daemon.errors import RunError
-from ..daemon.rates import Counts, counts, per_second
+from ..daemon.views.rates import Counts, counts, per_second
 
 Row = dict[str, Any]
 
@@ -30,7 +30,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Look:
-    """`rates` are those of daemon/rates.py, None at first; `drops` are packets by reason."""
+    """`rates` are those of daemon/views/rates.py, None at first; `drops` are packets by reason."""
 
     status: Row
     rates: Counts | None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..nat.reasons import REASONS
+from ..nat.rules.reasons import REASONS
 from .text import amount, duration
 from .top_look import Choice, Look
 

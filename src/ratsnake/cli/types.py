@@ -4,7 +4,7 @@ import argparse
 import textwrap
 from collections.abc import Iterator
 
-from ..nat.behaviour import PRESETS, Behaviour
+from ..nat.rules.behaviour import PRESETS, Behaviour
 
 WIDTH = 80
 

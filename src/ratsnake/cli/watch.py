@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from ..daemon.event_kinds import KINDS
+from ..daemon.configuration.event_kinds import KINDS
 from . import inquiry
 from .text import amount, duration, endpoint
 

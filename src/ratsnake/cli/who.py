@@ -7,9 +7,9 @@ import argparse
 import json
 from ipaddress import IPv4Address
 
+from ..daemon.configuration.flags import WHO_FLAGS
+from ..daemon.configuration.options import deterministic
 from ..daemon.errors import RunError, UsageError
-from ..daemon.flags import WHO_FLAGS
-from ..daemon.options import deterministic
 from ..portset import FIRST_PORT, LAST_PORT, PortSet
 from .flags import add_flags, texts
 

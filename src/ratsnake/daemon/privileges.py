@@ -9,7 +9,7 @@ import os
 from ..host.accounts import Account
 from ..host.child import ChildError
 from ..host.keeper import Undoing
-from .control_path import Claim
+from .control.control_path import Claim
 from .errors import RunError
 
 

@@ -5,7 +5,7 @@
 
 from ratsnake.device.base import Device
 from ratsnake.nat.nat import Nat
-from ratsnake.nat.reasons import TRANSLATED
+from ratsnake.nat.rules.reasons import TRANSLATED
 
 
 def relay(nat: Nat, device: Device, now: int) -> int:

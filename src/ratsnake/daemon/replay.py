@@ -7,10 +7,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from ..device.pcap import Reader, Record, TruncatedRecord, Writer
-from ..nat.reasons import FRAGMENT_HELD, REASONS
-from .engine import make_nat
+from ..nat.rules.reasons import FRAGMENT_HELD, REASONS
+from .configuration.options import NatOptions
 from .errors import RunError, UsageError
-from .options import NatOptions
+from .loop.engine import make_nat
 
 NS_PER_MS = 1_000_000
 

@@ -27,33 +27,33 @@ from ..host.keeper import Undoing
 from ..nat.build import COMPILED
 from ..nat.nat import Nat
 from . import privileges
-from .busiest import Busiest
-from .capturing import Capturing
-from .control import ControlServer, Page, Request
-from .control_path import Claim
+from .configuration.listen import Listen
+from .configuration.options import RunOptions
+from .control.control import ControlServer, Page, Request
+from .control.control_path import Claim
+from .control.peer import Access, allowed_by
 from .duty import Duty
-from .engine import make_nat
 from .errors import RunError
-from .events import Events, open_log
-from .explaining import Explainer
-from .listen import Listen
-from .live_nat import LiveNat
-from .options import RunOptions
-from .peer import Access, allowed_by
-from .rates import Rates
-from .row_pages import Pages, ReadRows, row_pages
-from .row_request import read_request
+from .events.events import Events, open_log
+from .loop.engine import make_nat
+from .loop.live_nat import LiveNat
+from .loop.worker import Worker
+from .loop.worker_thread import WorkerThread, going_first
 from .seed import fresh
-from .status import Facts, status, summary
 from .supervisor import Supervisor
 from .surroundings import fit, request_of
+from .views.busiest import Busiest
+from .views.capturing import Capturing
+from .views.explaining import Explainer
+from .views.rates import Rates
+from .views.row_pages import Pages, ReadRows, row_pages
+from .views.row_request import read_request
+from .views.status import Facts, status, summary
 from .wakeup import WORKER_ENDED, Wakeup
-from .worker import Worker
-from .worker_thread import WorkerThread, going_first
 
 if TYPE_CHECKING:
     from ..host.routing import Installed
-    from .metrics_server import MetricsServer
+    from .metrics.server import MetricsServer
 
 # The device must never be the narrowest link of a path: a packet too big for the way out is then
 # refused there, with the true MTU, and the ICMP error goes through the NAT (RFC 5508 section 7).
@@ -124,7 +124,7 @@ def _open_metrics(listen: Listen | None, undo: ExitStack) -> MetricsServer | Non
     """Listen already, for that may take a privilege."""
     if listen is None:
         return None
-    from .metrics_server import MetricsServer
+    from .metrics.server import MetricsServer
 
     server = MetricsServer(listen)
     undo.callback(server.close)
@@ -132,7 +132,7 @@ def _open_metrics(listen: Listen | None, undo: ExitStack) -> MetricsServer | Non
 
 
 def _start_metrics(server: MetricsServer, service: _Service) -> None:
-    from .metrics import Picture, registry
+    from .metrics.metrics import Picture, registry
 
     server.start(registry(lambda: Picture(service.status(), service.ports())))
 

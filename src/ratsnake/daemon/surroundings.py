@@ -9,11 +9,11 @@ from ipaddress import IPv4Address
 from ..host.child import ChildError
 from ..host.request import Request, Shared
 from ..host.survey import Survey, survey
-from ..nat.forwarding import FORWARDABLE, resolve
-from ..nat.settings import LEAST_MTU, External, Settings
+from ..nat.settings.forwarding import FORWARDABLE, resolve
+from ..nat.settings.settings import LEAST_MTU, External, Settings
 from ..portset import PortSet
+from .configuration.options import RunOptions
 from .errors import RunError
-from .options import RunOptions
 
 # The protocols with ports, by IANA's numbers; Python has no name for DCCP.
 NUMBERS = {

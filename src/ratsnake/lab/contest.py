@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 
-from ..nat.behaviour import Mapping
+from ..nat.rules.behaviour import Mapping
 from .probe import classify
 from .topology import Topology
 from .transport import A1, B1, B2, C1, Endpoint, External, ProbeError, Transport

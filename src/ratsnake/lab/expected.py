@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..nat.behaviour import Filtering, Mapping
+from ..nat.rules.behaviour import Filtering, Mapping
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ..nat.behaviour import Filtering, Mapping
+from ..nat.rules.behaviour import Filtering, Mapping
 from .topology import Topology
 from .transport import A1, A2, B1, B2, External, Transport
 from .transports import open_transport

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from ..nat.behaviour import Mapping
+from ..nat.rules.behaviour import Mapping
 from .expected import EXPECTED
 from .path import Hop
 from .probe import Observation

@@ -5,22 +5,22 @@ from ratsnake.wire.ipv6 cimport FRAGMENT_HEADER_SIZE, FRAGMENT_IDENTIFICATION
 from ratsnake.wire.octets cimport be32, put32
 from ratsnake.wire.packet cimport FIRST, Packet, SCTP, TCP, WHOLE
 from ratsnake.wire.types cimport Bytes, M32, u32, u64
-from .answers cimport Answers
-from .events cimport Events
-from .forecast cimport Forecast
-from .fragments cimport Fragments, KNOWN, REFUSED
-from .outbox cimport Outbox
-from .parcels cimport Parcels
-from .reasons cimport (
+from .answers.answers cimport Answers
+from .events.events cimport Events
+from .translation.forecast cimport Forecast
+from .packets.fragments cimport Fragments, KNOWN, REFUSED
+from .packets.outbox cimport Outbox
+from .packets.parcels cimport Parcels
+from .rules.reasons cimport (
     FRAGMENT_HELD, FRAGMENT_LIMIT, FRAGMENT_REFUSED, HOP_LIMIT as HOPS_USED_UP, REASONS_COUNT,
     TRANSLATED, UNMAPPABLE,
 )
-from .records cimport Octets, new_octets, release
-from .rewrite cimport RECEIVER, SENDER, readdress, renumber, take_hop
-from .sharing cimport Sharing
-from .stateless cimport Stateless
-from .traffic cimport Traffic
-from .translator cimport Translator
+from .tables.records cimport Octets, new_octets, release
+from .packets.rewrite cimport RECEIVER, SENDER, readdress, renumber, take_hop
+from .translation.sharing cimport Sharing
+from .translation.stateless cimport Stateless
+from .views.traffic cimport Traffic
+from .translation.translator cimport Translator
 
 @cython.final
 cdef class Nat:

@@ -19,8 +19,9 @@ if not cython.compiled:
     from ratsnake.wire.packet import FIRST, SCTP, TCP, WHOLE, Packet
     from ratsnake.wire.types import M32, Bytes, u32, u64
 
-    from .fragments import KNOWN, REFUSED
-    from .reasons import (
+    from .packets.fragments import KNOWN, REFUSED
+    from .packets.rewrite import RECEIVER, SENDER, readdress, renumber, take_hop
+    from .rules.reasons import (
         FRAGMENT_HELD,
         FRAGMENT_LIMIT,
         FRAGMENT_REFUSED,
@@ -28,26 +29,25 @@ if not cython.compiled:
         TRANSLATED,
         UNMAPPABLE,
     )
-    from .reasons import HOP_LIMIT as HOPS_USED_UP
-    from .records import Octets, new_octets, release
-    from .rewrite import RECEIVER, SENDER, readdress, renumber, take_hop
+    from .rules.reasons import HOP_LIMIT as HOPS_USED_UP
+    from .tables.records import Octets, new_octets, release
 
-from .answers import Answers
-from .errand import done
-from .explain import Walk
-from .explanation import Endpoint, Explanation
-from .forecast import Forecast
-from .fragments import Fragments
-from .outbox import Outbox
-from .overview import Overview
-from .parcels import Parcels
-from .row_filter import RowFilter
-from .rows import MappingRow, PortRow, SessionRow
-from .settings import Settings
-from .sharing import Sharing
-from .stateless import Stateless
-from .traffic import Traffic
-from .translator import Translator
+from .answers.answers import Answers
+from .explain.explain import Walk
+from .explain.explanation import Endpoint, Explanation
+from .packets.fragments import Fragments
+from .packets.outbox import Outbox
+from .packets.parcels import Parcels
+from .settings.settings import Settings
+from .translation.forecast import Forecast
+from .translation.sharing import Sharing
+from .translation.stateless import Stateless
+from .translation.translator import Translator
+from .views.errand import done
+from .views.overview import Overview
+from .views.row_filter import RowFilter
+from .views.rows import MappingRow, PortRow, SessionRow
+from .views.traffic import Traffic
 
 SEED_BYTES = 80  # eight hash secrets and the generator's key, 64 bits each
 LARGEST_PACKET = 40 + 65535  # of IPv6: its payload length does not count the header

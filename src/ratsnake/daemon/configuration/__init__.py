@@ -1,0 +1,1 @@
+"""From flags and a TOML file to checked values, and back to text."""

@@ -1,0 +1,36 @@
+"""Which events there are, and what may be asked for: words only, without the engine."""
+
+from ...nat.events.event_record import (
+    LIMITS_WANTED,
+    MAPPINGS_WANTED,
+    REFUSALS_WANTED,
+    SESSIONS_WANTED,
+)
+
+# What may be asked for, and what the engine is then to note.  Address changes are the daemon's.
+KINDS = {
+    "mapping": MAPPINGS_WANTED,
+    "session": SESSIONS_WANTED,
+    "refusal": REFUSALS_WANTED,
+    "limit": LIMITS_WANTED,
+    "address": 0,
+}
+USUAL_KINDS = tuple(kind for kind in KINDS if kind != "session")
+# The kind of each event.  What was lost is told to everybody.
+KIND_OF = {
+    "mapping-made": "mapping",
+    "mapping-removed": "mapping",
+    "session-opened": "session",
+    "session-ended": "session",
+    "refusal": "refusal",
+    "refusals-suppressed": "refusal",
+    "limit": "limit",
+    "address": "address",
+}
+LOST = "lost"
+
+# Where the log of events may go, but for files.
+STDOUT = "stdout"
+JOURNALD = "journald"
+SYSLOG = "syslog"
+SINKS = (STDOUT, JOURNALD, SYSLOG)

@@ -1,0 +1,58 @@
+"""A flag: a name, what it accepts, and what it is when not given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import UsageError
+from .values import switch, whole_number
+
+KINDS: dict[Callable[[str], Any], str] = {switch: "switch", whole_number: "number"}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag: its key (`--KEY`), what it accepts, and what it is when not given.
+
+    `parse` raises ValueError saying what would be right. `default` is text a user could have
+    written (a tuple of texts when the flag repeats); None where there is none. A `switch` takes no
+    value on the command line: to give it is to say yes.
+
+    `flag` is what it is called on the command line where its key alone would say too little.
+
+    `table` is the name of the configuration file's table whose keys are this flag's names, for a
+    flag that takes NAME=NUMBER. `unit` and `rfc` are for the documentation.
+    """
+
+    key: str
+    metavar: str
+    parse: Callable[[str], Any]
+    help: str
+    default: str | tuple[str, ...] | None = None
+    required: bool = False
+    repeat: bool = False
+    switch: bool = False
+    flag: str = ""
+    table: str = ""
+    unit: str = ""
+    rfc: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"--{self.flag or self.key}"
+
+    @property
+    def kind(self) -> str:
+        """What a configuration file has for it: "text", "number", "switch", "texts" or "table"."""
+        if self.table:
+            return "table"
+        if self.repeat:
+            return "texts"
+        return KINDS.get(self.parse, "text")
+
+    def read(self, text: str, name: str | None = None) -> Any:
+        """The value of `text`; raises UsageError, which calls the flag by `name`."""
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            raise UsageError(f"{name or self.name} {text}: {error}") from None

@@ -1,0 +1,226 @@
+"""What the flags given make together: settings for the engine, and all that `run` was told.
+
+Every complaint is a UsageError that names flag and value; what a flag is called in it, `names`
+says, for it may come from a file.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...host.accounts import Account
+from ...nat.rules.behaviour import Behaviour
+from ...nat.settings.deterministic import Deterministic
+from ...nat.settings.settings import External, Limits, Settings, Timeouts, deterministic_table
+from ..control.peer import Access
+from ..control.protocol import default_path, path_of_running
+from ..errors import UsageError
+from .flag import Flag
+from .flags import (
+    ACCESS_FLAGS,
+    DEFAULT_TYPE,
+    DEVICE_FLAG,
+    EVENT_FLAGS,
+    HOST_FLAGS,
+    METRICS_FLAG,
+    NAT_FLAGS,
+    PROTOCOLS,
+    SOCKET_FLAGS,
+    USER_FLAG,
+    WHO_FLAGS,
+)
+from .listen import Listen
+
+Texts = Mapping[str, str | list[str] | None]
+# What to call a flag in a message, by its key, where it was not given on the command line.
+Names = Mapping[str, str]
+COMMAND_LINE: Names = {}
+OWNER_MODE, GROUP_MODE = 0o600, 0o660  # of the control socket
+
+
+@dataclass(frozen=True)
+class NatOptions:
+    """Settings for the engine, and the name of the type chosen for each protocol."""
+
+    settings: Settings
+    types: dict[str, str]
+
+
+@dataclass(frozen=True)
+class EventOptions:
+    """The log of events: where it goes (None: there is none), which kinds, and whether remote
+    endpoints are in it."""
+
+    sink: str | None
+    kinds: frozenset[str]
+    destinations: bool
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """All that `ratsnake run` was told; `find_mtu`: nothing about the MTU."""
+
+    nat: NatOptions
+    device: str
+    lan: str | None
+    wan: str | None
+    share_address: bool
+    find_mtu: bool
+    control: str
+    access: Access
+    user: Account | None
+    events: EventOptions
+    metrics: Listen | None
+
+
+def read_flags(flags: Iterable[Flag], texts: Texts, names: Names = COMMAND_LINE) -> dict[str, Any]:
+    """The value of every flag, by key; raises UsageError."""
+    values: dict[str, Any] = {}
+    for flag in flags:
+        given = texts.get(flag.key)
+        text = flag.default if given is None else given
+        if text is None and flag.required:
+            raise UsageError(
+                f"{names.get(flag.key, flag.name)} {flag.metavar} is needed: {flag.help}"
+            )
+        if text is None:
+            values[flag.key] = None
+        elif isinstance(text, str):
+            values[flag.key] = flag.read(text, names.get(flag.key))
+        else:
+            values[flag.key] = tuple(flag.read(one, names.get(flag.key)) for one in text)
+    return values
+
+
+def externals(values: Mapping[str, Any], one_to_one: Iterable[Any] = ()) -> tuple[External, ...]:
+    """The outside addresses with their ports, those of one-to-one addresses last."""
+    shared = [
+        replace(one, ports=values["ports"] if one.ports is None else one.ports)
+        for one in values["external"]
+    ]
+    given = {one.address for one in shared}
+    own = [External(rule.external, None) for rule in one_to_one if rule.external not in given]
+    return (*shared, *own)
+
+
+def named(error: ValueError, names: Names) -> UsageError:
+    """The complaint of the engine's settings, "key: message", with the key as the user gave it."""
+    key, _, message = str(error).partition(":")
+    return UsageError(f"{names.get(key, '--' + key)}:{message}")
+
+
+def named_in_table(flag: str, error: ValueError, names: Names) -> UsageError:
+    """Likewise of a flag that takes NAME=NUMBER, "name: message"."""
+    return UsageError(f"{names[flag]}.{error}" if flag in names else f"--{flag} {error}")
+
+
+def nat_options(texts: Texts, names: Names = COMMAND_LINE) -> NatOptions:
+    """What NAT_FLAGS say; raises UsageError."""
+    values = read_flags(NAT_FLAGS, texts, names)
+    general = texts.get("nat") or DEFAULT_TYPE
+    types = {protocol: str(texts.get(protocol) or general) for protocol in PROTOCOLS}
+    behaviours: dict[str, Behaviour] = {
+        protocol: values[protocol] or values["nat"] for protocol in PROTOCOLS
+    }
+    if values["other"] is not None:
+        behaviours["other"] = values["other"]
+    try:
+        timeouts = Timeouts(**dict(values["timeout"]))
+    except ValueError as error:
+        raise named_in_table("timeout", error, names) from None
+    try:
+        limits = Limits(**dict(values["limit"]))
+    except ValueError as error:
+        raise named_in_table("limit", error, names) from None
+    try:
+        settings = Settings(
+            externals=externals(values, values["one-to-one"]),
+            internal=values["internal"],
+            pooling=values["pooling"],
+            port_block=values["port-block"],
+            blocks_per_host=values["blocks-per-host"],
+            deterministic=values["deterministic"],
+            forwards=(*values["forward"], *values["one-to-one"]),
+            no_nat=values["no-nat"],
+            nptv6=values["nptv6"],
+            unsolicited_syn=values["unsolicited-syn"],
+            no_resources=values["no-resources"],
+            mtu=values["mtu"],
+            decrement_ttl=values["decrement-ttl"],
+            inbound_refresh=values["inbound-refresh"],
+            timeouts=timeouts,
+            limits=limits,
+            **behaviours,
+        )
+    except ValueError as error:
+        raise named(error, names) from None
+    return NatOptions(settings, types)
+
+
+def deterministic(texts: Texts) -> Deterministic:
+    """Who has which ports, as WHO_FLAGS say; raises UsageError."""
+    values = read_flags(WHO_FLAGS, texts)
+    try:
+        return deterministic_table(
+            Settings(
+                externals=externals(values),
+                internal=values["internal"],
+                port_block=values["port-block"],
+                deterministic=True,
+            )
+        )
+    except ValueError as error:
+        raise named(error, COMMAND_LINE) from None
+
+
+def socket_path(texts: Texts, names: Names = COMMAND_LINE) -> str:
+    """Where SOCKET_FLAGS say the control socket is; raises UsageError."""
+    values = read_flags(SOCKET_FLAGS, texts, names)
+    return values["control"] or default_path(values["device"])
+
+
+def running_socket_path(texts: Texts) -> str:
+    """Where a NAT that runs is to be asked, as SOCKET_FLAGS say; raises UsageError."""
+    values = read_flags(SOCKET_FLAGS, texts)
+    return values["control"] or path_of_running(values["device"])
+
+
+def _access(mode: int | None, group: int | None) -> Access:
+    """A group that is named is let in unless the mode says otherwise."""
+    if mode is None:
+        mode = OWNER_MODE if group is None else GROUP_MODE
+    return Access(mode, group)
+
+
+def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
+    """What RUN_FLAGS say; raises UsageError."""
+    values = read_flags(
+        (DEVICE_FLAG, *HOST_FLAGS, USER_FLAG, *ACCESS_FLAGS, *EVENT_FLAGS, METRICS_FLAG),
+        texts,
+        names,
+    )
+    nat = nat_options(texts, names)
+    for key in ("wan", "share-address") if values["lan"] is None else ():
+        if values[key]:
+            raise UsageError(
+                f"{names.get(key, '--' + key)}: is part of what --lan sets up on this host; give"
+                " --lan IFACE too"
+            )
+    if values["share-address"] and nat.settings.deterministic:
+        raise UsageError(
+            f"{names.get('share-address', '--share-address')}: the ports left depend on the host's"
+            " programs, which --deterministic contradicts; give the NAT an address of its own"
+        )
+    return RunOptions(
+        nat=nat,
+        device=values["device"],
+        lan=values["lan"],
+        wan=values["wan"],
+        share_address=values["share-address"],
+        find_mtu=texts.get("mtu") is None,
+        control=socket_path(texts, names),
+        access=_access(values["control-mode"], values["control-group"]),
+        user=values["user"],
+        events=EventOptions(values["sink"], frozenset(values["kinds"]), values["destinations"]),
+        metrics=values["listen"],
+    )

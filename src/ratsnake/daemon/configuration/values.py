@@ -1,0 +1,135 @@
+"""What a flag's text means: one function a kind of value.
+
+Each raises ValueError saying what would be right.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from enum import Enum
+from ipaddress import ip_address, ip_interface, ip_network
+
+from ...device.linux_tun import check_name
+from ...nat.settings.scope import Network
+from ...nat.settings.settings import External, Limits, Timeouts
+from ...portset import read_ports
+from .event_kinds import KINDS, SINKS
+
+MOST_DIGITS = (
+    12  # int() raises on more than 4,300; twelve are beyond every range, and say so better
+)
+
+
+def external(text: str) -> External:
+    """ADDR, whose ports are still to be filled in (None), or ADDR=PORTS."""
+    address, equals, ports = text.partition("=")
+    try:
+        parsed = ip_address(address.replace("%", " "))
+    except ValueError:
+        raise ValueError(
+            "must be an IPv4 or IPv6 address, such as 203.0.113.1, or one with its own ports, such"
+            " as 203.0.113.1=5000-5999"
+        ) from None
+    return External(parsed, read_ports(ports) if equals else None)
+
+
+def prefix(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        try:
+            meant = ip_interface(text).network
+        except ValueError:
+            raise ValueError("must be an IPv4 or IPv6 prefix, such as 192.168.1.0/24") from None
+        raise ValueError(f"has bits set beyond the prefix length; did you mean {meant}?") from None
+
+
+def whole_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("must be a whole number, such as 512")
+    return int(text.lstrip("0")[:MOST_DIGITS] or "0")
+
+
+def switch(text: str) -> bool:
+    if text in ("yes", "no"):
+        return text == "yes"
+    raise ValueError("must be yes or no")
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Reads one of some words."""
+
+    words: type[Enum]
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        return tuple(word.value for word in self.words)
+
+    def __call__(self, text: str) -> Enum:
+        if text in self.known:
+            return self.words(text)
+        raise ValueError(f"must be one of {', '.join(self.known)}{near(text, self.known)}")
+
+
+def sink(text: str) -> str:
+    """A word, or a path with a slash in it, so that no misspelt word becomes a file."""
+    if text in SINKS or "/" in text:
+        return text
+    raise ValueError(
+        f"must be {', '.join(SINKS)} or a file's path with a / in it{near(text, SINKS)}"
+    )
+
+
+def known_kind(text: str) -> str:
+    """A kind of event."""
+    if text in KINDS:
+        return text
+    raise ValueError(f"must be one of {', '.join(KINDS)}{near(text, KINDS)}")
+
+
+def timeout(text: str) -> tuple[str, int]:
+    return _assignment(text, Timeouts, "CLASS=SECONDS in whole seconds, such as udp=300")
+
+
+def limit(text: str) -> tuple[str, int]:
+    return _assignment(text, Limits, "NAME=NUMBER, such as host-sessions=2000")
+
+
+def device_name(text: str) -> str:
+    check_name(text)
+    return text
+
+
+def socket_mode(text: str) -> int:
+    if not re.fullmatch("0?6[0246]{2}", text):
+        raise ValueError(
+            "must be an octal mode that lets the owner read and write, and of the others whom it"
+            " lets in, such as 0600 or 0660"
+        )
+    return int(text, 8)
+
+
+def near(text: str, known: Iterable[str]) -> str:
+    found = get_close_matches(text, list(known), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def names_of(owner: type[Timeouts | Limits]) -> str:
+    """The names of what may be set, with the defaults."""
+    return ", ".join(f"{field.name.replace('_', '-')} ({field.default})" for field in fields(owner))
+
+
+def table_names(owner: type[Timeouts | Limits]) -> list[str]:
+    return [field.name.replace("_", "-") for field in fields(owner)]
+
+
+def _assignment(text: str, owner: type[Timeouts | Limits], right: str) -> tuple[str, int]:
+    name, equals, number = text.partition("=")
+    if not equals or not (number.isascii() and number.isdigit()):
+        raise ValueError(f"must be {right}")
+    known = table_names(owner)
+    if name not in known:
+        raise ValueError(f"no {name!r}{near(name, known) or '; there are ' + ', '.join(known)}")
+    return name.replace("-", "_"), whole_number(number)

@@ -1,0 +1,1 @@
+"""The control socket: who may ask, in which words, and who answers."""

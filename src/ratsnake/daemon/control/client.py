@@ -1,0 +1,97 @@
+"""The client's side of the control socket; the protocol is in daemon/control/protocol.py."""
+
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from ..errors import RunError
+
+ANSWER_SECONDS = 10.0  # without a byte from the server
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+LINE_LIMIT = 1 << 20  # bytes; a row is some 300
+ROWS = 1024  # asked for at once
+
+
+def ask(
+    path: str, command: str, arguments: Mapping[str, Any] = NOTHING, patient: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The rows of the answer as they come; raises RunError, also half-way.
+
+    `arguments` are what else the request says; `patient`: the answer may come at any time.
+    """
+    lines = _lines(path, command, arguments, patient)
+    return (row for row in lines if row.get("done") is not True)
+
+
+def ask_rows(path: str, command: str, arguments: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The rows of a table, however slowly they are taken; raises RunError likewise.
+
+    Each ROWS of them are an answer of their own, so that who reads page by page keeps no connection
+    and nothing waits at the NAT's end.
+    """
+    start = 0
+    while True:
+        asked = {**arguments, "start": start, "limit": ROWS}
+        *rows, last = _lines(path, command, asked)
+        yield from rows
+        start = last.get("next", 0)
+        if not start:
+            return
+
+
+def _lines(
+    path: str, command: str, arguments: Mapping[str, Any], patient: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The lines of a whole answer: its rows and the one that says it is done."""
+    request = json.dumps({"command": command, **arguments}).encode() + b"\n"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(ANSWER_SECONDS)
+        try:
+            connection.connect(path)
+            _send(connection, request)
+            if patient:
+                connection.settimeout(None)
+            with connection.makefile("rb") as reply:
+                while line := reply.readline(LINE_LIMIT):
+                    row = _row(path, line)
+                    yield row
+                    if row.get("done") is True:
+                        return
+        except TimeoutError:
+            raise RunError(
+                f"{path}: no answer within {ANSWER_SECONDS:.0f} seconds; is the NAT stopped?"
+            ) from None
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise RunError(
+                f"no ratsnake is running at {path}; --device or --control says where it is"
+            ) from None
+        except PermissionError:
+            raise RunError(
+                f"{path}: only root and the owner of the NAT may ask, and whom --control-mode and"
+                " --control-group of the NAT let in"
+            ) from None
+        except OSError as error:
+            raise RunError(f"{path}: {error.strerror or error}") from None
+    raise RunError(f"{path}: the answer was cut off; did the NAT stop?")
+
+
+def _send(connection: socket.socket, request: bytes) -> None:
+    """Send, also to a server that refuses before it has read: its reason is still to be read."""
+    try:
+        connection.sendall(request)
+    except (BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _row(path: str, line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        raise RunError(f"{path}: the answer is not one of a ratsnake")
+    if "error" in row:
+        raise RunError(f"{path}: {row['error']}")
+    return row

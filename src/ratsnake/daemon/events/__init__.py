@@ -1,0 +1,1 @@
+"""The NAT's events as lines, on their way to files, syslog, journald and watchers."""

@@ -1,0 +1,1 @@
+"""The packet loop: batches, its thread, and how other threads come to its tables."""

@@ -1,0 +1,32 @@
+cimport cython
+from libc.stdlib cimport free as release_buffer, malloc
+from ratsnake.device.system cimport EAGAIN, EINTR, ENODEV, hung_up, read_soon, sys_read
+from ratsnake.nat.tables.records cimport Numbers, new_numbers, release
+from ratsnake.wire.types cimport Bytes, i32, i64, u32
+
+cdef enum:
+    FRAMES = 64
+    ROOM = 32768
+    LONGEST = 65600
+    LINE = 64
+
+cdef inline Bytes new_buffer(size_t n) except NULL:
+    cdef void* p = malloc(n)
+    if p == NULL:
+        raise MemoryError
+    return <Bytes>p
+
+cdef inline Bytes behind(Bytes buffer, u32 size) noexcept nogil:
+    return buffer + size
+
+@cython.final
+cdef class Batch:
+    cdef Bytes buffer
+    cdef Numbers starts, sizes
+    cdef u32 count, end
+    cdef void clear(self) noexcept nogil
+    cdef bint is_full(self) noexcept nogil
+    cdef Bytes frame(self, u32 k) noexcept nogil
+    cdef Bytes next_frame(self) noexcept nogil
+    cdef void add(self, u32 size) noexcept nogil
+    cdef i64 receive(self, i32 fd, i32 linger) noexcept nogil

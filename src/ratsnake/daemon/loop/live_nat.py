@@ -1,0 +1,52 @@
+"""A NAT whose packet loop runs, for the threads that look at it: no packet waits for them."""
+
+from ...nat.nat import Nat
+from ...nat.views.host_traffic import HostLook, HostNaming, HostTraffic
+from ...nat.views.row_filter import RowFilter
+from ...nat.views.rows import MappingRow, PortRow, SessionRow
+from ...nat.views.totals import Totals
+from .worker import Worker
+
+
+class LiveNat:
+    """Its methods are Nat's, for any thread, also before the loop begins and after its end."""
+
+    def __init__(self, nat: Nat, worker: Worker) -> None:
+        self._overview = nat.overview
+        self._worker = worker
+
+    def totals(self) -> Totals:
+        """`counters` and `usage`, of one moment."""
+        return self._worker.send(self._overview.totals())
+
+    def mapping_rows(
+        self, start: int, count: int, now: int, wanted: RowFilter | None = None
+    ) -> tuple[list[MappingRow], int]:
+        return self._worker.send(self._overview.mapping_page(start, count, now, wanted)).result()
+
+    def session_rows(
+        self, start: int, count: int, now: int, wanted: RowFilter | None = None
+    ) -> tuple[list[SessionRow], int]:
+        return self._worker.send(self._overview.session_page(start, count, now, wanted)).result()
+
+    def port_rows(
+        self, start: int, count: int, now: int, wanted: RowFilter | None = None
+    ) -> tuple[list[PortRow], int]:
+        return self._worker.send(self._overview.port_page(start, count, wanted)).result()
+
+    def host_traffic(self, wanted: RowFilter, most: int) -> HostTraffic:
+        return self._overview.host_traffic(wanted, most)
+
+    def look(self, traffic: HostTraffic, start: int, count: int, now: int) -> int:
+        """`traffic.look`, for a NAT's `host_traffic`."""
+        return self._worker.send(HostLook(traffic, start, count, now)).result()
+
+    def name(self, traffic: HostTraffic) -> None:
+        """`traffic.name` likewise."""
+        self._worker.send(HostNaming(traffic))
+
+    def listen(self, wanted: int) -> None:
+        self._worker.send(self._overview.listening(wanted))
+
+    def take_events(self, most: int) -> tuple[bytes, int]:
+        return self._worker.send(self._overview.event_batch(most)).result()

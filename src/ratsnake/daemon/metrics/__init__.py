@@ -1,0 +1,1 @@
+"""Prometheus metrics: what is measured, and the server that is asked."""

@@ -1,0 +1,1 @@
+"""What the control socket shows: rows by pages, status, rates, hosts, explanations."""

@@ -1,0 +1,48 @@
+"""The rows of a table as a control client gets them: page by page."""
+
+from collections.abc import Callable, Generator
+from typing import Any, Protocol
+
+from ...nat.views.row_filter import EndpointRange, RowFilter
+from ..control.protocol import PAGE
+from .endpoint_text import Endpoints
+from .row_request import RowRequest
+
+
+class Row(Protocol):
+    """A MappingRow or SessionRow of ratsnake.nat."""
+
+    def _asdict(self) -> dict[str, Any]: ...
+
+
+ReadRows = Callable[[int, int, int, RowFilter], tuple[list[Any], int]]
+ALL = RowRequest()
+# What is yielded is sent; what is returned stands in the last line of the answer.
+Pages = Generator[list[dict[str, Any]], None, dict[str, Any]]
+
+
+def row_filter(asked: RowRequest) -> RowFilter:
+    return RowFilter(
+        asked.protocol, _range(asked.host), _range(asked.external), _range(asked.remote)
+    )
+
+
+def row_pages(read: ReadRows, now: Callable[[], int], asked: RowRequest = ALL) -> Pages:
+    """The rows asked for as dictionaries.
+
+    `read` is a LiveNat's `mapping_rows` or `session_rows`, `now` gives the worker's clock in
+    milliseconds.  A page of which no row is wanted is empty.
+    """
+    wanted = row_filter(asked)
+    start, sent = asked.start, 0
+    while asked.limit is None or sent < asked.limit:
+        rows, start = read(start, PAGE, now(), wanted)
+        yield [row._asdict() for row in rows]
+        sent += len(rows)
+        if not start:
+            return {}
+    return {"next": start}
+
+
+def _range(endpoints: Endpoints | None) -> EndpointRange | None:
+    return None if endpoints is None else EndpointRange(endpoints.prefix, endpoints.port)

@@ -1,0 +1,1 @@
+"""Which external address and port a new mapping gets, and what is in use."""

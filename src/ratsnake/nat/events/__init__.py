@@ -1,0 +1,1 @@
+"""What happens to mappings and sessions, noted for who asked."""

@@ -1,0 +1,1 @@
+"""What would become of a packet, and why, for who only looks."""

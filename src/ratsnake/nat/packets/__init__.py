@@ -1,0 +1,1 @@
+"""What is done to one packet: rewriting, fragments, copies that wait."""

@@ -1,0 +1,1 @@
+"""What RFCs fix, as tables to hold against them: behaviours, timers, TCP states, drop reasons."""

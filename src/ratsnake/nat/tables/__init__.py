@@ -1,0 +1,1 @@
+"""The tables of mappings, sessions and hosts: record layouts, keyed hashes, indexes."""

@@ -1,0 +1,1 @@
+"""A packet's way through the NAT: direction, admission, flows, ICMP errors."""

@@ -1,0 +1,58 @@
+cimport cython
+from ratsnake.wire.checksum cimport difference128, difference16
+from ratsnake.wire.packet cimport PROTOCOLS, Packet
+from ratsnake.wire.types cimport u32, u64
+from ..allocation.allocator cimport Allocator
+from ..events.events cimport Events
+from ..settings.forwards cimport Forwards
+from ..tables.generator cimport Generator
+from ..tables.hosts cimport HostTable
+from ..tables.mappings cimport MappingTable
+from ..rules.policies cimport STATIC
+from ..tables.policy_table cimport PolicyTable
+from ..rules.reasons cimport HOST_LIMIT, MAPPING_LIMIT, NO_PORT, TRANSLATED
+from ..tables.records cimport Mappings, Sessions, Words, new_words, release
+from ..settings.scope cimport Scope
+from ..tables.secret cimport Secret
+from ..tables.sessions cimport COUNTED, INSIDE_SENT, OPENED_OUTSIDE, SessionTable
+from ..allocation.tally cimport PERMITTED_ADDRESS, Tally, owner_of
+from ..rules.timers cimport ROOM, TIMERS
+
+cdef enum:
+    MOST_LOOKED_AT = 64
+
+@cython.final
+cdef class Flows:
+    cdef Secret secret
+    cdef Generator generator
+    cdef PolicyTable policies
+    cdef Words timeouts
+    cdef Scope scope
+    cdef Forwards forwards
+    cdef MappingTable mappings
+    cdef SessionTable sessions
+    cdef HostTable hosts
+    cdef Tally tally
+    cdef Allocator allocator
+    cdef Events events
+    cdef readonly u32 inbound_sessions, inbound_limit, unanswered_limit
+    cdef u32 host_mappings, host_sessions, host_rate
+    cdef u32 refusal
+    cdef u64 rest
+    cdef u32 timer_of_protocol[PROTOCOLS]
+    cdef u32 first_state[PROTOCOLS]
+    cdef u32 make_mapping(self, Packet p, u32 host, u64 now) noexcept nogil
+    cdef u32 make_static(self, u32 protocol, u32 forward, u32 external_port, u64 now) noexcept nogil
+    cdef void complete(self, u32 m, u32 host, u64 now) noexcept nogil
+    cdef u32 open_session(self, u32 mapping, u64 remote_high, u64 remote_low, u32 remote_port, u32 opener, u64 now) noexcept nogil
+    cdef void confirm(self, u32 i) noexcept nogil
+    cdef void join(self, u32 i) noexcept nogil
+    cdef void leave(self, u32 i) noexcept nogil
+    cdef void detach(self, u32 i, u64 ended) noexcept nogil
+    cdef void end_session(self, u32 i, u64 now) noexcept nogil
+    cdef void end_mapping(self, u32 m, u64 ended) noexcept nogil
+    cdef bint alive(self, u32 m, u64 now) noexcept nogil
+    cdef bint meets(self, u32 i, u64 now) noexcept nogil
+    cdef bint shows_life(self, u32 m, u64 now) noexcept nogil
+    cdef bint permits(self, u32 m, u64 remote_high, u64 remote_low, u64 now) noexcept nogil
+    cdef u32 expire(self, u64 now, u32 budget) noexcept nogil

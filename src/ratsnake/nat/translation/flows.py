@@ -1,0 +1,387 @@
+"""How mappings and sessions come and go, with everything that hangs on them.
+
+A mapping ends with the last session in which the inside has sent; that of a static forward with its
+last session.  What was taken is given back in one place: `detach` and `end_mapping`.
+"""
+
+import struct
+
+import cython
+
+if not cython.compiled:
+    from ratsnake.wire.checksum import difference16, difference128
+    from ratsnake.wire.packet import Packet
+    from ratsnake.wire.types import u32, u64
+
+    from ..allocation.tally import PERMITTED_ADDRESS
+    from ..rules.policies import STATIC
+    from ..rules.reasons import HOST_LIMIT, MAPPING_LIMIT, NO_PORT, TRANSLATED
+    from ..rules.timers import ROOM, TIMERS
+    from ..tables.records import Mappings, Sessions, Words, new_words, release
+    from ..tables.sessions import COUNTED, INSIDE_SENT, OPENED_OUTSIDE
+
+    MOST_LOOKED_AT = 64
+
+from ..allocation.allocator import Allocator
+from ..allocation.taken import rows_needed
+from ..allocation.tally import Tally, owner_of
+from ..events.events import Events
+from ..rules.connection import FIRST_STATES, TIMER_OF_PROTOCOL
+from ..settings.forwarding import resolve
+from ..settings.forwards import Forwards
+from ..settings.scope import Scope
+from ..settings.settings import Settings
+from ..tables.generator import Generator
+from ..tables.hosts import HostTable
+from ..tables.mappings import MappingTable
+from ..tables.policy_table import PolicyTable
+from ..tables.secret import Secret
+from ..tables.sessions import SessionTable
+
+
+class Flows:
+    timeouts: Words
+
+    def __init__(self, settings: Settings, seed: bytes) -> None:
+        words = struct.unpack("<10Q", seed)
+        self.secret = Secret(words[:8])
+        self.generator = Generator(words[8], words[9])
+        self.policies = PolicyTable(settings.behaviours)
+        timeouts = settings.timeouts
+        self.timeouts = new_words(TIMERS + 1)
+        for k, seconds in enumerate(
+            (
+                timeouts.tcp_established,
+                timeouts.tcp_opening,
+                timeouts.tcp_closing,
+                timeouts.udp,
+                timeouts.icmp,
+                timeouts.other,
+            )
+        ):
+            self.timeouts[k + 1] = seconds * 1000
+        self.rest = timeouts.rest * 1000
+        self.timer_of_protocol = TIMER_OF_PROTOCOL
+        self.first_state = FIRST_STATES
+        limits = settings.limits
+        self.scope = Scope(settings.addresses, settings.internal, settings.no_nat)
+        self.forwards = Forwards(
+            [resolve(forward, settings.addresses) for forward in settings.forwards],
+            settings.addresses,
+        )
+        self.mappings = MappingTable(limits.mappings, self.policies, self.secret)
+        self.sessions = SessionTable(limits.sessions, self.mappings, self.secret)
+        self.hosts = HostTable(limits.mappings + 1, self.secret)
+        self.tally = Tally(limits.sessions + rows_needed(limits.mappings), self.secret)
+        self.allocator = Allocator(
+            settings,
+            self.forwards,
+            self.policies,
+            self.mappings,
+            self.tally,
+            self.generator,
+            self.secret,
+        )
+        self.events = Events(self.scope, self.mappings, self.sessions)
+        self.inbound_sessions = 0
+        # Whatever the limits are, outsiders never have more than half of either table.
+        self.inbound_limit = max(
+            1, min(limits.inbound_sessions, limits.sessions // 2, limits.mappings // 2)
+        )
+        self.unanswered_limit = limits.unanswered_sessions
+        # Without a limit of its own a host meets that of the table, and is told so.
+        self.host_mappings = limits.host_mappings or limits.mappings + 1
+        self.host_sessions = limits.host_sessions or limits.sessions + 1
+        self.host_rate = limits.host_rate
+        self.refusal = TRANSLATED
+
+    def __dealloc__(self) -> None:
+        release(self.timeouts)
+
+    def make_mapping(self, p: Packet, host: u32, now: u64) -> u32:
+        """The row of a new mapping for an outbound packet, or 0 and `refusal` says why."""
+        if self.hosts.mappings_of(host) >= self.host_mappings:
+            self.refusal = HOST_LIMIT
+            return 0
+        if self.mappings.count >= self.mappings.capacity:
+            self.refusal = MAPPING_LIMIT
+            return 0
+        found: bool = self.allocator.find(p, host, now)
+        # A port is free when its mapping has expired, not when that is swept.
+        holder: u32 = self.allocator.holder_of_preferred(p)
+        if holder and not self.alive(holder, now):
+            host = self.hosts.enter(p.source_high, p.source_low)
+            found = self.allocator.find(p, host, now)
+        if not found:
+            self.refusal = NO_PORT
+            return 0
+        m: u32 = self.mappings.add(
+            p.protocol,
+            p.source_high,
+            p.source_low,
+            p.source_port,
+            self.allocator.external,
+            self.allocator.port,
+            p.destination_high,
+            p.destination_low,
+            p.destination_port,
+        )
+        self.complete(m, host, now)
+        self.hosts.join_mapping(host)
+        self.allocator.take(m)
+        return m
+
+    def make_static(self, protocol: u32, forward: u32, external_port: u32, now: u64) -> u32:
+        """The row of the mapping of a forward's external port, made if need be; or 0."""
+        external: u32 = self.forwards.external_of(forward)
+        policy: u32 = protocol + STATIC
+        m: u32 = self.mappings.find_external(policy, external, external_port, 0, forward, 0)
+        if m:
+            return m
+        if self.mappings.count >= self.mappings.capacity:
+            self.expire(now, ROOM)
+        if self.mappings.count >= self.mappings.capacity:
+            self.refusal = MAPPING_LIMIT
+            return 0
+        high: u64 = self.forwards.internal_high(forward)
+        low: u64 = self.forwards.internal_low(forward)
+        host: u32 = self.hosts.enter(high, low)
+        m = self.mappings.add(
+            policy,
+            high,
+            low,
+            self.forwards.internal_port(forward, external_port),
+            external,
+            external_port,
+            0,
+            forward,
+            0,
+        )
+        self.complete(m, host, now)
+        self.hosts.join_forward(host)
+        return m
+
+    def complete(self, m: u32, host: u32, now: u64) -> None:
+        """Fill in what a mapping is not found by: what it does to packets, among others."""
+        r: Mappings = self.mappings.rows
+        external: u32 = r[m].external
+        r[m].created = now
+        r[m].host = host
+        r[m].address_difference = difference128(
+            self.mappings.internal_high(m),
+            r[m].internal_low,
+            self.scope.external_high[external],
+            self.scope.external_low[external],
+        )
+        r[m].port_difference = difference16(r[m].internal_port, r[m].external_port)
+        if self.events.wanted:
+            self.events.mapping_made(m, now)
+
+    def end_mapping(self, m: u32, ended: u64) -> None:
+        """`ended` is when its last session did."""
+        if self.events.counts:
+            self.events.mapping_removed(m, ended)
+        if self.mappings.rows[m].policy >= STATIC:
+            self.hosts.leave_forward(self.mappings.rows[m].host)
+        else:
+            self.allocator.give(m, ended + self.rest if self.rest else 0)
+            self.hosts.leave_mapping(self.mappings.rows[m].host)
+        self.mappings.remove(m)
+
+    def open_session(
+        self,
+        mapping: u32,
+        remote_high: u64,
+        remote_low: u64,
+        remote_port: u32,
+        opener: u32,
+        now: u64,
+    ) -> u32:
+        """The row of a new session of a live mapping.
+
+        `opener` is 0, or OPENED_OUTSIDE with COUNTED if it is one that outsiders may have few of;
+        the caller has checked the limits.
+        """
+        m: Mappings = self.mappings.rows
+        s: Sessions = self.sessions.rows
+        i: u32 = self.sessions.row_for_new()
+        protocol: u32 = m[mapping].protocol
+        s[i].state = self.first_state[protocol]
+        s[i].timer = self.timer_of_protocol[protocol]
+        s[i].expires = now + self.timeouts[s[i].timer]
+        s[i].flags = opener
+        s[i].packets_out = s[i].bytes_out = s[i].packets_in = s[i].bytes_in = 0
+        s[i].inside_next = s[i].inside_window = s[i].inside_scale = 0
+        self.sessions.enter(i, mapping, remote_high, remote_low, remote_port)
+        m[mapping].sessions += 1
+        self.join(i)
+        if opener & COUNTED:
+            self.inbound_sessions += 1
+        if not opener & OPENED_OUTSIDE:
+            self.hosts.join_session(m[mapping].host)
+            self.confirm(i)
+        if self.events.counts:
+            self.events.session_opened(i, now)
+        return i
+
+    def join(self, i: u32) -> None:
+        """Link a session into its mapping's ring, as the last."""
+        m: Mappings = self.mappings.rows
+        s: Sessions = self.sessions.rows
+        first: u32 = m[s[i].mapping].first
+        if first == 0:
+            m[s[i].mapping].first = i
+            s[i].ring_previous = s[i].ring_next = i
+        else:
+            s[i].ring_next = first
+            s[i].ring_previous = s[first].ring_previous
+            s[s[i].ring_previous].ring_next = i
+            s[first].ring_previous = i
+
+    def leave(self, i: u32) -> None:
+        """Unlink a session from its mapping's ring."""
+        m: Mappings = self.mappings.rows
+        s: Sessions = self.sessions.rows
+        s[s[i].ring_previous].ring_next = s[i].ring_next
+        s[s[i].ring_next].ring_previous = s[i].ring_previous
+        if m[s[i].mapping].first == i:
+            m[s[i].mapping].first = 0 if s[i].ring_next == i else s[i].ring_next
+
+    def confirm(self, i: u32) -> None:
+        """The inside has sent in this session: it now keeps its mapping alive, and comes first."""
+        m: Mappings = self.mappings.rows
+        s: Sessions = self.sessions.rows
+        s[i].flags |= INSIDE_SENT
+        m[s[i].mapping].confirmed += 1
+        self.leave(i)
+        self.join(i)
+        m[s[i].mapping].first = i
+        if self.policies.rows[m[s[i].mapping].policy].permits:
+            self.tally.add(
+                owner_of(PERMITTED_ADDRESS, s[i].mapping, 0),
+                self.sessions.remote_high(i),
+                s[i].remote_low,
+            )
+
+    def detach(self, i: u32, ended: u64) -> None:
+        """Take a session out of everything but the question whether its mapping goes on."""
+        m: Mappings = self.mappings.rows
+        s: Sessions = self.sessions.rows
+        if self.events.counts:
+            self.events.session_ended(i, ended)
+        if s[i].flags & COUNTED:
+            self.inbound_sessions -= 1
+        if not s[i].flags & OPENED_OUTSIDE:
+            self.hosts.leave_session(m[s[i].mapping].host)
+        if s[i].flags & INSIDE_SENT:
+            m[s[i].mapping].confirmed -= 1
+            if self.policies.rows[m[s[i].mapping].policy].permits:
+                self.tally.remove(
+                    owner_of(PERMITTED_ADDRESS, s[i].mapping, 0),
+                    self.sessions.remote_high(i),
+                    s[i].remote_low,
+                )
+        self.leave(i)
+        m[s[i].mapping].sessions -= 1
+        self.sessions.remove(i)
+
+    def end_session(self, i: u32, now: u64) -> None:
+        """End a session, and its mapping if the inside has no other in it.
+
+        Sessions that only outsiders sent in do not keep a mapping (RFC 7857 section 7): with ever
+        new ones they could hold it open for ever.  They are few: see `unanswered_limit`.  A static
+        forward's mapping holds nothing but memory, and ends with its last session.
+        """
+        m: Mappings = self.mappings.rows
+        mapping: u32 = self.sessions.rows[i].mapping
+        ended: u64 = min(now, self.sessions.rows[i].expires)
+        self.detach(i, ended)
+        if m[mapping].confirmed or (m[mapping].policy >= STATIC and m[mapping].sessions):
+            return
+        while m[mapping].sessions:
+            self.detach(m[mapping].first, ended)
+        self.end_mapping(mapping, ended)
+
+    def alive(self, m: u32, now: u64) -> bool:
+        """Whether the mapping has a confirmed session that has not expired.
+
+        Ends those it meets on the way; they would be swept within a second anyway.  Of very many
+        the rest is for the sweep, and until then the mapping lives.
+        """
+        left: u32 = min(self.mappings.rows[m].confirmed, MOST_LOOKED_AT)
+        first: u32
+        while left:
+            first = self.mappings.rows[m].first
+            if self.sessions.rows[first].expires > now:
+                return True
+            self.end_session(first, now)
+            left -= 1
+        return self.mappings.rows[m].confirmed != 0
+
+    def meets(self, i: u32, now: u64) -> bool:
+        """Whether a session that was found is still there; ends it if it should have ended.
+
+        One that only outsiders sent in goes with its mapping.
+        """
+        if self.sessions.rows[i].expires <= now:
+            self.end_session(i, now)
+            return False
+        m: u32 = self.sessions.rows[i].mapping
+        return (
+            self.sessions.rows[i].flags & INSIDE_SENT != 0
+            or self.mappings.rows[m].policy >= STATIC
+            or self.alive(m, now)
+        )
+
+    def shows_life(self, m: u32, now: u64) -> bool:
+        """`alive` for who only looks: ends nothing.  A forward's mapping is there while it has
+        sessions."""
+        if self.mappings.rows[m].policy >= STATIC:
+            return True
+        left: u32 = self.mappings.rows[m].confirmed
+        i: u32 = self.mappings.rows[m].first
+        while left:
+            if self.sessions.rows[i].expires > now:
+                return True
+            i = self.sessions.rows[i].ring_next
+            left -= 1
+        return False
+
+    def permits(self, m: u32, remote_high: u64, remote_low: u64, now: u64) -> bool:
+        """Whether the inside has sent to this address in a session that has not expired (ADF).
+
+        The tally answers nearly all strangers; a hit may be of a session only the sweep has not
+        reached yet, so the sessions themselves decide.
+        """
+        if self.tally.get(owner_of(PERMITTED_ADDRESS, m, 0), remote_high, remote_low) == 0:
+            return False
+        s: Sessions = self.sessions.rows
+        left: u32 = self.mappings.rows[m].confirmed
+        i: u32 = self.mappings.rows[m].first
+        if left > MOST_LOOKED_AT:
+            # Strangers must not make it walk a long ring: the tally is late by a second at most.
+            return True
+        while left:
+            if (
+                s[i].remote_low == remote_low
+                and self.sessions.remote_high(i) == remote_high
+                and s[i].expires > now
+            ):
+                return True
+            i = s[i].ring_next
+            left -= 1
+        return False
+
+    def expire(self, now: u64, budget: u32) -> u32:
+        """End at most `budget` expired sessions; return how many were ended."""
+        self.sessions.tidy()
+        ended: u32 = 0
+        timer: u32
+        i: u32
+        for timer in range(1, TIMERS + 1):
+            i = self.sessions.oldest(timer)
+            while i and ended < budget and self.sessions.rows[i].expires <= now:
+                self.end_session(i, now)
+                ended += 1
+                i = self.sessions.oldest(timer)
+        return ended

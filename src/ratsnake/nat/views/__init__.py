@@ -1,0 +1,1 @@
+"""How tables and counters are shown without keeping packets waiting."""

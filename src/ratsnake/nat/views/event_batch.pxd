@@ -1,0 +1,21 @@
+from libc.string cimport memcpy
+from ratsnake.wire.types cimport u32, u64
+from .errand cimport Errand
+from ..events.event_record cimport EventFields, EventRows, copied, new_event_rows
+from ..events.events cimport Events, RING
+from ..tables.records cimport unreserve
+
+cdef inline void copy_events(EventRows to, EventRows rows, u32 first, u32 count) noexcept nogil:
+    memcpy(to, rows + first, count * sizeof(EventFields))
+
+cdef class EventBatch(Errand):
+    cdef Events events
+    cdef EventRows rows
+    cdef u32 most, count
+    cdef u64 lost
+    cdef void run(self) noexcept nogil
+
+cdef class Listening(Errand):
+    cdef Events events
+    cdef u32 wanted
+    cdef void run(self) noexcept nogil

@@ -1,0 +1,60 @@
+"""Events on their way out of the engine's ring, and what of them is wanted, as errands."""
+
+import cython
+
+if not cython.compiled:
+    from ratsnake.wire.types import u32
+
+    from ..events.event_record import EventRows, copied, new_event_rows
+    from ..events.events import RING
+    from ..tables.records import unreserve
+
+    def copy_events(to: EventRows, rows: EventRows, first: u32, count: u32) -> None:
+        """Copy `count` events from row `first` to the beginning of other rows."""
+        for k in range(count):
+            to[k] = rows[first + k]
+
+
+from ..events.events import Events
+from .errand import Errand
+
+
+class EventBatch(Errand):
+    """The oldest events, which are then no longer in the ring: `most` at most, and perhaps fewer
+    than there are."""
+
+    rows: EventRows
+
+    def __init__(self, events: Events, most: int) -> None:
+        self.events = events
+        self.most = min(most, RING)
+        self.rows = new_event_rows(self.most)
+        self.count = self.lost = 0
+
+    def __dealloc__(self) -> None:
+        unreserve(self.rows)
+
+    def run(self) -> None:
+        first: u32 = self.events.first
+        self.count = min(self.most, self.events.count, RING - first)
+        copy_events(self.rows, self.events.rows, first, self.count)
+        self.lost = self.events.lost
+        self.events.lost = 0
+        self.events.count -= self.count
+        # From an empty ring's start again, so that only as much of it is touched as was ever full.
+        self.events.first = (first + self.count) % RING if self.events.count else 0
+
+    def result(self) -> tuple[bytes, int]:
+        """The events as bytes; and how many were lost before them since the last batch."""
+        return copied(self.rows, 0, self.count), self.lost
+
+
+class Listening(Errand):
+    """From now on events are noted as `wanted` says."""
+
+    def __init__(self, events: Events, wanted: int) -> None:
+        self.events = events
+        self.wanted = wanted
+
+    def run(self) -> None:
+        self.events.listen(self.wanted)

@@ -1,0 +1,103 @@
+"""What is counted of a NAT as a whole: its traffic, its drops, and what of it is in use."""
+
+from typing import Any
+
+import cython
+
+if not cython.compiled:
+    from ratsnake.wire.packet import PROTOCOLS
+    from ratsnake.wire.types import u32
+
+    from ..rules.reasons import FRAGMENT_HELD, REASONS_COUNT
+    from ..tables.records import Words, new_words, release
+
+from ratsnake.wire.packet import OTHER
+
+from ..answers.answers import Answers
+from ..rules.reasons import REASONS
+from ..translation.flows import Flows
+from .errand import Errand
+from .rows import PROTOCOL_NAMES
+from .traffic import Traffic
+
+
+class Totals(Errand):
+    drops: Words
+    used: Words
+    ports: Words
+
+    def __init__(self, flows: Flows, answers: Answers, traffic: Traffic) -> None:
+        self.flows = flows
+        self.answers = answers
+        self.traffic = traffic
+        self.drops = new_words(REASONS_COUNT)
+        self.used = new_words(PROTOCOLS)
+        self.ports = new_words(PROTOCOLS)
+        self.packets_out = self.bytes_out = self.packets_in = self.bytes_in = self.sent = 0
+        self.mappings = self.sessions = self.inbound_sessions = self.hosts = 0
+        self.made = self.opened = 0
+
+    def __dealloc__(self) -> None:
+        release(self.drops)
+        release(self.used)
+        release(self.ports)
+
+    def run(self) -> None:
+        protocol: u32
+        row: u32
+        pool: u32
+        reason: u32
+        for reason in range(REASONS_COUNT):
+            self.drops[reason] = self.traffic.drops[reason]
+        self.packets_out = self.traffic.packets_out
+        self.bytes_out = self.traffic.bytes_out
+        self.packets_in = self.traffic.packets_in
+        self.bytes_in = self.traffic.bytes_in
+        self.sent = self.answers.sent
+        self.mappings = self.flows.mappings.count
+        self.sessions = self.flows.sessions.count
+        self.inbound_sessions = self.flows.inbound_sessions
+        self.hosts = self.flows.hosts.count
+        self.made = self.flows.mappings.entered
+        self.opened = self.flows.sessions.entered
+        for protocol in range(PROTOCOLS):
+            self.used[protocol] = self.ports[protocol] = 0
+            for row in range(self.flows.scope.externals):
+                pool = self.flows.allocator.pool_of(protocol, row)
+                self.used[protocol] += self.flows.allocator.pools.used_ports(pool)
+                self.ports[protocol] += self.flows.allocator.positions.size(pool)
+
+    def counters(self) -> dict[str, Any]:
+        """Packets and bytes translated in each direction, packets dropped by reason, and what was
+        made in all."""
+        dropped = {reason.name: self.drops[code] for code, reason in enumerate(REASONS) if code}
+        return {
+            "outbound": {"packets": self.packets_out, "bytes": self.bytes_out},
+            "inbound": {"packets": self.packets_in, "bytes": self.bytes_in},
+            "icmp_errors_sent": self.sent,
+            # Fragments that wait are no loss: they are sent, or counted as what ends their wait.
+            "fragments_held": dropped.pop(REASONS[FRAGMENT_HELD].name),
+            "dropped": dropped,
+            "mappings_made": self.made,
+            "sessions_opened": self.opened,
+        }
+
+    def usage(self) -> dict[str, Any]:
+        """Rows in use, and by protocol with ports those of all external addresses that have
+        mappings, beside their limits."""
+        return {
+            "mappings": self.mappings,
+            "sessions": self.sessions,
+            "inbound_sessions": self.inbound_sessions,
+            "hosts": self.hosts,
+            "limits": {
+                "mappings": self.flows.mappings.capacity,
+                "sessions": self.flows.sessions.capacity,
+                "inbound_sessions": self.flows.inbound_limit,
+            },
+            "ports": {
+                name: {"used": self.used[protocol], "total": self.ports[protocol]}
+                for protocol, name in enumerate(PROTOCOL_NAMES)
+                if protocol != OTHER
+            },
+        }
