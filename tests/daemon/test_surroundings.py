@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -14,7 +15,9 @@ from ratsnake.daemon import surroundings
 from ratsnake.daemon.configuration.flags import RUN_GROUPS
 from ratsnake.daemon.configuration.options import RunOptions, run_options
 from ratsnake.daemon.errors import RunError, UsageError
+from ratsnake.daemon.findings import Findings, fitted_options
 from ratsnake.daemon.surroundings import Fitted, fit, request_of
+from ratsnake.host.interface_address import InterfaceAddress
 from ratsnake.host.survey import Survey, survey
 from ratsnake.lab.namespace import Namespace
 
@@ -185,3 +188,37 @@ def test_a_survey_of_a_host(machine: Namespace) -> None:
         (IPv6Address("::1"), 8025),
     }
     assert seen.bound_at(IPv4Address(ADDRESS)) == ((8022, 8022), (8023, 8023), (8024, 8024))
+
+
+FOLLOWED = InterfaceAddress("ppp0")
+FOUND = Findings({FOLLOWED: IPv4Address("198.51.100.9")})
+
+
+def test_an_interfaces_address_is_shared_also_if_it_has_just_gone() -> None:
+    """The host is looked at after its interface."""
+    made = options(*SHARE, external="interface:ppp0")
+    result = fit(made, FOUND)
+    assert ports(result) == "1024-8079,8081-32767,40000-40009,61000-65534"
+    (external,) = result.options.nat.settings.externals
+    assert external.shared and external.address == IPv4Address("198.51.100.9")
+    assert result.warnings == ()
+    assert fitted_options(made, result.findings) == result.options
+
+
+def test_what_was_shared_before_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for an address that is new, whatever programs there are meanwhile."""
+    made = options(*SHARE, "--external", "interface:ppp0")
+    before = fit(made, FOUND)
+    monkeypatch.setattr(surroundings, "survey", lambda: replace(HOST, bound={(None, 2000)}))
+    moved = replace(before.findings, addresses={FOLLOWED: IPv4Address("203.0.113.9")})
+    after = fit(made, moved)
+    fixed, followed = after.options.nat.settings.externals
+    assert fixed == before.options.nat.settings.externals[0]
+    assert str(followed.ports) == "1024-1999,2001-32767,40000-40009,61000-65534"
+    assert [address for address, _ in after.findings.shares] == [fixed.address, followed.address]
+
+
+def test_an_address_that_is_missing_is_no_reason_to_fail_where_there_is_another() -> None:
+    made = options(*SHARE, "--external", "interface:ppp0")
+    (external,) = fit(made).options.nat.settings.externals
+    assert external.address == IPv4Address(ADDRESS) and external.shared
