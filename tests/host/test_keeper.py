@@ -70,6 +70,28 @@ def test_what_the_keeper_was_not_asked_for_is_done_at_the_end_the_last_first(
     assert str(record) == "3421"
 
 
+def test_a_nat_that_dies_before_it_has_the_answer_is_undone_all_the_same(
+    record: Record, tmp_path: Path
+) -> None:
+    undoing = Undoing()
+    undoing.add(record.task("1"))
+    gone = tmp_path / "gone"
+    os.mkfifo(gone)
+
+    def slow() -> Sequence[str]:
+        gone.read_text()
+        return record.task("2")()
+
+    number = undoing.add(slow)
+    undoing.leave_to_keeper()
+    assert undoing._keeper is not None
+    undoing._keeper.send(bytes([number]))
+    undoing._keeper.close()
+    gone.write_text("yes")
+    undoing.close()
+    assert str(record) == "21"
+
+
 def test_a_keeper_that_does_not_start_is_told_and_its_tasks_are_still_done(
     record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:

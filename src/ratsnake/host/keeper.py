@@ -18,6 +18,7 @@ import selectors
 import signal
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NoReturn, Protocol, TypeAlias
 
 from .child import STOP_SIGNALS, ChildError
@@ -202,21 +203,28 @@ def _serve(
             if order == b"":
                 return
             if order and order[0] != _QUESTION:
-                orders.send(json.dumps(tasks.pop(order[0])()).encode())
+                _reply(orders, json.dumps(tasks.pop(order[0])()).encode())
                 continue
+            answer = ""
             try:
                 if attendant is not None and attendant in ready:
                     _tell(told, attendant.attend())
-                if order:
-                    question = order[1:].decode(errors="replace")
-                    orders.send(b"" if attendant is None else attendant.answer(question).encode())
+                if attendant is not None and order:
+                    answer = attendant.answer(order[1:].decode(errors="replace"))
             except Exception as error:  # the tasks are still to be done
                 log.error("what follows this host's addresses failed: %r", error)
-                selector.unregister(attendant)
+                if attendant is not None:
+                    selector.unregister(attendant)
                 attendant = None
                 told.close()
-                if order:
-                    orders.send(b"")
+            if order:
+                _reply(orders, answer.encode())
+
+
+def _reply(orders: socket.socket, answer: bytes) -> None:
+    """To a NAT that may have gone meanwhile: the end of its orders is then the next."""
+    with suppress(OSError):
+        orders.send(answer)
 
 
 def _tell(told: socket.socket, news: str) -> None:
