@@ -73,7 +73,8 @@ def fitted_options(options: RunOptions, findings: Findings) -> RunOptions:
     try:
         known = known_settings(settings, findings.addresses)
     except ValueError as error:
-        raise RunError(f"{_told(findings.addresses)}: --{error}") from None
+        told = [f"{source} is {address}" for source, address in findings.addresses.items()]
+        raise RunError(f"{', '.join(told)}: --{error}") from None
     if known is None:
         raise RunError(
             "; ".join(
@@ -97,7 +98,3 @@ def _shared(external: External, shares: Shares) -> External:
     if external.ports is None or (external.address, external.ports) not in shares:
         return external
     return replace(external, ports=shares[external.address, external.ports], shared=True)
-
-
-def _told(addresses: Known) -> str:
-    return ", ".join(f"{source} is {address}" for source, address in addresses.items())

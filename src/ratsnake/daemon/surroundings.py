@@ -129,10 +129,15 @@ def _taken_from_host(settings: Settings, host: Survey, shares: Shares) -> Iterat
                 )
 
 
+def ports_of_host(address: Address, host: Survey) -> tuple[tuple[int, int], ...]:
+    """What the host needs of an address, and what cannot be shared."""
+    own = PortSet.of([host.ephemeral]).without(host.reserved)
+    return (*own, *host.bound_at(address), (UNRULY, UNRULY))
+
+
 def _left(address: Address, asked: PortSet, host: Survey, notes: list[str]) -> PortSet:
     """The ports asked for that the host does not need."""
-    own = PortSet.of([host.ephemeral]).without(host.reserved)
-    left = asked.without((*own, *host.bound_at(address), (UNRULY, UNRULY)))
+    left = asked.without(ports_of_host(address, host))
     if not left:
         raise RunError(
             f"--ports {asked}: all of them are this host's own on {address}: its "
