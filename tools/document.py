@@ -28,6 +28,7 @@ def tables() -> str:
         kind = f"{key.type}, {key.unit}" if key.unit else key.type
         default = f"`{key.default}`" if key.default else ""
         meaning = f"{key.meaning} ({key.rfc})" if key.rfc else key.meaning
+        meaning += f"; *{key.note}*" if key.note else ""
         lines.append(f"| `{key.name}` | {kind} | {default} | {meaning.replace('|', '/')} |")
     return "\n".join(lines).lstrip("\n") + "\n"
 

@@ -116,10 +116,11 @@ def file_page() -> str:
 def entry(key: Key) -> list[str]:
     kind = f"{key.type} ({key.unit})" if key.unit else key.type
     rfc = f" ({key.rfc})" if key.rfc else ""
+    note = f"; {key.note}" if key.note else ""
     default = f". Default: {key.default}" if key.default else ""
     return [
         f".TP\n\\fB{escaped(key.name)}\\fR  \\fI{kind}\\fR",
-        f"{escaped(key.meaning + rfc + default)}.",
+        f"{escaped(key.meaning + rfc + note + default)}.",
     ]
 
 

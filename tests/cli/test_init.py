@@ -262,6 +262,18 @@ def test_what_is_given_is_not_asked(tmp_path: Path) -> None:
     assert (made.nat.settings.port_block, made.wan) == (128, "wan0")
 
 
+def test_every_user_may_read_the_file_whatever_the_umask(tmp_path: Path) -> None:
+    """The user that the NAT becomes reads it anew."""
+    path = tmp_path / "nat.toml"
+    before = os.umask(0o077)
+    try:
+        flags = ("--setup", "full-cone", "--external", "203.0.113.1", "--lan", "br0")
+        assert main(["init", "--yes", *flags, str(path)]) == 0
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
 @pytest.mark.parametrize(("keys", "status"), [("\x04", 1), ("\x03", 130)])
 def test_who_leaves_half_way_leaves_nothing(keys: str, status: int, tmp_path: Path) -> None:
     path = tmp_path / "nat.toml"

@@ -169,3 +169,12 @@ def test_filters_are_apart_bounded_and_given_up(site: Site) -> None:
 def test_wrong_requests(request_: dict[str, Any], message: str, site: Site) -> None:
     with pytest.raises(ValueError, match=message):
         site.ask(**request_)
+
+
+def test_another_nat_is_looked_at_for_the_first_time(site: Site) -> None:
+    site.rows()
+    site.clock.now += 10
+    assert site.rows()[0]["bytes_out"] == 100.0
+    site.busiest.forget_all()
+    assert site.rows()[0]["bytes_out"] is None
+    assert len(site.nat.made) == 2

@@ -1,5 +1,8 @@
 """The configuration file: read like flags, refused as a whole, and beaten by them."""
 
+import grp
+import os
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from ratsnake.daemon.configuration.flags import RUN_FLAGS
 from ratsnake.daemon.configuration.options import run_options
 from ratsnake.daemon.configuration.schema import schema
 from ratsnake.daemon.errors import UsageError
+from ratsnake.host.child import in_child
 from ratsnake.nat.rules.behaviour import PRESETS
 
 EXTERNAL = '[nat]\nexternal = ["203.0.113.1"]\n'
@@ -154,6 +158,45 @@ def test_a_file_that_is_not_there_or_no_toml(tmp_path: Path) -> None:
     broken.write_bytes(b"\xff")
     with pytest.raises(UsageError, match=f"^{broken}: not TOML: "):
         configuration.read(broken)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_a_file_that_this_user_may_not_read_is_told_with_the_remedy(tmp_path: Path) -> None:
+    file = tmp_path / "nat.toml"
+    file.write_text(EXTERNAL)
+    file.chmod(0o600)
+    sources = configuration.sources_of({"config": str(file)})
+    assert sources.warnings() == ()
+
+    def as_nobody() -> tuple[str, tuple[str, ...]]:
+        nobody = pwd.getpwnam("nobody")
+        os.setresgid(nobody.pw_gid, nobody.pw_gid, nobody.pw_gid)
+        os.setresuid(nobody.pw_uid, nobody.pw_uid, nobody.pw_uid)
+        with pytest.raises(UsageError) as failure:
+            sources.read()
+        return str(failure.value), sources.warnings()
+
+    message, (warning,) = in_child(as_nobody)
+    group = grp.getgrgid(pwd.getpwnam("nobody").pw_gid).gr_name
+    remedy = f"such as by `chgrp {group} {file}; chmod 640 {file}`"
+    assert message.startswith(f"{file}: user nobody may not read it, or may not search its folder;")
+    assert message.endswith(remedy) and warning.endswith(remedy)
+    assert warning.startswith(f"{file} cannot be reloaded: ")
+
+
+def test_where_a_run_is_told_all(tmp_path: Path) -> None:
+    default = tmp_path / "ratsnake.toml"
+    assert configuration.sources_of({}, default).file is None
+    assert configuration.sources_of({}, default).warnings() == ()
+    default.write_text(EXTERNAL)
+    sources = configuration.sources_of({"udp": "full-cone", "lan": None}, default)
+    assert sources.file == default
+    asked = sources.read()
+    assert asked.file.texts == {"external": ["203.0.113.1"]}
+    assert asked.texts == {"external": ["203.0.113.1"], "udp": "full-cone"}
+    default.write_text(EXTERNAL + "[types]\nudp = 'symmetric'\ntcp = 'symmetric'")
+    again = sources.read().options.nat.types
+    assert (again["udp"], again["tcp"]) == ("full-cone", "symmetric")
 
 
 def test_the_default_file_is_read_where_it_is_there(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from ratsnake.daemon.control.client import ROWS as ROWS_AT_ONCE
-from ratsnake.daemon.control.client import ask, ask_rows
+from ratsnake.daemon.control.client import ask, ask_for_change, ask_rows
 from ratsnake.daemon.control.control import ControlServer, Page, Request
 from ratsnake.daemon.control.control_path import Claim
 from ratsnake.daemon.control.peer import Access, Allowed
@@ -42,6 +42,18 @@ def checked(request: Request) -> Iterator[Page]:
     if request.get("start", 0) % 256:
         raise ValueError("start must be that of a page")
     return pages(request)
+
+
+def refused(request: Request) -> Iterator[Page]:
+    """At once, or half-way."""
+    if "half" not in request:
+        raise UsageError("home.toml: types.nat cone: no such NAT type")
+    return half_way()
+
+
+def half_way() -> Iterator[Page]:
+    yield [{"n": 1}]
+    raise RunError("the rows lie elsewhere now")
 
 
 def broken() -> Iterator[Page]:
@@ -100,6 +112,8 @@ class Served:
                 "sessions": checked,
                 "broken": lambda _: broken(),
                 "endless": lambda _: repeat([]),
+                "reload": lambda _: iter([[{"kept": 3}]]),
+                "refused": refused,
                 "wrong": lambda _: iter([[{}["none"]]]),
                 "watch": self.watch,
             },
@@ -217,9 +231,9 @@ def test_an_answer_without_rows_yet_lets_others_have_theirs(served: Served) -> N
 
 def test_unknown_command_is_told(served: Served) -> None:
     with pytest.raises(
-        RunError, match="must be one of status, sessions, broken, endless, wrong, watch"
+        RunError, match="must be one of status, sessions, broken, endless, reload, refused, wrong"
     ):
-        list(ask(served.path, "reload"))
+        list(ask(served.path, "flood"))
 
 
 @pytest.mark.parametrize(
@@ -262,6 +276,77 @@ def test_other_users_are_refused(tmp_path: Path) -> None:
     refused = pytest.raises(RunError, match="only root and the owner")
     with serving(path, allowed=Allowed(frozenset((12345,)))) as served, refused:
         list(ask(served.path, "status"))
+
+
+def test_everybody_may_ask_but_only_who_is_named_may_change(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    with serving(path, allowed=Allowed(frozenset((12345,)), everybody=True)) as served:
+        assert list(ask(served.path, "status"))
+        with pytest.raises(RunError, match="only root and the owner .* may change anything"):
+            ask_for_change(served.path, "reload", {}, lambda _: None)
+    with serving(path) as served:
+        assert ask_for_change(served.path, "reload", {}, lambda _: None) == {"kept": 3}
+
+
+def test_a_refusal_is_a_whole_message_with_its_exit_status(served: Served) -> None:
+    with pytest.raises(UsageError) as wrong:
+        ask_for_change(served.path, "refused", {}, lambda _: None)
+    assert str(wrong.value) == "home.toml: types.nat cone: no such NAT type"
+    answer = ask(served.path, "refused", {"half": True})
+    assert next(answer) == {"n": 1}
+    with pytest.raises(RunError) as failed:
+        next(answer)
+    assert str(failed.value) == "the rows lie elsewhere now"
+
+
+def test_who_waits_for_a_change_is_told_so_every_second(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    waited: list[int] = []
+    enough = threading.Event()
+
+    def wait(seconds: int) -> None:
+        waited.append(seconds)
+        enough.set()
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                assert enough.wait(10)
+                connection.sendall(b'{"kept": 3}\n{"done": true}\n')
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert ask_for_change(path, "reload", {}, wait) == {"kept": 3}
+        thread.join()
+    assert waited[0] == 1
+
+
+def test_a_table_is_read_on_in_the_same_generation(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    asked: list[dict[str, Any]] = []
+    lasts: list[dict[str, int]] = [{"next": 7, "generation": 3}, {"next": 9}, {}]
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def answer() -> None:
+            for last in lasts:
+                connection, _ = listener.accept()
+                with connection:
+                    asked.append(json.loads(connection.recv(4096)))
+                    connection.sendall(json.dumps({"done": True, **last}).encode() + b"\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert list(ask_rows(path, "sessions", {})) == []
+        thread.join()
+    more = [{key: one[key] for key in one if key in ("start", "generation")} for one in asked]
+    assert more == [{"start": 0}, {"start": 7, "generation": 3}, {"start": 9}]
 
 
 def test_one_client_too_many_is_told(served: Served) -> None:

@@ -314,6 +314,39 @@ def test_what_happened_last_is_still_written() -> None:
     assert len(sink.lines) == 3 and sink.closed
 
 
+def logging(*kinds: str, sink: str | None = "fake") -> EventOptions:
+    return EventOptions(sink, frozenset(kinds), False)
+
+
+def test_the_log_may_have_other_kinds_from_now_on() -> None:
+    """What happened before is logged as it was asked for then."""
+    nat, sink = FakeNat(), FakeSink()
+    events = started(nat, sink)
+    nat.waiting = [(noted(record.MAPPING_MADE) + noted(record.SESSION_OPENED), 0)]
+    events.change(logging("session"), None)
+    assert nat.wanted == record.SESSIONS_WANTED
+    nat.waiting = [(noted(record.MAPPING_MADE) + noted(record.SESSION_OPENED), 0)]
+    events.close()
+    told = [json.loads(line)["event"] for line in sink.lines]
+    assert told == ["mapping-made", "session-opened"]
+
+
+def test_the_log_may_go_elsewhere_end_and_begin() -> None:
+    nat, first, second = FakeNat(), FakeSink(), FakeSink()
+    events = started(nat, first)
+    nat.waiting = [(noted(record.MAPPING_MADE), 0)]
+    events.change(logging("mapping", sink="other"), second)
+    assert first.closed and len(first.lines) == 1
+    events.change(logging("mapping", sink=None), None)
+    assert second.closed and second.lines == []
+    assert (nat.wanted, events.due) == (0, float("inf"))
+    third = FakeSink()
+    events.change(logging("mapping"), third)
+    nat.waiting = [(noted(record.MAPPING_MADE), 0)]
+    events.close()
+    assert third.closed and len(third.lines) == 1
+
+
 @pytest.mark.parametrize(
     ("request_", "message"),
     [

@@ -13,7 +13,6 @@ from ratsnake.daemon.configuration.options import (
     nat_options,
     read_flags,
     run_options,
-    socket_path,
 )
 from ratsnake.daemon.control.peer import Access
 from ratsnake.daemon.errors import UsageError
@@ -51,7 +50,8 @@ def test_defaults() -> None:
     assert (made.timeouts.tcp_established, made.timeouts.tcp_opening) == (7440, 240)
     assert options.nat.types == dict.fromkeys(PROTOCOLS, "port-restricted-cone")
     assert (options.device, options.lan) == ("ratsnake", None)
-    assert options.control.endswith("/ratsnake.sock")
+    assert options.control is None
+    assert options.socket_path.endswith("/ratsnake.sock")
 
 
 def test_a_protocols_own_type_beats_the_general_one() -> None:
@@ -193,8 +193,8 @@ def test_a_user_that_is_not_there() -> None:
 
 
 def test_the_socket_follows_the_device_unless_given() -> None:
-    assert socket_path({"device": "tun7"}).endswith("/tun7.sock")
-    assert socket_path({"device": "tun7", "control": "/x"}) == "/x"
+    assert run_options({**EXTERNAL, "device": "tun7"}).socket_path.endswith("/tun7.sock")
+    assert run_options({**EXTERNAL, "device": "tun7", "control": "/x"}).socket_path == "/x"
 
 
 # The flags given; then of the message the flag it begins with, the value, and what is right.

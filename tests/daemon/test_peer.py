@@ -13,24 +13,26 @@ USER, GROUP, OTHER = 23456, 23457, 23458
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become others")
 
 
-def admitted(allowed: Allowed, user: int, group: int, others: tuple[int, ...] = ()) -> bool:
-    """Whether such a peer is admitted."""
+def judged(
+    allowed: Allowed, user: int, group: int, others: tuple[int, ...] = ()
+) -> tuple[bool, bool]:
+    """Whether such a peer is admitted, and whether it may change anything."""
 
-    def ask() -> bool:
+    def ask() -> tuple[bool, bool]:
         os.setgroups(others)
         os.setresgid(group, group, group)
         os.setresuid(user, user, user)
         near, far = socket.socketpair(socket.AF_UNIX)
         with near, far:
-            return allowed.admits(near)
+            return allowed.admits(near), allowed.may_change(near)
 
     return in_child(ask)
 
 
 @as_root
 def test_a_user_is_admitted_by_number() -> None:
-    assert admitted(Allowed(frozenset((USER,))), USER, OTHER)
-    assert not admitted(Allowed(frozenset((OTHER,))), USER, OTHER)
+    assert judged(Allowed(frozenset((USER,))), USER, OTHER) == (True, True)
+    assert judged(Allowed(frozenset((OTHER,))), USER, OTHER) == (False, False)
 
 
 @as_root
@@ -46,12 +48,15 @@ def test_a_user_is_admitted_by_number() -> None:
 def test_a_member_is_admitted_by_any_of_its_groups(
     group: int, others: tuple[int, ...], admits: bool
 ) -> None:
-    assert admitted(Allowed(frozenset(), frozenset((GROUP,))), USER, group, others) is admits
+    allowed = Allowed(frozenset(), frozenset((GROUP,)))
+    assert judged(allowed, USER, group, others) == (admits, admits)
 
 
 @as_root
-def test_everybody_is_everybody() -> None:
-    assert admitted(Allowed(frozenset(), everybody=True), USER, OTHER)
+def test_everybody_may_ask_and_change_nothing() -> None:
+    assert judged(Allowed(frozenset(), everybody=True), USER, OTHER) == (True, False)
+    named = Allowed(frozenset((USER,)), frozenset((GROUP,)), everybody=True)
+    assert judged(named, USER, OTHER) == judged(named, OTHER, GROUP) == (True, True)
 
 
 @pytest.mark.parametrize(

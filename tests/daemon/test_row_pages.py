@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from ratsnake.daemon.control.protocol import PAGE
+from ratsnake.daemon.errors import RunError
 from ratsnake.daemon.views.endpoint_text import Endpoints, parse_endpoints
 from ratsnake.daemon.views.row_pages import row_filter, row_pages
 from ratsnake.daemon.views.row_request import RowRequest, read_request
@@ -62,6 +63,7 @@ def test_a_request_says_which_rows() -> None:
         "remote": "*:53",
         "start": 7,
         "limit": 100,
+        "generation": 2,
     }
     assert read_request(request) == RowRequest(
         protocol=1,
@@ -70,6 +72,7 @@ def test_a_request_says_which_rows() -> None:
         remote=parse_endpoints("*:53"),
         start=7,
         limit=100,
+        generation=2,
     )
     assert read_request({"command": "sessions"}) == RowRequest()
 
@@ -137,7 +140,21 @@ def test_who_wants_a_few_is_told_where_to_go_on(
     table = FakeTable()
     _, last = pages(table, RowRequest(limit=limit))
     assert [start for start, *_ in table.reads] == reads
-    assert last == ({} if following is None else {"next": following})
+    assert last == ({} if following is None else {"next": following, "generation": 0})
+
+
+def test_who_reads_on_where_another_nat_took_over_is_told() -> None:
+    table = FakeTable()
+    generation = 4
+    reading = row_pages(table.read, lambda: 5, RowRequest(limit=3), lambda: generation)
+    assert next(reading) == [{"n": 0}, {"n": 1}]
+    generation = 5
+    with pytest.raises(RunError, match="the NAT was told other settings meanwhile"):
+        next(reading)
+    with pytest.raises(RunError, match="ask again"):
+        next(row_pages(table.read, lambda: 5, RowRequest(start=300, generation=4), lambda: 5))
+    on = row_pages(table.read, lambda: 5, RowRequest(start=300, generation=5), lambda: 5)
+    assert list(on) == [[], [{"n": 2}]]
 
 
 def test_reading_starts_where_it_is_told_to() -> None:

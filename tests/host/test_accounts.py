@@ -5,7 +5,7 @@ import pwd
 
 import pytest
 
-from ratsnake.host.accounts import Account, account, group_number
+from ratsnake.host.accounts import Account, account, group_number, process_account
 
 NOBODY = pwd.getpwnam("nobody")
 
@@ -32,3 +32,12 @@ def test_who_is_not_there(text: str, message: str) -> None:
 
 def test_a_group_by_name() -> None:
     assert group_number("daemon") == grp.getgrnam("daemon").gr_gid
+
+
+def test_who_this_process_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = grp.getgrgid(NOBODY.pw_gid).gr_name
+    monkeypatch.setattr("os.geteuid", lambda: NOBODY.pw_uid)
+    monkeypatch.setattr("os.getegid", lambda: NOBODY.pw_gid)
+    assert process_account() == ("nobody", group)
+    monkeypatch.setattr("os.geteuid", lambda: 4_000_000)
+    assert process_account() == ("4000000", str(NOBODY.pw_gid))

@@ -243,7 +243,7 @@ def test_a_refusal_that_is_no_limit_is_none(engine: Engine) -> None:
 def test_what_does_not_fit_is_lost_and_counted(engine: Engine) -> None:
     """And what is told afterwards is whole again."""
     ring, excess = 16384, 5
-    assert numbers("nat.events.events")["RING"] == ring
+    assert numbers("nat.events.event_ring")["RING"] == ring
     bench = listening(engine, MAPPINGS, "full-cone", timeouts={"icmp": 10, "rest": 0})
     total = 0
     while total < ring + excess:

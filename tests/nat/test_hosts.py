@@ -36,7 +36,8 @@ def test_hosts_are_there_while_they_have_something(
     has: dict[str, Counter[int]] = {"mapping": Counter(), "session": Counter()}
     for what, more, who in steps:
         if more:
-            getattr(hosts, f"join_{what}")(hosts.enter(0, who))
+            of = (who,) if what == "mapping" else ()
+            getattr(hosts, f"join_{what}")(hosts.enter(0, who), *of)
             has[what][who] += 1
         elif has[what][who]:
             getattr(hosts, f"leave_{what}")(hosts.find(0, who))
@@ -67,13 +68,27 @@ def test_settling_forgets_only_a_host_that_has_nothing(engine: Engine) -> None:
     hosts.settle(row)
     assert hosts.find(0, 1) == 0
     assert not hosts.is_live(row)
-    for what in ("mapping", "session"):
+    for what, of in (("mapping", (0,)), ("session", ())):
         row = hosts.enter(0, 1)
-        getattr(hosts, f"join_{what}")(row)
+        getattr(hosts, f"join_{what}")(row, *of)
         hosts.settle(row)
         assert hosts.find(0, 1) == row
         getattr(hosts, f"leave_{what}")(row)
         assert hosts.find(0, 1) == 0
+
+
+def test_a_host_keeps_its_external_address_while_it_has_mappings(engine: Engine) -> None:
+    hosts = table(engine)
+    row = hosts.enter(0, 1)
+    for external in (3, 2):
+        hosts.join_mapping(row, external)
+        assert hosts.external_of(row) == 3
+    hosts.leave_mapping(row)
+    hosts.join_session(row)
+    assert hosts.external_of(row) == 3
+    hosts.leave_mapping(row)
+    hosts.join_mapping(row, 2)
+    assert hosts.external_of(row) == 2
 
 
 def test_a_full_table_has_room_again_for_each_host_that_left(engine: Engine) -> None:
@@ -82,7 +97,7 @@ def test_a_full_table_has_room_again_for_each_host_that_left(engine: Engine) -> 
         rows = [hosts.enter(turn, who) for who in range(8)]
         assert sorted(rows) == list(range(1, 9))
         for row in rows:
-            hosts.join_mapping(row)
+            hosts.join_mapping(row, 0)
         for row in rows:
             assert (hosts.mappings_of(row), hosts.sessions_of(row)) == (1, 0)
             hosts.leave_mapping(row)

@@ -169,6 +169,8 @@ def _write(path: Path, text: str, replace: bool) -> None:
     try:
         with open(fresh, "x", encoding="utf-8") as file:
             file.write(text)
+            # Nothing in it is a secret, and the user that the NAT becomes reads it too, to reload.
+            os.fchmod(file.fileno(), 0o644)
         if replace:
             os.replace(fresh, path)
         else:

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..daemon.errors import RunError, UsageError
+from ..daemon.errors import STATUS_RUN, STATUS_USAGE, RunError, UsageError
 from ..device.base import DeviceError
 
 COMMANDS = {
@@ -46,8 +46,6 @@ MISSING = {
     "matplotlib": "--plot needs matplotlib: pip install matplotlib",
 }
 
-STATUS_RUN = 1
-STATUS_USAGE = 2
 STATUS_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 

@@ -1,4 +1,10 @@
-"""The failures a user can do something about; each message is one line, complete by itself."""
+"""The failures a user can do something about; each message is one line, complete by itself.
+
+With each the exit status of a command that ends so.
+"""
+
+STATUS_RUN = 1
+STATUS_USAGE = 2
 
 
 class UsageError(Exception):

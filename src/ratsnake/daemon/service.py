@@ -83,7 +83,7 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
         wakeup = undo.enter_context(Wakeup())
         undoing = Undoing()
         undo.callback(undoing.close)
-        claim = Claim(options.control, options.access)
+        claim = Claim(options.socket_path, options.access)
         undo.callback(claim.close)
         undo.callback(undoing.perform, undoing.add(claim.remove))
         sink = open_log(options.events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import os
 import pwd
 from dataclasses import dataclass
 
@@ -34,3 +35,13 @@ def group_number(name: str) -> int:
         return grp.getgrnam(name).gr_gid
     except KeyError:
         raise ValueError(f"there is no group {name!r} here (groupadd --system {name})") from None
+
+
+def process_account() -> tuple[str, str]:
+    """The names of the user and the group this process is; their numbers where they have none."""
+    user, group = os.geteuid(), os.getegid()
+    try:
+        names = pwd.getpwuid(user).pw_name, grp.getgrgid(group).gr_name
+    except KeyError:
+        return str(user), str(group)
+    return names

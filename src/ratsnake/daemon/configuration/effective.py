@@ -25,7 +25,7 @@ def effective(
 def _lines(
     configuration: Configuration, options: RunOptions, addresses: Iterable[str]
 ) -> Iterator[str]:
-    derived = {"control": options.control, **options.nat.types}
+    derived = {"control": options.socket_path, **options.nat.types}
     for number, (section, flags) in enumerate(KEYS.items()):
         yield from ([] if number == 0 else [""])
         yield f"[{section}]"
@@ -34,7 +34,7 @@ def _lines(
                 yield from (f"# {remark}" for remark in addresses)
             given = configuration.texts.get(flag.key)
             if given is not None:
-                yield f"{flag.key} = {_toml(given, flag.kind)}"
+                yield f"{flag.key} = {toml(given, flag.kind)}"
             elif flag.key in derived:
                 yield f"{flag.key} = {json.dumps(derived[flag.key])}  # default"
             elif flag.default is not None:
@@ -55,8 +55,8 @@ def _lines(
             yield f"{name} = {getattr(table, field.name)}{mark}"
 
 
-def _toml(given: str | list[str], kind: str) -> str:
-    """A JSON text is a TOML one, and so is a list of them."""
+def toml(given: str | list[str], kind: str) -> str:
+    """A flag's text as the file has it: a JSON text is a TOML one, and so is a list of them."""
     if kind == "number":
         return str(given)
     if kind == "switch":

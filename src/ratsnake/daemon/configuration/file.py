@@ -4,17 +4,19 @@ A file becomes the same texts the command line gives, each with the name it has 
 `FILE: section.key`. So the two are read, checked and refused by the same code, as a whole.
 """
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...host.accounts import process_account
 from ...nat.settings.settings import Limits, Timeouts
 from ..errors import UsageError
 from .flag import Flag
 from .flags import CONFIG_FLAG, RUN_FLAGS, RUN_GROUPS, SECTIONS
-from .options import RunOptions, Texts, run_options
+from .options import Names, RunOptions, Texts, run_options
 from .values import near, table_names
 
 if sys.version_info >= (3, 11):
@@ -48,20 +50,54 @@ class Configuration:
 NOTHING = Configuration({}, {})
 
 
-def run_options_of(flags: Texts, default: Path = DEFAULT_FILE) -> RunOptions:
-    """What flags say, and what the file says that they do not.
+@dataclass(frozen=True)
+class Asked:
+    """What a run is asked for: what the file says of it, the texts that count with what they are
+    called in a message, and the options they make."""
 
-    The file is that of --config, or `default` if it is there. Raises UsageError.
-    """
+    file: Configuration
+    texts: Texts
+    names: Names
+    options: RunOptions
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a run is told all: by flags, and by a file (None: by no file) that they win over."""
+
+    flags: Texts
+    file: Path | None
+
+    def read(self) -> Asked:
+        """Read the file, perhaps anew; raises UsageError."""
+        return asked(NOTHING if self.file is None else read(self.file), self.flags)
+
+    def warnings(self) -> tuple[str, ...]:
+        """What would keep this process, as it is now, from reading the file anew."""
+        if self.file is None or os.access(self.file, os.R_OK):
+            return ()
+        return (f"{self.file} cannot be reloaded: {_forbidden(self.file)}",)
+
+
+def sources_of(flags: Texts, default: Path = DEFAULT_FILE) -> Sources:
+    """The file is that of --config, or `default` if it is there."""
     given = flags.get(CONFIG_FLAG.key)
     if isinstance(given, str):
-        configuration = read(Path(given))
-    else:
-        configuration = read(default) if default.exists() else NOTHING
-    return options_of(configuration, flags)
+        return Sources(flags, Path(given))
+    return Sources(flags, default if default.exists() else None)
+
+
+def run_options_of(flags: Texts, default: Path = DEFAULT_FILE) -> RunOptions:
+    """What flags say, and what the file says that they do not; raises UsageError."""
+    return sources_of(flags, default).read().options
 
 
 def options_of(configuration: Configuration, flags: Texts) -> RunOptions:
+    """Likewise, of a file that has been read."""
+    return asked(configuration, flags).options
+
+
+def asked(configuration: Configuration, flags: Texts) -> Asked:
     """A flag wins over the file's key of the same name; of a table, over that one name of it."""
     texts: dict[str, str | list[str] | None] = {**configuration.texts}
     names = dict(configuration.names)
@@ -74,18 +110,29 @@ def options_of(configuration: Configuration, flags: Texts) -> RunOptions:
             continue
         texts[key] = text
         names.pop(key, None)
-    return run_options(texts, names)
+    return Asked(configuration, texts, names, run_options(texts, names))
 
 
 def read(path: Path) -> Configuration:
     """Raises UsageError naming file, key, value, and what would be right."""
     try:
         text = path.read_text(encoding="utf-8")
+    except PermissionError:
+        raise UsageError(f"{path}: {_forbidden(path)}") from None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not TOML: {error}") from None
     return parse(text, str(path))
+
+
+def _forbidden(path: Path) -> str:
+    """Who may not read the file, and how to let that user."""
+    user, group = process_account()
+    return (
+        f"user {user} may not read it, or may not search its folder; let that user, such as by"
+        f" `chgrp {group} {path}; chmod 640 {path}`"
+    )
 
 
 def parse(text: str, source: str) -> Configuration:

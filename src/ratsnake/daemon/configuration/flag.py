@@ -22,6 +22,8 @@ class Flag:
 
     `table` is the name of the configuration file's table whose keys are this flag's names, for a
     flag that takes NAME=NUMBER. `unit` and `rfc` are for the documentation.
+
+    `restart`: a running NAT cannot be told another value.
     """
 
     key: str
@@ -36,6 +38,7 @@ class Flag:
     table: str = ""
     unit: str = ""
     rfc: str = ""
+    restart: bool = False
 
     @property
     def name(self) -> str:

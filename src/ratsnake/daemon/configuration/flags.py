@@ -136,15 +136,16 @@ SHARING_FLAGS = (
         switch=True,
     ),
 )
+FORWARD_FLAG = Flag(
+    "forward",
+    "RULE",
+    parse_forward,
+    "forward outside ports, such as tcp:8080=192.168.1.10:80; may repeat",
+    default=(),
+    repeat=True,
+)
 RULE_FLAGS = (
-    Flag(
-        "forward",
-        "RULE",
-        parse_forward,
-        "forward outside ports, such as tcp:8080=192.168.1.10:80; may repeat",
-        default=(),
-        repeat=True,
-    ),
+    FORWARD_FLAG,
     Flag(
         "one-to-one",
         "EXT=INT",
@@ -249,7 +250,12 @@ NAT_FLAGS = tuple(flag for group in NAT_GROUPS.values() for flag in group)
 WHO_FLAGS = ADDRESS_FLAGS
 
 DEVICE_FLAG = Flag(
-    "device", "NAME", device_name, "the TUN device's name (default: ratsnake)", default="ratsnake"
+    "device",
+    "NAME",
+    device_name,
+    "the TUN device's name (default: ratsnake)",
+    default="ratsnake",
+    restart=True,
 )
 CONTROL_FLAG = Flag(
     "control",
@@ -257,6 +263,7 @@ CONTROL_FLAG = Flag(
     str,
     "the control socket (default: /run/ratsnake/DEVICE.sock for root, else"
     " $XDG_RUNTIME_DIR/ratsnake/DEVICE.sock)",
+    restart=True,
 )
 LAN_FLAG = Flag(
     "lan",
@@ -271,12 +278,14 @@ ACCESS_FLAGS = (
         socket_mode,
         "the control socket's mode; who may write to it may ask (default: 0600, or 0660 with"
         " --control-group)",
+        restart=True,
     ),
     Flag(
         "control-group",
         "GROUP",
         group_number,
         "the control socket's group (default: that of the NAT's process)",
+        restart=True,
     ),
 )
 USER_FLAG = Flag(
@@ -284,6 +293,7 @@ USER_FLAG = Flag(
     "USER[:GROUP]",
     account,
     "become this user once all is set up, and hold no privilege (default: stay root)",
+    restart=True,
 )
 WAN_FLAG = Flag(
     "wan",
@@ -341,6 +351,7 @@ METRICS_FLAG = Flag(
     parse_listen,
     "tell Prometheus at this port of the loopback, or of this address (default: do not)",
     flag="metrics",
+    restart=True,
 )
 SOCKET_FLAGS = (DEVICE_FLAG, CONTROL_FLAG)
 HOST_FLAGS = (LAN_FLAG, WAN_FLAG, SHARE_FLAG)

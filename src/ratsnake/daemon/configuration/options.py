@@ -20,7 +20,6 @@ from .flag import Flag
 from .flags import (
     ACCESS_FLAGS,
     DEFAULT_TYPE,
-    DEVICE_FLAG,
     EVENT_FLAGS,
     HOST_FLAGS,
     METRICS_FLAG,
@@ -61,7 +60,10 @@ class EventOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """All that `ratsnake run` was told; `find_mtu`: nothing about the MTU."""
+    """All that `ratsnake run` was told; `find_mtu`: nothing about the MTU.
+
+    `control` is None where nothing was said about the control socket.
+    """
 
     nat: NatOptions
     device: str
@@ -69,11 +71,16 @@ class RunOptions:
     wan: str | None
     share_address: bool
     find_mtu: bool
-    control: str
+    control: str | None
     access: Access
     user: Account | None
     events: EventOptions
     metrics: Listen | None
+
+    @property
+    def socket_path(self) -> str:
+        """Where the control socket is; depends on who asks, and raises UsageError."""
+        return self.control or default_path(self.device)
 
 
 def read_flags(flags: Iterable[Flag], texts: Texts, names: Names = COMMAND_LINE) -> dict[str, Any]:
@@ -205,12 +212,6 @@ def deterministic(texts: Texts) -> Deterministic:
         raise named(error, COMMAND_LINE) from None
 
 
-def socket_path(texts: Texts, names: Names = COMMAND_LINE) -> str:
-    """Where SOCKET_FLAGS say the control socket is; raises UsageError."""
-    values = read_flags(SOCKET_FLAGS, texts, names)
-    return values["control"] or default_path(values["device"])
-
-
 def running_socket_path(texts: Texts) -> str:
     """Where a NAT that runs is to be asked, as SOCKET_FLAGS say; raises UsageError."""
     values = read_flags(SOCKET_FLAGS, texts)
@@ -240,7 +241,7 @@ def _check_sharing(followed: Iterable[InterfaceAddress], sharing: bool, names: N
 def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
     """What RUN_FLAGS say; raises UsageError."""
     values = read_flags(
-        (DEVICE_FLAG, *HOST_FLAGS, USER_FLAG, *ACCESS_FLAGS, *EVENT_FLAGS, METRICS_FLAG),
+        (*SOCKET_FLAGS, *HOST_FLAGS, USER_FLAG, *ACCESS_FLAGS, *EVENT_FLAGS, METRICS_FLAG),
         texts,
         names,
     )
@@ -265,7 +266,7 @@ def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
         wan=values["wan"],
         share_address=values["share-address"],
         find_mtu=texts.get("mtu") is None,
-        control=socket_path(texts, names),
+        control=values["control"],
         access=_access(values["control-mode"], values["control-group"]),
         user=values["user"],
         events=EventOptions(values["sink"], frozenset(values["kinds"]), values["destinations"]),

@@ -45,6 +45,7 @@ LIMIT_MEANINGS = {
     "fragments": ("incomplete datagrams that are remembered", "RFC 4787 REQ-14"),
     "icmp-errors": ("ICMP errors the NAT itself sends a second", "RFC 1812 4.3.2.8"),
 }
+RESTART = "needs a restart"
 MEANINGS = {"timeout": TIMEOUT_MEANINGS, "limit": LIMIT_MEANINGS}
 
 
@@ -59,6 +60,12 @@ class Key:
     default: str
     meaning: str
     rfc: str
+    restart: bool = False
+
+    @property
+    def note(self) -> str:
+        """What else is to be said of it, "" where nothing is."""
+        return RESTART if self.restart else ""
 
 
 def keys() -> Iterator[Key]:
@@ -74,6 +81,7 @@ def keys() -> Iterator[Key]:
                     default_text(flag),
                     _without_default(flag.help),
                     flag.rfc,
+                    flag.restart,
                 )
     for section, flag in TABLE_FLAGS.items():
         owner = TABLES[flag.key]
@@ -122,7 +130,10 @@ def _section(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _property(flag: Flag) -> dict[str, Any]:
-    made = {**TYPES[flag.kind], "description": _without_default(flag.help)}
+    meaning = _without_default(flag.help)
+    if flag.restart:
+        meaning += f"; {RESTART}"
+    made = {**TYPES[flag.kind], "description": meaning}
     if isinstance(flag.parse, OneOf):
         made["enum"] = list(flag.parse.known)
     if flag.parse is parse_behaviour:

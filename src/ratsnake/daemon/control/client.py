@@ -1,12 +1,13 @@
 """The client's side of the control socket; the protocol is in daemon/control/protocol.py."""
 
 import json
+import select
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ..errors import RunError
+from ..errors import STATUS_USAGE, RunError, UsageError
 
 ANSWER_SECONDS = 10.0  # without a byte from the server
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -17,7 +18,8 @@ ROWS = 1024  # asked for at once
 def ask(
     path: str, command: str, arguments: Mapping[str, Any] = NOTHING, patient: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """The rows of the answer as they come; raises RunError, also half-way.
+    """The rows of the answer as they come; raises RunError, also half-way, and UsageError where
+    what the NAT is asked cannot be right.
 
     `arguments` are what else the request says; `patient`: the answer may come at any time.
     """
@@ -31,18 +33,35 @@ def ask_rows(path: str, command: str, arguments: Mapping[str, Any]) -> Iterator[
     Each ROWS of them are an answer of their own, so that who reads page by page keeps no connection
     and nothing waits at the NAT's end.
     """
-    start = 0
+    place: dict[str, int] = {"start": 0}
     while True:
-        asked = {**arguments, "start": start, "limit": ROWS}
-        *rows, last = _lines(path, command, asked)
+        *rows, last = _lines(path, command, {**arguments, **place, "limit": ROWS})
         yield from rows
-        start = last.get("next", 0)
-        if not start:
+        if not last.get("next"):
             return
+        place = {"start": last["next"]}
+        if "generation" in last:
+            place["generation"] = last["generation"]
+
+
+def ask_for_change(
+    path: str, command: str, arguments: Mapping[str, Any], waiting: Callable[[int], None]
+) -> dict[str, Any]:
+    """The one row of the answer, however long it takes; raises UsageError or RunError.
+
+    `waiting` is told every second for how many there has been none: who leaves early does not know
+    what becomes of it.
+    """
+    row, _ = _lines(path, command, arguments, patient=True, waiting=waiting)
+    return row
 
 
 def _lines(
-    path: str, command: str, arguments: Mapping[str, Any], patient: bool = False
+    path: str,
+    command: str,
+    arguments: Mapping[str, Any],
+    patient: bool = False,
+    waiting: Callable[[int], None] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The lines of a whole answer: its rows and the one that says it is done."""
     request = json.dumps({"command": command, **arguments}).encode() + b"\n"
@@ -53,6 +72,8 @@ def _lines(
             _send(connection, request)
             if patient:
                 connection.settimeout(None)
+            if waiting is not None:
+                _await(connection, waiting)
             with connection.makefile("rb") as reply:
                 while line := reply.readline(LINE_LIMIT):
                     row = _row(path, line)
@@ -77,6 +98,13 @@ def _lines(
     raise RunError(f"{path}: the answer was cut off; did the NAT stop?")
 
 
+def _await(connection: socket.socket, waiting: Callable[[int], None]) -> None:
+    seconds = 0
+    while not select.select([connection], [], [], 1.0)[0]:
+        seconds += 1
+        waiting(seconds)
+
+
 def _send(connection: socket.socket, request: bytes) -> None:
     """Send, also to a server that refuses before it has read: its reason is still to be read."""
     try:
@@ -93,5 +121,12 @@ def _row(path: str, line: bytes) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise RunError(f"{path}: the answer is not one of a ratsnake")
     if "error" in row:
-        raise RunError(f"{path}: {row['error']}")
+        raise _complaint(path, row)
     return row
+
+
+def _complaint(path: str, row: dict[str, Any]) -> Exception:
+    """With the exit status of a command that fails so, it is complete by itself."""
+    if "exit" in row:
+        return (UsageError if row["exit"] == STATUS_USAGE else RunError)(row["error"])
+    return RunError(f"{path}: {row['error']}")

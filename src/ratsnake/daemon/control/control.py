@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..errors import STATUS_RUN, STATUS_USAGE, RunError, UsageError
 from .control_path import Claim
 from .peer import Allowed
-from .protocol import CLIENTS, REQUEST_LIMIT, REQUEST_SECONDS, STALL_SECONDS
+from .protocol import CHANGING, CLIENTS, REQUEST_LIMIT, REQUEST_SECONDS, STALL_SECONDS
 
 Page = list[dict[str, Any]]
 Request = dict[str, Any]
@@ -50,6 +51,12 @@ def _error(message: str) -> bytes:
     return json_lines([{"error": message}])
 
 
+def _refused(error: UsageError | RunError) -> bytes:
+    """A complaint that says all by itself."""
+    status = STATUS_USAGE if isinstance(error, UsageError) else STATUS_RUN
+    return json_lines([{"error": str(error), "exit": status}])
+
+
 def _failed(error: Exception) -> bytes:
     log.error("a control request failed: %r", error)
     return _error("the NAT failed to answer; its log says why")
@@ -70,8 +77,9 @@ class ControlServer:
     """Answers requests on a claimed socket.
 
     `commands` gives, by name, a function that returns the answer's rows page by page, or a stream;
-    it gets the request, and raises ValueError where that is wrong.
-    `allowed` is who may ask.
+    it gets the request, and raises ValueError where that is wrong, UsageError or RunError where
+    the reason says all by itself.
+    `allowed` is who may ask, and who may ask for a change (protocol.CHANGING).
     """
 
     def __init__(
@@ -143,6 +151,8 @@ class ControlServer:
     def _answer(self, client: _Client) -> None:
         try:
             request = self._request(client.request)
+            if request["command"] in CHANGING and not self._allowed.may_change(client.connection):
+                raise ValueError(f"only {self._allowed} may change anything")
             answer = self._commands[request["command"]](request)
             if isinstance(answer, Iterator):
                 client.pages = answer
@@ -151,6 +161,8 @@ class ControlServer:
                 answer.wake = lambda: self._resume(client)
         except ValueError as error:
             client.last = _error(str(error))
+        except (UsageError, RunError) as error:
+            client.last = _refused(error)
         except Exception as error:  # a defect in an answer must not end the NAT
             client.last = _failed(error)
         self._resume(client)
@@ -224,6 +236,9 @@ class ControlServer:
         except StopIteration as end:
             client.pages = None
             client.last = json_lines([{"done": True, **(end.value or {})}])
+        except (UsageError, RunError) as error:
+            client.pages = None
+            client.last = _refused(error)
         except Exception as error:  # a defect in an answer must not end the NAT
             client.pages = None
             client.last = _failed(error)

@@ -1,4 +1,4 @@
-"""Who is at the other end of the control socket, and whether that one may ask.
+"""Who is at the other end of the control socket, and whether that one may ask, or change anything.
 
 The socket's mode lets the same in and keeps the others out.  This is asked beside it, for a folder
 or a file may have been opened wider than it should.
@@ -19,7 +19,8 @@ _GROUP_MAY_WRITE, _OTHERS_MAY_WRITE = 0o020, 0o002
 class Access:
     """How the control socket is guarded: its mode, and the group it belongs to (None: the owner's).
 
-    Whoever may write to the socket may ask.
+    Whoever may write to the socket may ask.  Where that is everybody, root, the owner and the group
+    are still the only ones to change anything.
     """
 
     mode: int = 0o600
@@ -36,7 +37,11 @@ class Allowed:
 
     def admits(self, connection: socket.socket) -> bool:
         """Whether the peer of a connected Unix socket is one of them."""
-        return self.everybody or self._is_user(connection) or self._is_member(connection)
+        return self.everybody or self.may_change(connection)
+
+    def may_change(self, connection: socket.socket) -> bool:
+        """Whether it is one of those that are named."""
+        return self._is_user(connection) or self._is_member(connection)
 
     def _is_user(self, connection: socket.socket) -> bool:
         return _credentials(connection)[1] in self.users

@@ -5,16 +5,18 @@ kernel says of the peer is checked as well (daemon/control/peer.py).
 The client sends one request, a JSON object on one line of at most REQUEST_LIMIT bytes:
 
     {"command": "status"}        or "mappings", "sessions", "ports", "hosts", "watch",
-                                 "capture", "explain"
+                                 "capture", "explain", "reload", "forward", "forwards"
 
 The server answers in JSON lines and closes:
 
     {...}                        one object per row; `status` has exactly one
-    {"done": true}               the last line of a whole answer; with "next": N where rows are left
+    {"done": true}               the last line of a whole answer; with "next": N, "generation": G
+                                 where rows are left
 
-or, at any point, {"error": "why"} as the last line. An answer that ends without either was cut
-off. Rows are copied from the tables in pages of PAGE, each page consistent in itself; what opens
-or closes between two pages may be missing or seen.
+or, at any point, {"error": "why"} as the last line; with "exit": 1 or 2, the exit status of a
+command that fails so, the reason is a whole message by itself. An answer that ends without either
+was cut off. Rows are copied from the tables in pages of PAGE, each page consistent in itself; what
+opens or closes between two pages may be missing or seen.
 
 A request for the rows of a table may say which rows (daemon/views/row_request.py), where to start,
 and after how many to stop; all of it may be left out:
@@ -23,7 +25,9 @@ and after how many to stop; all of it may be left out:
      "remote": "[2001:db8::]:53", "start": 0, "limit": 1000}
 
 The NAT passes by what is not wanted without making a row of it.  It stops with the page by which
-`limit` rows are sent; the `start` of who wants to go on is then the last line's "next".
+`limit` rows are sent; the `start` of who wants to go on is then the last line's "next", with the
+"generation" that came with it.  Rows lie elsewhere once the NAT was told other settings: the answer
+is then an error, also half-way, and who asked begins again.
 
 `watch` has no end: the server sends events, in the form of docs/events.md, as they happen, until
 the client leaves. The request may say which:
@@ -52,6 +56,16 @@ full; the first row is {"missed": 0}, when it has begun.
 
 `inbound` asks about the packet that comes back, to the outside endpoint of `source`.
 
+What changes the NAT (CHANGING) is not for everybody, whatever the socket's mode:
+
+    {"command": "reload"}        reads the configuration file anew
+    {"command": "forward", "add": "tcp:8080=192.168.1.10:80"}      or "remove"
+
+Both have one row, {"changed": [{"key", "old", "new"}], "kept", "ended": sessions, "notes",
+"warnings": [texts]}; that of `reload` has the "file" too. `forwards` lists the static forwards,
+rows of {"forward", "protocols", "external", "external_ports", "internal", "internal_ports",
+"remotes", "origin": "configured" or "live"}; it changes nothing.
+
 What `hosts` takes and answers is in daemon/views/busiest.py.
 
 A row's fields are those of MappingRow, SessionRow and PortRow in nat/views/rows.py; `status` is
@@ -72,7 +86,9 @@ WATCHERS = 4  # of the clients, so that others find a place beside them
 COMMANDS = (
     *("status", "mappings", "sessions", "ports", "hosts"),
     *("watch", "explain", "capture"),
+    *("reload", "forward", "forwards"),
 )
+CHANGING = ("reload", "forward")  # commands that are not for everybody
 
 ROOT_FOLDER = "/run/ratsnake"
 

@@ -39,10 +39,7 @@ class Events:
         self._writer: EventWriter | None = None
         self._next = time.monotonic()
         self.tell = self._hub.tell
-        if sink is not None:
-            wanted = Wanted(options.kinds, options.destinations)
-            self._writer = EventWriter(sink, wanted, self._clock)
-            self._hub.add(self._writer)
+        self._log(options, sink)
 
     @property
     def due(self) -> float:
@@ -61,14 +58,39 @@ class Events:
             raise ValueError(f"{WATCHERS} clients are watching already; try again")
         return Watcher(wanted, self._hub, self._clock)
 
+    def change(self, options: EventOptions, sink: Sink | None) -> None:
+        """Log other kinds from now on, or to `sink`; what has happened is logged as it was asked.
+
+        `sink` is None where the log stays where it is, or there is to be none.
+        """
+        self._write_out()
+        if self._writer is not None and sink is None and options.sink is not None:
+            self._hub.want(self._writer, Wanted(options.kinds, options.destinations))
+            return
+        self._end_log()
+        self._log(options, sink)
+
     def close(self) -> None:
         """Write what has happened up to now."""
+        self._write_out()
+        self._end_log()
+
+    def _log(self, options: EventOptions, sink: Sink | None) -> None:
+        if sink is not None:
+            wanted = Wanted(options.kinds, options.destinations)
+            self._writer = EventWriter(sink, wanted, self._clock)
+            self._hub.add(self._writer)
+
+    def _write_out(self) -> None:
         for _ in range(LAST_BATCHES):
             if not self._hub.pump():
                 break
+
+    def _end_log(self) -> None:
         if self._writer is not None:
             self._hub.remove(self._writer)
             self._writer.close()
+            self._writer = None
 
 
 def _wanted(request: dict[str, Any]) -> Wanted:

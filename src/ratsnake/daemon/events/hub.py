@@ -67,6 +67,11 @@ class EventHub:
         self.listeners.remove(listener)
         self._ask()
 
+    def want(self, listener: Listener, wanted: Wanted) -> None:
+        """Let one that listens have other events from now on."""
+        listener.wanted = wanted
+        self._ask()
+
     def tell(self, event: str, **fields: Any) -> None:
         """An event that is not the engine's."""
         if self.listeners:

@@ -3,7 +3,8 @@
     {"command": "hosts", "by": "bytes", "limit": 20, "protocol": "udp", "host": "192.168.1.0/24"}
 
 `by` is "bytes" or "sessions", `limit` at most MOST; the rest is a row's filter
-(daemon/views/row_request.py), of which `start` has no meaning here.  A row is an object of
+(daemon/views/row_request.py), of which `start` and `generation` have no meaning here.  A row is an
+object of
 
     host        str    the internal address
     sessions    int    the wanted sessions it has
@@ -129,6 +130,10 @@ class Busiest:
             self._meters[asked.rows] = meter
         return meter.pages(asked.by_sessions, asked.limit)
 
+    def forget_all(self) -> None:
+        """Begin anew, for a NAT that took over has its sessions elsewhere."""
+        self._meters.clear()
+
     def forget_idle(self) -> None:
         """Give up what nobody asked for in the last seconds."""
         late = self._clock() - IDLE_SECONDS
@@ -143,4 +148,4 @@ def _read(request: dict[str, Any]) -> _Asked:
         raise ValueError('by must be "bytes" or "sessions"')
     rows = read_request({name: value for name, value in request.items() if name != "by"})
     limit = MOST if rows.limit is None else min(rows.limit, MOST)
-    return _Asked(replace(rows, start=0, limit=None), by == "sessions", limit)
+    return _Asked(replace(rows, start=0, limit=None, generation=None), by == "sessions", limit)

@@ -5,8 +5,11 @@ from typing import Any, Protocol
 
 from ...nat.views.row_filter import EndpointRange, RowFilter
 from ..control.protocol import PAGE
+from ..errors import RunError
 from .endpoint_text import Endpoints
 from .row_request import RowRequest
+
+RELOADED = "the NAT was told other settings meanwhile, and its rows lie elsewhere now; ask again"
 
 
 class Row(Protocol):
@@ -27,21 +30,30 @@ def row_filter(asked: RowRequest) -> RowFilter:
     )
 
 
-def row_pages(read: ReadRows, now: Callable[[], int], asked: RowRequest = ALL) -> Pages:
-    """The rows asked for as dictionaries.
+def row_pages(
+    read: ReadRows,
+    now: Callable[[], int],
+    asked: RowRequest = ALL,
+    generation: Callable[[], int] = lambda: 0,
+) -> Pages:
+    """The rows asked for as dictionaries; raises RunError once the NAT is another than at first.
 
     `read` is a LiveNat's `mapping_rows` or `session_rows`, `now` gives the worker's clock in
-    milliseconds.  A page of which no row is wanted is empty.
+    milliseconds, `generation` tells one NAT from the next.  A page of which no row is wanted is
+    empty.
     """
     wanted = row_filter(asked)
     start, sent = asked.start, 0
+    began = generation() if asked.generation is None else asked.generation
     while asked.limit is None or sent < asked.limit:
+        if generation() != began:
+            raise RunError(RELOADED)
         rows, start = read(start, PAGE, now(), wanted)
         yield [row._asdict() for row in rows]
         sent += len(rows)
         if not start:
             return {}
-    return {"next": start}
+    return {"next": start, "generation": began}
 
 
 def _range(endpoints: Endpoints | None) -> EndpointRange | None:

@@ -39,13 +39,14 @@ FILTER_FLAGS = (
         "only remote hosts of this prefix; a mapping that is for any remote is for these too",
     ),
 )
-NUMBERS = ("start", "limit")
+NUMBERS = ("start", "limit", "generation")
 
 
 @dataclass(frozen=True)
 class RowRequest:
     """`start` is the table row to start from, 0 for the first; `limit` says after how many rows to
-    stop (None: after the last), or soon after, for pages are sent whole."""
+    stop (None: after the last), or soon after, for pages are sent whole.  `generation`, that of
+    which `start` is a row (None: the present one)."""
 
     protocol: int | None = None
     host: Endpoints | None = None
@@ -53,6 +54,7 @@ class RowRequest:
     remote: Endpoints | None = None
     start: int = 0
     limit: int | None = None
+    generation: int | None = None
 
 
 def read_request(request: Mapping[str, Any]) -> RowRequest:

@@ -6,6 +6,7 @@ from ..settings.deterministic cimport Deterministic
 from .endpoints cimport EndpointMemory
 from ..tables.generator cimport Generator
 from ..tables.hashing cimport hash5
+from ..tables.hosts cimport HostTable
 from ..tables.mappings cimport MappingTable
 from ..rules.policies cimport DISTINCT, EXCLUSIVE
 from ..tables.policy_table cimport PolicyTable
@@ -26,6 +27,7 @@ cdef enum:
 cdef class Allocator:
     cdef PolicyTable policies
     cdef MappingTable mappings
+    cdef HostTable hosts
     cdef TakenPorts taken
     cdef Generator generator
     cdef Secret secret
@@ -46,6 +48,7 @@ cdef class Allocator:
     cdef u32 holder_of_preferred(self, Packet p) noexcept nogil
     cdef u32 some_holder(self, Packet p) noexcept nogil
     cdef u32 holder_of(self, Packet p, u32 port) noexcept nogil
+    cdef u32 paired(self, Packet p, u32 base, u32 count, u32 host) noexcept nogil
     cdef u32 whole_set(self, u32 external) noexcept nogil
     cdef bint find_in(self, Packet p, u32 external, u32 ports, u32 first, u32 last, u64 now) noexcept nogil
     cdef bint find_anywhere(self, Packet p, u32 base, u32 count, u64 now) noexcept nogil

@@ -23,51 +23,25 @@ if not cython.compiled:
     BLOCKS = 1
     COMPUTED = 2
 
-from ratsnake.wire.packet import OTHER, PROTOCOLS
+from ratsnake.wire.packet import PROTOCOLS
 
 from ..rules.behaviour import Sharing
 from ..settings.deterministic import Deterministic
 from ..settings.forwards import Forwards
-from ..settings.settings import External, Pooling, Settings, deterministic_table
+from ..settings.settings import Pooling, Settings, deterministic_table
 from ..tables.generator import Generator
+from ..tables.hosts import HostTable
 from ..tables.mappings import MappingTable
 from ..tables.policy_table import PolicyTable
 from ..tables.secret import Secret
 from .blocks import PortBlocks
 from .endpoints import EndpointMemory
+from .permitted import block_ports, pool_ranges
 from .ports import PortPools
-from .positions import Positions, Ranges
+from .positions import Positions
 from .selection import PortSelector
 from .taken import TakenPorts
 from .tally import Tally
-
-# A protocol without ports has its IANA number in their place.
-PROTOCOL_NUMBERS = ((0, 255),)
-
-
-def pool_ranges(
-    protocol: int, row: int, external: External, reserved: set[tuple[int, int, int, int]]
-) -> Ranges:
-    """The ports of an external address that mappings of a protocol may get."""
-    if external.ports is None:
-        return ()
-    if protocol == OTHER:
-        return PROTOCOL_NUMBERS
-    taken = [(first, last) for p, x, first, last in reserved if (p, x) == (protocol, row)]
-    return external.ports.without(taken)
-
-
-def block_ports(
-    row: int, external: External, reserved: set[tuple[int, int, int, int]]
-) -> tuple[int, ...]:
-    """The ports of an external address that blocks are made of: those no forward has, for blocks
-    serve all protocols."""
-    if external.ports is None:
-        return ()
-    taken = [(first, last) for _, x, first, last in reserved if x == row]
-    return tuple(
-        [port for start, end in external.ports.without(taken) for port in range(start, end + 1)]
-    )
 
 
 class Allocator:
@@ -79,12 +53,14 @@ class Allocator:
         forwards: Forwards,
         policies: PolicyTable,
         mappings: MappingTable,
+        hosts: HostTable,
         tally: Tally,
         generator: Generator,
         secret: Secret,
     ) -> None:
         self.policies = policies
         self.mappings = mappings
+        self.hosts = hosts
         self.taken = TakenPorts(tally)
         self.generator = generator
         self.secret = secret
@@ -181,11 +157,17 @@ class Allocator:
             return self.find_computed(p, now)
         if self.arbitrary:
             return self.find_anywhere(p, base, count, now)
-        wide: u64 = hash5(self.secret.words, p.source_high, p.source_low, 1, 0, 0)
-        external: u32 = self.families[base + (wide * count >> 32)]
+        external: u32 = self.paired(p, base, count, host)
         if self.mode == BLOCKS and not self.policies.rows[p.protocol].fixed:
             return self.find_in_blocks(p, external, host, now)
         return self.find_in(p, external, self.whole_set(external), 0, HIGHEST, now)
+
+    def paired(self, p: Packet, base: u32, count: u32, host: u32) -> u32:
+        """The external address a host has, or gets by its own address."""
+        if self.hosts.mappings_of(host):
+            return self.hosts.external_of(host)
+        wide: u64 = hash5(self.secret.words, p.source_high, p.source_low, 1, 0, 0)
+        return self.families[base + (wide * count >> 32)]
 
     def whole_set(self, external: u32) -> u32:
         """The set of all ports of an address; 0 if flows have to find theirs in smaller ones."""

@@ -21,6 +21,7 @@ cdef class PortBlocks:
     cpdef u32 next_of(self, u32 block) noexcept nogil
     cdef void swap(self, u32 a, u32 b) noexcept nogil
     cpdef u32 grant(self, u32 host, u32 external) noexcept nogil
+    cpdef void assign(self, u32 host, u32 block) noexcept nogil
     cdef void append(self, u32 host, u32 block) noexcept nogil
     cdef void unlink(self, u32 host, u32 block) noexcept nogil
     cpdef void hold(self, u32 block) noexcept nogil

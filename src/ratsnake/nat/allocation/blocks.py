@@ -154,15 +154,18 @@ class PortBlocks:
         left: u32 = self.left[external]
         if left == 0:
             return 0
-        first: u32 = self.first_ids[external]
-        at: u32 = first + self.generator.below(left)
-        block: u32 = self.order[at]
-        self.left[external] = left - 1
-        self.swap(at, first + left - 1)
+        block: u32 = self.order[self.first_ids[external] + self.generator.below(left)]
+        self.assign(host, block)
+        return block
+
+    def assign(self, host: u32, block: u32) -> None:
+        """Give a host this block, which is free; it must be held at once."""
+        external: u32 = self.external[block]
+        self.left[external] -= 1
+        self.swap(self.place[block], self.first_ids[external] + self.left[external])
         self.owner[block] = host
         self.grants[host] += 1
         self.append(host, block)
-        return block
 
     def append(self, host: u32, block: u32) -> None:
         """Link the block at the end of a host's chain."""

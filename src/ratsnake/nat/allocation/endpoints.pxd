@@ -23,4 +23,5 @@ cdef class EndpointMemory:
     cpdef u32 last_port(self, u32 row) noexcept nogil
     cpdef u32 last_external(self, u32 row) noexcept nogil
     cpdef void hold(self, u32 row, u32 external, u32 external_port) noexcept nogil
+    cdef void remember(self, u32 row, u32 external, u32 external_port) noexcept nogil
     cpdef void drop(self, u32 row) noexcept nogil

@@ -121,6 +121,10 @@ class EndpointMemory:
         if self.rows[row].mappings == 0:
             self.unlink(row)
         self.rows[row].mappings += 1
+        self.remember(row, external, external_port)
+
+    def remember(self, row: u32, external: u32, external_port: u32) -> None:
+        """This external endpoint counts as the last one given."""
         self.rows[row].last_external = external
         self.rows[row].last_port = external_port
 

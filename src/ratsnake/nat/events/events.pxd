@@ -6,8 +6,9 @@ from .event_record cimport (
     EventRows, HAS_DURATION, HAS_REMOTE, HAS_REMOTE_PORT, IS_STATIC, LIMIT, LIMITS_WANTED,
     MAPPING_MADE, MAPPING_REMOVED, MAPPINGS_WANTED, NO_PROTOCOL, OPENED_BY_OUTSIDE, OUTBOUND,
     REFUSAL, REFUSALS_SUPPRESSED, REFUSALS_WANTED, SESSION_ENDED, SESSION_OPENED, SESSIONS_WANTED,
-    Sums, clear, new_event_rows, new_sums,
+    Sums, new_sums,
 )
+from .event_ring cimport EventRing
 from ..tables.mappings cimport MappingTable
 from ..rules.policies cimport ADM, APDM, STATIC
 from ..rules.reasons cimport REASONS_COUNT
@@ -19,7 +20,6 @@ from ..settings.scope cimport Scope
 from ..tables.sessions cimport OPENED_OUTSIDE, SessionTable
 
 cdef enum:
-    RING = 16384
     REFUSAL_INTERVAL = 500
     REFUSAL_BURST = 20
     SUMMARY_INTERVAL = 5000
@@ -30,17 +30,15 @@ cdef class Events:
     cdef Scope scope
     cdef MappingTable mappings
     cdef SessionTable sessions
-    cdef EventRows rows
+    cdef readonly EventRing ring
     cdef Sums sums
     cdef Words opened, paid_until, suppressed, reached_at
     cdef Octets limits
     cdef readonly u32 wanted
     cdef readonly bint counts
     cdef bint dates, silenced
-    cdef u32 first, count
-    cdef u64 lost, summary_due
+    cdef u64 summary_due
     cdef void listen(self, u32 wanted) noexcept nogil
-    cdef u32 new_row(self, u32 kind, u64 time) noexcept nogil
     cdef void describe(self, u32 at, u32 m) noexcept nogil
     cdef void describe_remote(self, u32 at, u32 i) noexcept nogil
     cdef void mapping_made(self, u32 m, u64 now) noexcept nogil

@@ -48,12 +48,9 @@ if not cython.compiled:
         SESSIONS_WANTED,
         EventRows,
         Sums,
-        clear,
-        new_event_rows,
         new_sums,
     )
 
-    RING = 16384  # events that wait to be read
     # Of each reason REFUSAL_BURST refusals are told at once, then one every so many milliseconds.
     REFUSAL_INTERVAL = 500
     REFUSAL_BURST = 20
@@ -64,13 +61,13 @@ from ..rules.reasons import LIMIT_REASONS
 from ..settings.scope import Scope
 from ..tables.mappings import MappingTable
 from ..tables.sessions import SessionTable
+from .event_ring import EventRing
 
 
 class Events:
     """`wanted`: what is asked for now, bits of event_record.py.  `counts`: whether sessions are
     added up for their mappings, which does not end once it began, so that sums have no holes."""
 
-    rows: EventRows
     sums: Sums
     opened: Words
     paid_until: Words
@@ -82,7 +79,7 @@ class Events:
         self.scope = scope
         self.mappings = mappings
         self.sessions = sessions
-        self.rows = new_event_rows(RING)
+        self.ring = EventRing()
         self.sums = new_sums(mappings.capacity + 1)
         self.opened = reserved_words(sessions.fresh + sessions.capacity)
         self.paid_until = new_words(REASONS_COUNT)
@@ -93,11 +90,9 @@ class Events:
             self.limits[reason] = 1
         self.wanted = 0
         self.counts = self.dates = self.silenced = False
-        self.first = self.count = 0
-        self.lost = self.summary_due = 0
+        self.summary_due = 0
 
     def __dealloc__(self) -> None:
-        unreserve(self.rows)
         unreserve(self.sums)
         unreserve(self.opened)
         release(self.paid_until)
@@ -113,69 +108,60 @@ class Events:
         if wanted & SESSIONS_WANTED:
             self.dates = True
 
-    def new_row(self, kind: u32, time: u64) -> u32:
-        """An empty row for an event, or NONE32 if the ring is full."""
-        if self.count == RING:
-            self.lost += 1
-            return NONE32
-        at: u32 = (self.first + self.count) % RING
-        self.count += 1
-        clear(self.rows, at)
-        self.rows[at].kind = kind
-        self.rows[at].time = time
-        return at
-
     def describe(self, at: u32, m: u32) -> None:
         """Enter the endpoints of a mapping."""
+        rows: EventRows = self.ring.rows
         r: Mappings = self.mappings.rows
-        self.rows[at].protocol = r[m].protocol
-        self.rows[at].internal_high = self.mappings.internal_high(m)
-        self.rows[at].internal_low = r[m].internal_low
-        self.rows[at].internal_port = r[m].internal_port
-        self.rows[at].external_high = self.scope.external_high[r[m].external]
-        self.rows[at].external_low = self.scope.external_low[r[m].external]
-        self.rows[at].external_port = r[m].external_port
+        rows[at].protocol = r[m].protocol
+        rows[at].internal_high = self.mappings.internal_high(m)
+        rows[at].internal_low = r[m].internal_low
+        rows[at].internal_port = r[m].internal_port
+        rows[at].external_high = self.scope.external_high[r[m].external]
+        rows[at].external_low = self.scope.external_low[r[m].external]
+        rows[at].external_port = r[m].external_port
         if r[m].policy >= STATIC:
-            self.rows[at].flags |= IS_STATIC
+            rows[at].flags |= IS_STATIC
             return
         depends: u32 = self.mappings.policies.rows[r[m].policy].mapping
         if depends >= ADM:
-            self.rows[at].flags |= HAS_REMOTE
-            self.rows[at].remote_high = self.mappings.partners[m].remote_high
-            self.rows[at].remote_low = self.mappings.partners[m].remote_low
+            rows[at].flags |= HAS_REMOTE
+            rows[at].remote_high = self.mappings.partners[m].remote_high
+            rows[at].remote_low = self.mappings.partners[m].remote_low
         if depends == APDM:
-            self.rows[at].flags |= HAS_REMOTE_PORT
-            self.rows[at].remote_port = self.mappings.partners[m].remote_port
+            rows[at].flags |= HAS_REMOTE_PORT
+            rows[at].remote_port = self.mappings.partners[m].remote_port
 
     def describe_remote(self, at: u32, i: u32) -> None:
         """Enter the remote endpoint of a session, and who opened it."""
+        rows: EventRows = self.ring.rows
         s: Sessions = self.sessions.rows
-        self.rows[at].flags |= HAS_REMOTE | HAS_REMOTE_PORT
-        self.rows[at].remote_high = self.sessions.remote_high(i)
-        self.rows[at].remote_low = s[i].remote_low
-        self.rows[at].remote_port = s[i].remote_port
+        rows[at].flags |= HAS_REMOTE | HAS_REMOTE_PORT
+        rows[at].remote_high = self.sessions.remote_high(i)
+        rows[at].remote_low = s[i].remote_low
+        rows[at].remote_port = s[i].remote_port
         if s[i].flags & OPENED_OUTSIDE:
-            self.rows[at].flags |= OPENED_BY_OUTSIDE
+            rows[at].flags |= OPENED_BY_OUTSIDE
 
     def mapping_made(self, m: u32, now: u64) -> None:
         if not self.wanted & MAPPINGS_WANTED:
             return
-        at: u32 = self.new_row(MAPPING_MADE, now)
+        at: u32 = self.ring.new_row(MAPPING_MADE, now)
         if at != NONE32:
             self.describe(at, m)
 
     def mapping_removed(self, m: u32, ended: u64) -> None:
         """To be called before its row is given back, and after its sessions have ended."""
+        rows: EventRows = self.ring.rows
         if self.wanted & MAPPINGS_WANTED:
-            at: u32 = self.new_row(MAPPING_REMOVED, ended)
+            at: u32 = self.ring.new_row(MAPPING_REMOVED, ended)
             if at != NONE32:
                 self.describe(at, m)
-                self.rows[at].flags |= HAS_DURATION
-                self.rows[at].duration = ended - self.mappings.rows[m].created
-                self.rows[at].packets_out = self.sums[m].packets_out
-                self.rows[at].bytes_out = self.sums[m].bytes_out
-                self.rows[at].packets_in = self.sums[m].packets_in
-                self.rows[at].bytes_in = self.sums[m].bytes_in
+                rows[at].flags |= HAS_DURATION
+                rows[at].duration = ended - self.mappings.rows[m].created
+                rows[at].packets_out = self.sums[m].packets_out
+                rows[at].bytes_out = self.sums[m].bytes_out
+                rows[at].packets_in = self.sums[m].packets_in
+                rows[at].bytes_in = self.sums[m].bytes_in
         self.sums[m].packets_out = 0
         self.sums[m].bytes_out = 0
         self.sums[m].packets_in = 0
@@ -187,13 +173,14 @@ class Events:
             self.opened[i] = now + 1
         if not self.wanted & SESSIONS_WANTED:
             return
-        at: u32 = self.new_row(SESSION_OPENED, now)
+        at: u32 = self.ring.new_row(SESSION_OPENED, now)
         if at != NONE32:
             self.describe(at, self.sessions.rows[i].mapping)
             self.describe_remote(at, i)
 
     def session_ended(self, i: u32, ended: u64) -> None:
         """To be called before anything of it is given back."""
+        rows: EventRows = self.ring.rows
         s: Sessions = self.sessions.rows
         m: u32 = s[i].mapping
         self.sums[m].packets_out += s[i].packets_out
@@ -202,18 +189,18 @@ class Events:
         self.sums[m].bytes_in += s[i].bytes_in
         if not self.wanted & SESSIONS_WANTED:
             return
-        at: u32 = self.new_row(SESSION_ENDED, ended)
+        at: u32 = self.ring.new_row(SESSION_ENDED, ended)
         if at == NONE32:
             return
         self.describe(at, m)
         self.describe_remote(at, i)
         if self.opened[i]:
-            self.rows[at].flags |= HAS_DURATION
-            self.rows[at].duration = ended + 1 - self.opened[i]
-        self.rows[at].packets_out = s[i].packets_out
-        self.rows[at].bytes_out = s[i].bytes_out
-        self.rows[at].packets_in = s[i].packets_in
-        self.rows[at].bytes_in = s[i].bytes_in
+            rows[at].flags |= HAS_DURATION
+            rows[at].duration = ended + 1 - self.opened[i]
+        rows[at].packets_out = s[i].packets_out
+        rows[at].bytes_out = s[i].bytes_out
+        rows[at].packets_in = s[i].packets_in
+        rows[at].bytes_in = s[i].bytes_in
 
     def refused(self, p: Packet, reason: u32, is_sound: bool, outbound: bool, now: u64) -> None:
         """A packet was dropped; `is_sound`: at least its addresses are to be relied on."""
@@ -232,7 +219,7 @@ class Events:
                 self.summary_due = now + SUMMARY_INTERVAL
             return
         self.paid_until[reason] = paid + REFUSAL_INTERVAL
-        at: u32 = self.new_row(REFUSAL, now)
+        at: u32 = self.ring.new_row(REFUSAL, now)
         if at != NONE32:
             self.describe_packet(at, p, reason, is_sound, outbound)
 
@@ -245,7 +232,7 @@ class Events:
         self.reached_at[reason] = now + 1
         if last and now + 1 - last < EPISODE:
             return
-        at: u32 = self.new_row(LIMIT, now)
+        at: u32 = self.ring.new_row(LIMIT, now)
         if at != NONE32:
             self.describe_packet(at, p, reason, is_sound, outbound)
 
@@ -253,37 +240,39 @@ class Events:
         self, at: u32, p: Packet, reason: u32, is_sound: bool, outbound: bool
     ) -> None:
         """Enter the 5-tuple of a packet that was dropped, as far as it is known."""
-        self.rows[at].reason = reason
-        self.rows[at].protocol = NO_PROTOCOL
+        rows: EventRows = self.ring.rows
+        rows[at].reason = reason
+        rows[at].protocol = NO_PROTOCOL
         if not is_sound:
             return
-        self.rows[at].flags |= HAS_REMOTE
+        rows[at].flags |= HAS_REMOTE
         # A packet whose form is wrong may have no ports, and a later fragment has none.
         has_ports: bool = reason >= FAULTS and p.fragment != LATER
         if reason >= FAULTS:
-            self.rows[at].protocol = p.protocol
+            rows[at].protocol = p.protocol
         if has_ports:
-            self.rows[at].flags |= HAS_REMOTE_PORT
+            rows[at].flags |= HAS_REMOTE_PORT
         if outbound:
-            self.rows[at].flags |= OUTBOUND
-            self.rows[at].internal_high = p.source_high
-            self.rows[at].internal_low = p.source_low
-            self.rows[at].remote_high = p.destination_high
-            self.rows[at].remote_low = p.destination_low
+            rows[at].flags |= OUTBOUND
+            rows[at].internal_high = p.source_high
+            rows[at].internal_low = p.source_low
+            rows[at].remote_high = p.destination_high
+            rows[at].remote_low = p.destination_low
             if has_ports:
-                self.rows[at].internal_port = p.source_port
-                self.rows[at].remote_port = p.destination_port
+                rows[at].internal_port = p.source_port
+                rows[at].remote_port = p.destination_port
             return
-        self.rows[at].remote_high = p.source_high
-        self.rows[at].remote_low = p.source_low
-        self.rows[at].external_high = p.destination_high
-        self.rows[at].external_low = p.destination_low
+        rows[at].remote_high = p.source_high
+        rows[at].remote_low = p.source_low
+        rows[at].external_high = p.destination_high
+        rows[at].external_low = p.destination_low
         if has_ports:
-            self.rows[at].remote_port = p.source_port
-            self.rows[at].external_port = p.destination_port
+            rows[at].remote_port = p.source_port
+            rows[at].external_port = p.destination_port
 
     def tell_suppressed(self, now: u64) -> None:
         """Tell how many refusals were not told, if that is due."""
+        rows: EventRows = self.ring.rows
         if not self.silenced or now < self.summary_due:
             return
         self.silenced = False
@@ -291,12 +280,12 @@ class Events:
         for reason in range(REASONS_COUNT):
             if self.suppressed[reason] == 0:
                 continue
-            at: u32 = self.new_row(REFUSALS_SUPPRESSED, now)
+            at: u32 = self.ring.new_row(REFUSALS_SUPPRESSED, now)
             if at == NONE32:
                 # Told once there is room.
                 self.silenced = True
                 return
-            self.rows[at].reason = reason
-            self.rows[at].protocol = NO_PROTOCOL
-            self.rows[at].packets_out = self.suppressed[reason]
+            rows[at].reason = reason
+            rows[at].protocol = NO_PROTOCOL
+            rows[at].packets_out = self.suppressed[reason]
             self.suppressed[reason] = 0

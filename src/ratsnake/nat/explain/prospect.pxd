@@ -3,7 +3,6 @@ from ratsnake.wire.packet cimport Packet
 from ratsnake.wire.types cimport M64, u32, u64
 from ..allocation.allocator cimport Allocator, BLOCKS, COMPUTED
 from ..translation.flows cimport Flows
-from ..tables.hashing cimport hash5
 from ..rules.policies cimport EXCLUSIVE, PRESERVE
 from ..tables.records cimport NONE32
 from ..allocation.selection cimport HIGHEST, PortSelector

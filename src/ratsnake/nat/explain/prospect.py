@@ -14,7 +14,6 @@ if not cython.compiled:
     from ..allocation.allocator import BLOCKS, COMPUTED
     from ..allocation.selection import HIGHEST
     from ..rules.policies import EXCLUSIVE, PRESERVE
-    from ..tables.hashing import hash5
     from ..tables.records import NONE32
 
 from ..translation.flows import Flows
@@ -79,8 +78,7 @@ class Prospect:
             )
         if self.allocator.arbitrary:
             return self.look_anywhere(p, base, count)
-        wide: u64 = hash5(self.allocator.secret.words, p.source_high, p.source_low, 1, 0, 0)
-        external: u32 = self.allocator.families[base + (wide * count >> 32)]
+        external: u32 = self.allocator.paired(p, base, count, host)
         if self.allocator.mode == BLOCKS and not self.allocator.policies.rows[p.protocol].fixed:
             return self.look_in_blocks(p, external, host)
         return self.look_in(p, external, self.allocator.whole_set(external), 0, HIGHEST)

@@ -14,3 +14,4 @@ cdef class Deterministic:
     cpdef u32 external_of(self, u32 host) noexcept nogil
     cpdef u32 first_port(self, u32 host) noexcept nogil
     cpdef u32 last_port(self, u32 host) noexcept nogil
+    cpdef u32 host_at(self, u32 external, u32 port) noexcept nogil

@@ -8,7 +8,6 @@ All addresses of a prefix count, the network's and the broadcast one too: the pr
 subnets, in which those are ordinary hosts.
 """
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
 
@@ -124,6 +123,24 @@ class Deterministic:
         at: u64 = host
         return self.ports[at * self.size + self.size - 1]
 
+    def host_at(self, external: u32, port: u32) -> u32:
+        """The host that has a port of an external address (by its row), or NONE32."""
+        used: u64 = self.hosts_per_external
+        used *= self.size
+        first: u64 = external * used
+        low: u64 = first
+        high: u64 = first + used
+        middle: u64
+        while low < high:
+            middle = (low + high) >> 1
+            if self.ports[middle] < port:
+                low = middle + 1
+            else:
+                high = middle
+        if low == first + used or self.ports[low] != port:
+            return NONE32
+        return low // self.size
+
     def ports_of(self, address: IPv4Address) -> tuple[IPv4Address, list[tuple[int, int]]] | None:
         """An internal address's external one and its ports, as inclusive ranges.
 
@@ -141,12 +158,9 @@ class Deterministic:
         """The internal address that has a port of an external one; None if nobody has."""
         if external not in self.externals:
             return None
-        used = self.hosts_per_external * self.size
-        start = self.externals.index(external) * used
-        at = bisect_left(range(start, start + used), port, key=lambda k: self.ports[k])
-        if at == used or self.ports[start + at] != port:
+        host: u32 = self.host_at(self.externals.index(external), port)
+        if host == NONE32:
             return None
-        host = (start + at) // self.size
         for prefix in self.prefixes:
             if host < prefix.num_addresses:
                 return prefix.network_address + host

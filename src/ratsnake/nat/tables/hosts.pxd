@@ -20,7 +20,8 @@ cdef class HostTable:
     cpdef bint is_live(self, u32 row) noexcept nogil
     cpdef u32 mappings_of(self, u32 row) noexcept nogil
     cpdef u32 sessions_of(self, u32 row) noexcept nogil
-    cpdef void join_mapping(self, u32 row) noexcept nogil
+    cpdef u32 external_of(self, u32 row) noexcept nogil
+    cpdef void join_mapping(self, u32 row, u32 external) noexcept nogil
     cpdef void leave_mapping(self, u32 row) noexcept nogil
     cpdef void join_forward(self, u32 row) noexcept nogil
     cpdef void leave_forward(self, u32 row) noexcept nogil

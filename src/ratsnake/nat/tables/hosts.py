@@ -107,8 +107,14 @@ class HostTable:
     def sessions_of(self, row: u32) -> u32:
         return self.rows[row].sessions
 
-    def join_mapping(self, row: u32) -> None:
-        """The host has one more mapping."""
+    def external_of(self, row: u32) -> u32:
+        """The row of the external address that a host with mappings got first."""
+        return self.rows[row].external
+
+    def join_mapping(self, row: u32, external: u32) -> None:
+        """The host has one more mapping, on this external address."""
+        if self.rows[row].mappings == 0:
+            self.rows[row].external = external
         self.rows[row].mappings += 1
 
     def leave_mapping(self, row: u32) -> None:

@@ -97,6 +97,7 @@ ctypedef struct TallyFields:
 ctypedef struct HostFields:
     u64 high, low, spent_at
     u32 mappings, forwards, sessions, spent, next
+    u16 external
     u8 live
 
 ctypedef struct ForwardFields:

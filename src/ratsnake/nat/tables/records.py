@@ -120,7 +120,8 @@ class HostFields:
 
     `forwards` counts the mappings of static forwards to it, `mappings` all others.  `spent` is what
     is missing from its bucket of new sessions, in thousandths of a session, as of
-    `spent_at` (ms).  `next` links free rows.
+    `spent_at` (ms).  `external` is the row of its external address while it has mappings.  `next`
+    links free rows.
     """
 
     high: u64 = 0
@@ -131,6 +132,7 @@ class HostFields:
     sessions: u32 = 0
     spent: u32 = 0
     next: u32 = 0
+    external: u16 = 0
     live: u8 = 0
 
 

@@ -42,6 +42,7 @@ cdef class Flows:
     cdef u32 timer_of_protocol[PROTOCOLS]
     cdef u32 first_state[PROTOCOLS]
     cdef u32 make_mapping(self, Packet p, u32 host, u64 now) noexcept nogil
+    cdef u32 enter_mapping(self, Packet p, u32 host, u64 now) noexcept nogil
     cdef u32 make_static(self, u32 protocol, u32 forward, u32 external_port, u64 now) noexcept nogil
     cdef void complete(self, u32 m, u32 host, u64 now) noexcept nogil
     cdef u32 open_session(self, u32 mapping, u64 remote_high, u64 remote_low, u32 remote_port, u32 opener, u64 now) noexcept nogil

@@ -78,6 +78,7 @@ class Flows:
             self.forwards,
             self.policies,
             self.mappings,
+            self.hosts,
             self.tally,
             self.generator,
             self.secret,
@@ -115,6 +116,10 @@ class Flows:
         if not found:
             self.refusal = NO_PORT
             return 0
+        return self.enter_mapping(p, host, now)
+
+    def enter_mapping(self, p: Packet, host: u32, now: u64) -> u32:
+        """The row of a new mapping with the external endpoint that the allocator has found."""
         m: u32 = self.mappings.add(
             p.protocol,
             p.source_high,
@@ -127,7 +132,7 @@ class Flows:
             p.destination_port,
         )
         self.complete(m, host, now)
-        self.hosts.join_mapping(host)
+        self.hosts.join_mapping(host, self.allocator.external)
         self.allocator.take(m)
         return m
 

@@ -2,14 +2,15 @@ from libc.string cimport memcpy
 from ratsnake.wire.types cimport u32, u64
 from .errand cimport Errand
 from ..events.event_record cimport EventFields, EventRows, copied, new_event_rows
-from ..events.events cimport Events, RING
+from ..events.event_ring cimport EventRing, RING
+from ..events.events cimport Events
 from ..tables.records cimport unreserve
 
 cdef inline void copy_events(EventRows to, EventRows rows, u32 first, u32 count) noexcept nogil:
     memcpy(to, rows + first, count * sizeof(EventFields))
 
 cdef class EventBatch(Errand):
-    cdef Events events
+    cdef EventRing ring
     cdef EventRows rows
     cdef u32 most, count
     cdef u64 lost

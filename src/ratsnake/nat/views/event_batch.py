@@ -6,7 +6,7 @@ if not cython.compiled:
     from ratsnake.wire.types import u32
 
     from ..events.event_record import EventRows, copied, new_event_rows
-    from ..events.events import RING
+    from ..events.event_ring import RING
     from ..tables.records import unreserve
 
     def copy_events(to: EventRows, rows: EventRows, first: u32, count: u32) -> None:
@@ -15,6 +15,7 @@ if not cython.compiled:
             to[k] = rows[first + k]
 
 
+from ..events.event_ring import EventRing
 from ..events.events import Events
 from .errand import Errand
 
@@ -25,8 +26,8 @@ class EventBatch(Errand):
 
     rows: EventRows
 
-    def __init__(self, events: Events, most: int) -> None:
-        self.events = events
+    def __init__(self, ring: EventRing, most: int) -> None:
+        self.ring = ring
         self.most = min(most, RING)
         self.rows = new_event_rows(self.most)
         self.count = self.lost = 0
@@ -35,14 +36,14 @@ class EventBatch(Errand):
         unreserve(self.rows)
 
     def run(self) -> None:
-        first: u32 = self.events.first
-        self.count = min(self.most, self.events.count, RING - first)
-        copy_events(self.rows, self.events.rows, first, self.count)
-        self.lost = self.events.lost
-        self.events.lost = 0
-        self.events.count -= self.count
+        first: u32 = self.ring.first
+        self.count = min(self.most, self.ring.count, RING - first)
+        copy_events(self.rows, self.ring.rows, first, self.count)
+        self.lost = self.ring.lost
+        self.ring.lost = 0
+        self.ring.count -= self.count
         # From an empty ring's start again, so that only as much of it is touched as was ever full.
-        self.events.first = (first + self.count) % RING if self.events.count else 0
+        self.ring.first = (first + self.count) % RING if self.ring.count else 0
 
     def result(self) -> tuple[bytes, int]:
         """The events as bytes; and how many were lost before them since the last batch."""

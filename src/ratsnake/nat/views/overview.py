@@ -48,7 +48,7 @@ class Overview:
 
     def event_batch(self, most: int) -> EventBatch:
         """For `Nat.take_events`."""
-        return EventBatch(self._events, most)
+        return EventBatch(self._events.ring, most)
 
     def listening(self, wanted: int) -> Errand:
         """For `Nat.listen`."""

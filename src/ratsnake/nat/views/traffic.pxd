@@ -9,3 +9,4 @@ cdef class Traffic:
     cdef u64 packets_out, bytes_out, packets_in, bytes_in
     cdef void pass_on(self, bint is_outbound, u32 size) noexcept nogil
     cdef void end(self, u32 reason) noexcept nogil
+    cdef void add(self, Traffic other) noexcept nogil

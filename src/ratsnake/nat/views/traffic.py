@@ -1,5 +1,7 @@
 """Packets and bytes translated in each direction, and packets by the reason they ended with."""
 
+from __future__ import annotations
+
 import cython
 
 if not cython.compiled:
@@ -33,3 +35,13 @@ class Traffic:
     def end(self, reason: u32) -> None:
         """The verdict on a packet is known."""
         self.drops[reason] += 1
+
+    def add(self, other: Traffic) -> None:
+        """What another NAT has counted counts here too."""
+        k: u32
+        for k in range(REASONS_COUNT):
+            self.drops[k] += other.drops[k]
+        self.packets_out += other.packets_out
+        self.bytes_out += other.bytes_out
+        self.packets_in += other.packets_in
+        self.bytes_in += other.bytes_in

@@ -1,0 +1,184 @@
+"""One NAT takes the place of another: its flows, its counters and its events.
+
+What does not go over: fragments of which others are still to come, packets from outside that wait
+to be answered, and what was spent of the budget for errors.
+"""
+
+from __future__ import annotations
+
+import cython
+
+if not cython.compiled:
+    from ratsnake.wire.types import u32, u64
+
+    from ..rules.reasons import REASONS_COUNT
+    from ..rules.timers import TIMERS
+    from ..tables.mappings import FREE
+    from ..tables.records import (
+        Mappings,
+        Numbers,
+        Octets,
+        Sessions,
+        new_numbers,
+        new_octets,
+        release,
+    )
+    from ..tables.sessions import INSIDE_SENT
+    from .flow_form import FLOW_SIZE, write_flow
+    from .remnants import leave_remnants
+
+    ALL = 0xFFFFFFFF
+
+from ..events.events import Events
+from ..nat import Nat
+from .adopter import Adopter
+
+
+class Succession:
+    """`kept` and `ended` count sessions; `before` and `after` are the flows of both NATs."""
+
+    form: Octets
+    heirs: Numbers
+
+    def __init__(self, old: Nat, new: Nat) -> None:
+        """`new` has translated nothing yet; `old` is then good for nothing but to be thrown away.
+
+        Raises ValueError where `new` has sessions.
+        """
+        self.old = old
+        self.new = new
+        self.before = old.translator.flows
+        self.after = new.translator.flows
+        if self.after.sessions.entered:
+            raise ValueError("the NAT that is to take over has sessions of its own already")
+        self.adopter = Adopter(self.after)
+        self.form = new_octets(FLOW_SIZE)
+        # Of each mapping of the old NAT the one of the new that goes on for it.
+        self.heirs = new_numbers(self.before.mappings.fresh)
+        self.kept = self.ended = 0
+        self.wanted = 0
+        self.counts = self.dates = False
+
+    def __dealloc__(self) -> None:
+        release(self.form)
+        release(self.heirs)
+
+    def run(self, now: int) -> None:
+        """`now` in milliseconds, as both NATs are told it."""
+        # Both note into one ring, so that events stay in their order and their readers need not
+        # know.
+        self.new.events.ring = self.old.events.ring
+        self.new.translator.identifications = self.old.translator.identifications
+        clock: u64 = now
+        with cython.nogil:
+            self.take_over(max(clock, self.old.clock))
+
+    def take_over(self, now: u64) -> None:
+        self.new.clock = now
+        self.new.translator.clock = now
+        self.go_on_alike()
+        self.before.expire(now, ALL)
+        self.hush(self.new.events)
+        self.take_sessions(INSIDE_SENT, now)
+        self.take_sessions(0, now)
+        leave_remnants(self.before, self.after, now)
+        self.take_mappings(now)
+        self.take_counters()
+        self.take_notes(self.old.events, self.new.events)
+
+    def go_on_alike(self) -> None:
+        """With the same secrets, so that hosts keep their external address (RFC 4787 REQ-2), and
+        with the same random numbers, so that none comes twice."""
+        k: u32
+        for k in range(8):
+            self.after.secret.words[k] = self.before.secret.words[k]
+        self.after.generator.key0 = self.before.generator.key0
+        self.after.generator.key1 = self.before.generator.key1
+        self.after.generator.counter = self.before.generator.counter
+
+    def hush(self, events: Events) -> None:
+        """What only goes on is not told as new."""
+        self.wanted = events.wanted
+        self.counts = events.counts
+        self.dates = events.dates
+        events.wanted = 0
+        events.counts = False
+
+    def take_sessions(self, confirmed: u32, now: u64) -> None:
+        """Those in which the inside has sent, or the others; the latest used first."""
+        s: Sessions = self.before.sessions.rows
+        timer: u32
+        i: u32
+        older: u32
+        self.adopter.begin()
+        for timer in range(1, TIMERS + 1):
+            i = s[timer].older
+            while i != timer:
+                older = s[i].older
+                if s[i].flags & INSIDE_SENT == confirmed:
+                    self.take_session(i, now)
+                i = older
+
+    def take_session(self, i: u32, now: u64) -> None:
+        expires: u64 = self.before.sessions.rows[i].expires
+        row: u32 = 0
+        if expires > now:
+            write_flow(self.before, i, now, self.form, 0)
+            row = self.adopter.adopt(self.form, 0, now, 0)
+            if row:
+                self.kept += 1
+                self.inherit(i, row, now)
+                return
+            self.ended += 1
+        self.before.detach(i, min(now, expires))
+
+    def inherit(self, i: u32, row: u32, now: u64) -> None:
+        """Session i of the old NAT goes on as session `row` of the new one."""
+        was: u32 = self.before.sessions.rows[i].mapping
+        m: u32 = self.after.sessions.rows[row].mapping
+        if self.old.events.dates:
+            self.new.events.opened[row] = self.old.events.opened[i]
+        if self.after.mappings.rows[m].sessions > 1:
+            return
+        # The session is the first of its mapping: the old one goes on, or this has split off it.
+        if self.heirs[was] == 0:
+            self.heirs[was] = m
+            return
+        self.after.mappings.rows[m].created = now
+        self.new.events.wanted = self.wanted | self.old.events.wanted
+        self.new.events.mapping_made(m, now)
+        self.new.events.wanted = 0
+
+    def take_mappings(self, now: u64) -> None:
+        """What ended sessions have counted goes over; a mapping without an heir has ended."""
+        m: u32
+        if not self.old.events.counts:
+            return
+        r: Mappings = self.before.mappings.rows
+        for m in range(1, self.before.mappings.fresh):
+            if r[m].policy == FREE:
+                continue
+            if self.heirs[m]:
+                self.new.events.sums[self.heirs[m]] = self.old.events.sums[m]
+            else:
+                self.old.events.mapping_removed(m, now)
+
+    def take_counters(self) -> None:
+        self.new.traffic.add(self.old.traffic)
+        self.new.answers.sent = self.new.answers.sent + self.old.answers.sent
+        self.after.mappings.entered = self.before.mappings.entered
+        self.after.sessions.entered = self.before.sessions.entered
+
+    def take_notes(self, old: Events, new: Events) -> None:
+        """Who listened to the old NAT listens to the new one, and is told no more than before."""
+        k: u32
+        new.wanted = self.wanted | old.wanted
+        new.counts = self.counts or old.counts
+        new.dates = self.dates or old.dates
+        new.silenced = old.silenced
+        new.summary_due = old.summary_due
+        for k in range(REASONS_COUNT):
+            new.paid_until[k] = old.paid_until[k]
+            new.suppressed[k] = old.suppressed[k]
+            new.reached_at[k] = old.reached_at[k]
+        old.wanted = 0
