@@ -68,7 +68,7 @@ def command_page(name: str, parser: argparse.ArgumentParser) -> str:
     page = page_of(parser, f"ratsnake-{name}", COMMANDS[name])
     page.synopsis[:2] = [parser.prog]
     page.add_section("exit status", "=", EXIT_STATUS)
-    related = ["ratsnake(1)", *([FILE_PAGE] if name in ("run", "check") else [])]
+    related = ["ratsnake(1)", *([FILE_PAGE] if name in ("run", "check", "reload") else [])]
     page.add_section("see also", "=", ", ".join(map(reference, related)))
     return str(page)
 

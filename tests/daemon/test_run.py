@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,7 @@ from typing import Any, TypeVar
 import pytest
 
 from ratsnake.daemon.control.client import ask
+from ratsnake.daemon.errors import UsageError
 
 T = TypeVar("T")
 
@@ -278,6 +280,132 @@ def test_a_service_manager_hears_ready_then_signs_of_life_then_stopping(
         while not last.startswith("STOPPING"):
             last = manager.recv(4096).decode()
         assert last == "STOPPING=1\nSTATUS=stopping"
+
+
+CONFIGURATION = '[types]\nnat = "full-cone"\n[timeouts]\nudp = 60\n'
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "nat.toml"
+    file.write_text(CONFIGURATION)
+    return file
+
+
+def next_log(nat: Running, text: str) -> str:
+    """The next line of the log with this text."""
+    assert nat.process.stderr is not None
+    line = ""
+    while text not in line:
+        line = nat.process.stderr.readline()
+        assert line, "the log is over"
+    return line.strip()
+
+
+def test_a_hang_up_reloads_the_file_or_says_why_not(tmp_path: Path, file: Path) -> None:
+    with running(tmp_path, "--config", str(file), "--tcp", "symmetric") as nat:
+        file.write_text('[types]\nnat = "restricted-cone"\ntcp = "full-cone"\n')
+        nat.process.send_signal(signal.SIGHUP)
+        next_log(nat, 'INFO types.nat: "full-cone" → "restricted-cone"')
+        next_log(nat, "INFO timeouts.udp: 60 → 300")
+        next_log(nat, "INFO 2 settings changed; 0 sessions kept, 0 ended")
+        types = nat.status()["types"]
+        assert (types["udp"], types["tcp"]) == ("restricted-cone", "symmetric")
+        file.write_text('[types]\nnat = "cone"\n')
+        nat.process.send_signal(signal.SIGHUP)
+        line = next_log(nat, "ERROR nothing is reloaded:")
+        assert f"{file}: types.nat cone: no such NAT type" in line
+        assert nat.status()["types"] == types
+        nat.process.send_signal(signal.SIGHUP)
+        assert nat.stop()[0] == 0
+
+
+def test_a_reload_by_command_prints_what_changed_or_the_error_of_check(
+    tmp_path: Path, file: Path
+) -> None:
+    def typed(*command: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "ratsnake", *command], capture_output=True, text=True
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    with running(tmp_path, "--config", str(file)) as nat:
+        file.write_text("[timeouts]\nudp = 30\n")
+        status, out, err = typed("reload", "--control", nat.control)
+        assert (status, err) == (0, "")
+        assert out.splitlines() == [
+            f"{file}: 2 changed",
+            '  types.nat: "full-cone" → "port-restricted-cone"',
+            "  timeouts.udp: 60 → 30",
+            "flows: 0 kept, 0 ended",
+        ]
+        file.write_text('[nat]\nexternal = ["203.0.113.1"]\n[types]\nnat = "cone"\n')
+        checked = typed("check", str(file))
+        assert typed("reload", "--control", nat.control) == checked
+        assert checked[0] == 2
+        file.write_text('[host]\nuser = "nobody"\n')
+        status, _, err = typed("reload", "--control", nat.control)
+        assert status == 1
+        assert f'{file}: host.user: not set → "nobody": cannot change while the NAT runs' in err
+        assert nat.status()["types"]["udp"] == "port-restricted-cone"
+        nat.stop()
+
+
+def test_without_a_file_there_is_nothing_to_reload_and_a_hang_up_is_the_end(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path) as nat:
+        with pytest.raises(UsageError, match="nothing to reload"):
+            next(ask(nat.control, "reload"))
+        assert nat.stop(signal.SIGHUP)[0] == 0
+
+
+def test_a_stop_that_comes_with_a_hang_up_is_a_stop(tmp_path: Path, file: Path) -> None:
+    with running(tmp_path, "--config", str(file)) as nat:
+        os.kill(nat.process.pid, signal.SIGSTOP)
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGCONT):
+            os.kill(nat.process.pid, number)
+        status, _, err = nat.end()
+        assert status == 0
+        assert "Traceback" not in err
+
+
+def test_a_service_manager_hears_of_a_reload(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nat").mkdir()
+    with (
+        service_manager(tmp_path / "notify", monkeypatch) as manager,
+        running(tmp_path / "nat", "--config", str(file)) as nat,
+    ):
+        assert manager.recv(4096).startswith(b"READY=1\n")
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        file.write_text('[types]\nnat = "symmetric"\n')
+        nat.process.send_signal(signal.SIGHUP)
+        told = heard(manager, "RELOADING=1")
+        moment = int(told[1].removeprefix("MONOTONIC_USEC="))
+        assert before <= moment <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        assert re.match("STATUS=ready: ratsnake .* udp=symmetric ", heard(manager, "READY=1")[1])
+        nat.stop()
+
+
+def heard(manager: socket.socket, first: str) -> list[str]:
+    """The next datagram that begins so."""
+    while True:
+        fields = manager.recv(4096).decode().split("\n")
+        if fields[0] == first:
+            return fields
+
+
+def test_many_reloads_leave_no_memory_behind(tmp_path: Path, file: Path) -> None:
+    with running(tmp_path, "--config", str(file)) as nat:
+        used = []
+        for round in range(12):
+            file.write_text(f"[timeouts]\nudp = {60 + round}\n")
+            assert list(ask(nat.control, "reload"))[0]["changed"]
+            used.append(nat.status()["memory"])
+        assert used[-1] - used[3] < 2000, used  # kB; a NAT alone takes more
+        nat.stop()
 
 
 def test_an_unknown_lan_is_told_with_everything_undone(tmp_path: Path) -> None:

@@ -56,6 +56,13 @@ def test_fields_are_lines_of_one_datagram(manager: Manager, path: str) -> None:
     assert environment == {}
 
 
+def test_a_reload_is_told_with_its_time_in_one_datagram(manager: Manager, path: str) -> None:
+    """As `Type=notify-reload` waits for it."""
+    with closing(Supervisor({"NOTIFY_SOCKET": path}, Clock())) as supervisor:
+        supervisor.reloading()
+        assert manager.heard() == ["RELOADING=1", "MONOTONIC_USEC=100000000", "STATUS=reloading"]
+
+
 def test_an_abstract_address() -> None:
     name = f"ratsnake-test-{os.getpid()}"
     manager = Manager(f"\0{name}")

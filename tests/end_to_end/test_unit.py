@@ -7,6 +7,7 @@ the NAT what systemd would.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -52,7 +53,7 @@ def _done(*command: str) -> str:
 def unit(tmp_path: Path) -> Path:
     """The unit with a program that is there, and without manual pages that are not."""
     lines = [
-        line.replace("ExecStart=ratsnake", f"ExecStart={sys.executable}")
+        re.sub("^(ExecStart|ExecReload)=ratsnake", rf"\1={sys.executable}", line)
         for line in _UNIT.read_text().splitlines(keepends=True)
         if not line.startswith("Documentation=")
     ]
@@ -101,13 +102,12 @@ def folder(tmp_path: Path, program: Callable[[str], str]) -> Path:
     return tmp_path
 
 
-@contextmanager
-def _confined(topology: Topology, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """The unit's command as nobody in the router, once it has told a manager it is ready."""
+def _command(topology: Topology, folder: Path, name: str) -> subprocess.Popen[str]:
+    """A command of the unit, such as ExecStart, as nobody in the router."""
     unit = settings(_UNIT)
     (names,) = unit["AmbientCapabilities"]
     held = ",".join(f"+{name.removeprefix('CAP_').lower()}" for name in names.split())
-    (command,) = unit["ExecStart"]
+    (command,) = unit[name]
     argv = command.replace("/etc/ratsnake.toml", str(folder / "ratsnake.toml")).split()[1:]
     setpriv = ["--no-new-privs", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     setpriv += [f"--inh-caps=-all,{held}", f"--ambient-caps={held}", f"--bounding-set=-all,{held}"]
@@ -116,30 +116,30 @@ def _confined(topology: Topology, folder: Path) -> Iterator[subprocess.Popen[str
         own_view(str(_CONFINED.parent), str(folder))
         tun_for_all()
 
+    confined = [sys.executable, str(_CONFINED), str(_UNIT)]
+    return topology.router.popen(
+        ["setpriv", *setpriv, *confined, sys.executable, "-m", "ratsnake", *argv],
+        cwd="/",
+        env={
+            "PATH": os.defpath,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "XDG_RUNTIME_DIR": str(folder / "run"),
+            "NOTIFY_SOCKET": str(folder / "notify"),
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=prepare,
+    )
+
+
+@contextmanager
+def _confined(topology: Topology, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """The service, once it has told a manager it is ready."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(folder / "notify"))
         (folder / "notify").chmod(0o777)
-        process = topology.router.popen(
-            [
-                "setpriv",
-                *setpriv,
-                sys.executable,
-                str(_CONFINED),
-                str(_UNIT),
-            ]
-            + [sys.executable, "-m", "ratsnake", *argv],
-            cwd="/",
-            env={
-                "PATH": os.defpath,
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "XDG_RUNTIME_DIR": str(folder / "run"),
-                "NOTIFY_SOCKET": str(folder / "notify"),
-            },
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=prepare,
-        )
+        process = _command(topology, folder, "ExecStart")
         try:
             while not readable(manager, 0.1):
                 assert process.poll() is None, process.communicate()
@@ -171,3 +171,21 @@ def test_the_nat_works_as_confined_as_the_unit_says(topology: Topology, folder: 
         assert (process.returncode, "ERROR" in log) == (0, False), log
     assert not control.exists()
     assert router_state(topology) == before
+
+
+def test_the_service_reloads_as_the_unit_says(topology: Topology, folder: Path) -> None:
+    file, control = folder / "ratsnake.toml", folder / "run" / "ratsnake" / "ratsnake.sock"
+    with _confined(topology, folder):
+        with udp_pair(topology) as (near, far):
+            external = greet(near, far)
+            file.write_text(file.read_text() + "[types]\nnat = 'full-cone'\n")
+            reloading = _command(topology, folder, "ExecReload")
+            _, err = reloading.communicate(timeout=DEADLINE)
+            assert (reloading.returncode, err) == (0, "")
+            assert next(ask(str(control), "status"))["types"]["udp"] == "full-cone"
+            assert greet(near, far) == external
+        file.write_text(file.read_text() + "mtu = 1\n")
+        reloading = _command(topology, folder, "ExecReload")
+        _, err = reloading.communicate(timeout=DEADLINE)
+        assert reloading.returncode == 2
+        assert "types.mtu: is a key of [packets]; put it there" in err

@@ -6,8 +6,9 @@ from typing import Any
 
 from ..daemon.configuration.flags import SOCKET_FLAGS
 from ..daemon.configuration.options import running_socket_path
-from ..daemon.control.client import NOTHING, ask
+from ..daemon.control.client import NOTHING, ask, ask_for_change
 from .flags import add_flags, texts
+from .progress import Progress
 
 
 def add_socket(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +18,17 @@ def add_socket(parser: argparse.ArgumentParser) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_socket(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def change(arguments: argparse.Namespace, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The running NAT's answer to a command that changes it; raises UsageError or RunError."""
+    with Progress("waiting for the NAT", lambda seconds: f"{seconds} s") as progress:
+        return ask_for_change(
+            running_socket_path(texts(arguments)),
+            arguments.command,
+            wanted,
+            lambda seconds: progress.update(seconds, None),
+        )
 
 
 def rows(

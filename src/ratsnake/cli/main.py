@@ -19,6 +19,8 @@ COMMANDS = {
     "run": "run the NAT in the foreground",
     "init": "write a configuration file for a usual set-up, after a few questions",
     "check": "check a configuration file and show the settings it makes",
+    "reload": "have the running NAT read its configuration file anew",
+    "forward": "add, remove or list static forwards of the running NAT",
     "host": "show what a run changes on this host, or remove what a killed one left",
     "status": "show what the running NAT does",
     "mappings": "list the running NAT's mappings",

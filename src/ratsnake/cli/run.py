@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 
-from ..daemon.configuration.file import run_options_of
+from ..daemon.configuration.file import sources_of
 from ..daemon.configuration.flags import CONFIG_FLAG, RUN_GROUPS
 from .flags import add_flags, add_groups, texts
 
@@ -14,13 +14,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    options = run_options_of(texts(arguments))
+    sources = sources_of(texts(arguments))
+    asked = sources.read()
     # Only now: a mistake in the options is told without waiting for the engine to load.
     from ..daemon import log
     from ..daemon.service import serve
 
     log.start()
-    serve(options, _announce)
+    serve(sources, asked, _announce)
     return 0
 
 

@@ -18,27 +18,31 @@ import selectors
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..device.linux_tun import LinuxTun
 from ..host.keeper import Undoing
 from ..nat.build import COMPILED
-from ..nat.nat import Nat
 from . import privileges
+from .configuration.file import Asked, Sources
 from .configuration.listen import Listen
 from .configuration.options import RunOptions
 from .control.control import ControlServer, Page, Request
 from .control.control_path import Claim
-from .control.peer import Access, allowed_by
+from .control.peer import allowed_by
 from .duty import Duty
 from .errors import RunError
 from .events.events import Events, open_log
+from .in_force import InForce
+from .live_forwards import LiveForwards
 from .loop.engine import make_nat
 from .loop.live_nat import LiveNat
 from .loop.worker import Worker
 from .loop.worker_thread import WorkerThread, going_first
+from .reloading import Reloading
 from .seed import fresh
 from .supervisor import Supervisor
 from .surroundings import fit, request_of
@@ -66,12 +70,13 @@ USUAL = ("tcp", "udp", "icmp")  # the protocols whose NAT types are always told
 log = logging.getLogger(__name__)
 
 
-def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
+def serve(sources: Sources, asked: Asked, announce: Callable[[str], None]) -> None:
     """Run the NAT until a signal stops it; `announce` gets one line once all is ready.
 
-    Raises RunError or DeviceError, always after undoing what was done.
+    `sources` are where `asked` was read and is read again.
+    Raises UsageError, RunError or DeviceError, always after undoing what was done.
     """
-    fitted = fit(options)
+    fitted = fit(asked.options)
     options = fitted.options
     for note in fitted.notes:
         log.info("%s", note)
@@ -89,15 +94,13 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
         sink = open_log(options.events)
         metrics = _open_metrics(options.metrics, undo)
         device = _open_device(options.device, undo)
-        nat = make_nat(options.nat.settings, fresh())
+        worker, live = _packet_loop(options, device)
+        undo.callback(worker.close)
         device.bring_up(MTU)
         if options.lan is not None:
             installed = _install_routing(options, options.lan)
             undo.callback(undoing.perform, undoing.add(installed.undo))
-        worker = Worker(nat, device.fileno(), device.vnet_header)
-        undo.callback(worker.close)
         facts = _facts(options, device)
-        live = LiveNat(nat, worker)
         events = Events(live, options.events, sink, _now)
         undo.callback(events.close)
         thread = WorkerThread(worker, wakeup.worker_ended)
@@ -108,8 +111,10 @@ def serve(options: RunOptions, announce: Callable[[str], None]) -> None:
                 if privileges.are_to_go(options.user):
                     privileges.give_up(options.user)
                 running.enter_context(thread)
+            for warning in sources.warnings():
+                log.warning("%s", warning)
             service = _Service(
-                facts, nat, live, worker, events, claim, options.access, wakeup, supervisor
+                facts, sources, asked, options, live, worker, events, claim, wakeup, supervisor
             )
             if metrics is not None:
                 running.callback(metrics.close)
@@ -145,6 +150,13 @@ def _open_device(name: str, undo: ExitStack) -> LinuxTun:
     return device
 
 
+def _packet_loop(options: RunOptions, device: LinuxTun) -> tuple[Worker, LiveNat]:
+    """Nobody else holds the NAT, so that it goes when another takes its place."""
+    nat = make_nat(options.nat.settings, fresh())
+    worker = Worker(nat, device.fileno(), device.vnet_header)
+    return worker, LiveNat(nat, worker)
+
+
 def _install_routing(options: RunOptions, lan: str) -> Installed:
     from ..host.child import ChildError
     from ..host.request import RoutingError
@@ -168,11 +180,15 @@ def _facts(options: RunOptions, device: LinuxTun) -> Facts:
         device=device.name,
         compiled=COMPILED,
         offload=tuple(device.features),
-        external=tuple(
-            (str(external.address), str(external.ports) if external.ports else None)
-            for external in options.nat.settings.externals
-        ),
+        external=_external(options),
         types=options.nat.types,
+    )
+
+
+def _external(options: RunOptions) -> tuple[tuple[str, str | None], ...]:
+    return tuple(
+        (str(external.address), str(external.ports) if external.ports else None)
+        for external in options.nat.settings.externals
     )
 
 
@@ -207,29 +223,34 @@ class _Service:
     def __init__(
         self,
         facts: Facts,
-        engine: Nat,
+        sources: Sources,
+        asked: Asked,
+        options: RunOptions,
         nat: LiveNat,
         worker: Worker,
         events: Events,
         claim: Claim,
-        access: Access,
         wakeup: Wakeup,
         supervisor: Supervisor,
     ) -> None:
+        """`options` are those asked for, as they fit this host."""
         self._facts = facts
         self._nat = nat
         self._worker = worker
         self._events = events
         self._capturing = Capturing(worker.capture, worker.locked)
         self._claim = claim
-        self._access = access
+        self._allowed = allowed_by(options.access)
         self._wakeup = wakeup
         self._supervisor = supervisor
         self._started = time.monotonic()
         self._status_requests = 0
         self._rates = Rates()
         self._busiest = Busiest(nat, _now)
-        self._explainer = Explainer(engine, worker.locked, _now)
+        self._explainer = Explainer(nat, worker.locked, _now)
+        in_force = InForce(asked, options, nat, events, _now, self._changed)
+        self._reloading = Reloading(sources, in_force, supervisor, lambda: _ready(self._facts))
+        self._forwards = LiveForwards(in_force)
 
     def run(self, announce: Callable[[], None]) -> None:
         with selectors.DefaultSelector() as selector:
@@ -245,9 +266,12 @@ class _Service:
                     "watch": self._events.watch,
                     "capture": self._capturing.start,
                     "explain": self._explainer.answer,
+                    "reload": lambda request: iter([[self._reloading.answer(request)]]),
+                    "forward": lambda request: iter([[self._forwards.answer(request)]]),
+                    "forwards": self._forwards.rows,
                 },
                 selector,
-                allowed_by(self._access),
+                self._allowed,
             )
             announce()
             self._supervisor.tell(READY="1", STATUS=_ready(self._facts))
@@ -261,7 +285,7 @@ class _Service:
             if self._supervisor.period is not None:
                 duties.append(Duty(self._supervisor.period, self._sign_of_life))
             streams = (self._events, self._capturing)
-            while not self._stop():
+            while not self._is_over():
                 due = min(*(one.due for one in streams), *(one.due for one in duties))
                 for key, _ in selector.select(max(0.0, due - time.monotonic())):
                     if key.data:
@@ -273,12 +297,20 @@ class _Service:
                     duty.perform()
             server.close()
 
-    def _stop(self) -> bool:
-        noted = self._wakeup.noted()
-        for number in noted:
-            if number != WORKER_ENDED:
-                log.info("%s", signal.Signals(number).name)
+    def _is_over(self) -> bool:
+        """Deal with what has been noted; whether it is the end."""
+        noted = set(self._wakeup.noted())
+        for number in noted - {WORKER_ENDED}:
+            log.info("%s", signal.Signals(number).name)
+        if noted == {signal.SIGHUP} and self._reloading.has_file:
+            self._reloading.by_signal()
+            return False
         return bool(noted)
+
+    def _changed(self, options: RunOptions) -> None:
+        """Other settings are in force."""
+        self._facts = replace(self._facts, external=_external(options), types=options.nat.types)
+        self._busiest.forget_all()
 
     def status(self) -> dict[str, Any]:
         uptime = time.monotonic() - self._started
@@ -286,14 +318,15 @@ class _Service:
 
     def ports(self) -> list[dict[str, Any]]:
         """Port use by external address and protocol; from any thread, as `status`."""
-        pages = row_pages(self._nat.port_rows, _now)
-        return [row for page in pages for row in page]
+        while True:
+            with suppress(RunError):  # another NAT took over in between
+                return [row for page in self._rows(self._nat.port_rows, {}) for row in page]
 
     def _status_page(self) -> Iterator[Page]:
         yield [self.status()]
 
     def _rows(self, read: ReadRows, request: Request) -> Pages:
-        return row_pages(read, _now, read_request(request))
+        return row_pages(read, _now, read_request(request), lambda: self._nat.generation)
 
     def _sign_of_life(self) -> None:
         # The status waits for the packet loop: one that is stuck lets no sign of life out.

@@ -1,4 +1,4 @@
-"""What a service manager is told: ready, alive, stopping (sd_notify(3), `Type=notify`).
+"""What a service manager is told: ready, alive, reloading, stopping (sd_notify(3), `Type=notify`).
 
 A datagram of NAME=value lines to the socket that NOTIFY_SOCKET names, if it names one. A manager
 that does not listen never holds up the NAT.
@@ -56,6 +56,12 @@ class Supervisor:
             self._socket.send("\n".join(lines).encode())
         except OSError as error:
             log.debug("the service manager does not listen: %s", error)
+
+    def reloading(self) -> None:
+        """To be followed by READY="1", whatever becomes of it (systemd.service(5),
+        `Type=notify-reload`)."""
+        microseconds = round(self._clock() * 1e6)
+        self.tell(RELOADING="1", MONOTONIC_USEC=str(microseconds), STATUS="reloading")
 
     def sign_of_life(self, rounds: int, state: Callable[[], str]) -> None:
         """Tell that the NAT lives, if its packet loop does; to be called every `period` seconds.

@@ -1,6 +1,13 @@
-"""A NAT whose packet loop runs, for the threads that look at it: no packet waits for them."""
+"""A NAT whose packet loop runs, for the threads that look at it: no packet waits for them.
 
+Another NAT may take its place.  Who looked at the first one meanwhile sees it as it was then.
+"""
+
+from collections.abc import Callable
+
+from ...nat.explain.explanation import Endpoint, Explanation
 from ...nat.nat import Nat
+from ...nat.succession.adoption import Transfer, transfer
 from ...nat.views.host_traffic import HostLook, HostNaming, HostTraffic
 from ...nat.views.row_filter import RowFilter
 from ...nat.views.rows import MappingRow, PortRow, SessionRow
@@ -9,11 +16,42 @@ from .worker import Worker
 
 
 class LiveNat:
-    """Its methods are Nat's, for any thread, also before the loop begins and after its end."""
+    """Its methods are Nat's, for any thread, also before the loop begins and after its end; those
+    that say so, for one thread and while the worker is locked.
+
+    `generation` grows with each NAT: rows of a table have other numbers then.
+    """
 
     def __init__(self, nat: Nat, worker: Worker) -> None:
+        self._nat = nat
         self._overview = nat.overview
         self._worker = worker
+        self._wanted = 0
+        self.generation = 0
+
+    def replace(self, nat: Nat, now: Callable[[], int]) -> Transfer:
+        """Let `nat` take over, with all flows that it may have; from the thread that listens.
+
+        `now` is the worker's clock in milliseconds.  Packets wait meanwhile.
+        """
+        nat.listen(self._wanted)
+        before = self._nat  # its memory goes when packets wait no more
+        with self._worker.locked():
+            moved = transfer(before, nat, now())
+            self._worker.replace(nat)
+        self._nat, self._overview = nat, nat.overview
+        self.generation += 1
+        return moved
+
+    def expire(self, now: int, budget: int) -> int:
+        """Only while the worker is locked."""
+        return self._nat.expire(now, budget)
+
+    def explain(
+        self, protocol: str, source: Endpoint, destination: Endpoint, now: int, kind: int | None
+    ) -> Explanation:
+        """Only while the worker is locked."""
+        return self._nat.explain(protocol, source, destination, now, kind)
 
     def totals(self) -> Totals:
         """`counters` and `usage`, of one moment."""
@@ -46,6 +84,7 @@ class LiveNat:
         self._worker.send(HostNaming(traffic))
 
     def listen(self, wanted: int) -> None:
+        self._wanted = wanted
         self._worker.send(self._overview.listening(wanted))
 
     def take_events(self, most: int) -> tuple[bytes, int]:

@@ -141,6 +141,10 @@ class Worker:
         finally:
             self.let_go()
 
+    def replace(self, nat: Nat) -> None:
+        """Translate by another NAT from now on; only while `locked`."""
+        self.nat = nat
+
     def hold(self) -> None:
         with cython.nogil:
             take(self.lock)

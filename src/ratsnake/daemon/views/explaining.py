@@ -14,7 +14,7 @@ SWEEPS = 16384  # for one answer: of 1,048,576 sessions in all
 
 
 class Engine(Protocol):
-    """The part of Nat that is used here."""
+    """The part of LiveNat that is used here; a Nat has it too."""
 
     def expire(self, now: int, budget: int) -> int: ...
     def explain(

@@ -38,7 +38,7 @@ class Totals(Protocol):
 
 @dataclass(frozen=True)
 class Facts:
-    """What does not change while the NAT runs; the names are the status object's."""
+    """What changes with the settings only; the names are the status object's."""
 
     version: str
     device: str

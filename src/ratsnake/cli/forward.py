@@ -1,0 +1,67 @@
+"""`ratsnake forward`: static forwards of the running NAT."""
+
+import argparse
+import json
+from typing import Any
+
+from ..daemon.configuration.flags import FORWARD_FLAG
+from ..daemon.configuration.options import running_socket_path
+from ..daemon.control.client import ask
+from . import inquiry
+from .flags import texts
+from .reload import told
+from .text import Column, columns
+
+TASKS = {
+    "add": "make outside ports lead to an inside host",
+    "remove": "undo that; flows that came by it end",
+    "list": "list the static forwards, and where each comes from",
+}
+UNTIL = "until the next `ratsnake reload` or restart"
+LASTS = f"It is so {UNTIL}; then what the configuration file says counts."
+COLUMNS = (Column("FORWARD"), Column("ORIGIN"))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = f"{parser.description} What add and remove do is so {UNTIL}."
+    tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
+    for name, summary in TASKS.items():
+        more = "" if name == "list" else f" {LASTS}"
+        description = f"{summary.capitalize()}.{more}"
+        task = tasks.add_parser(name, help=summary, description=description)
+        task.allow_abbrev = False
+        if name == "list":
+            inquiry.add_arguments(task)
+            continue
+        task.add_argument(
+            "forward",
+            metavar="FORWARD",
+            help="in the notation of `run --forward`, such as tcp:8080=192.168.1.10:80",
+        )
+        inquiry.add_socket(task)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.task == "list":
+        _list(arguments)
+        return 0
+    FORWARD_FLAG.read(arguments.forward, "forward")  # a mistake is told, whether a NAT runs or not
+    row = inquiry.change(arguments, {arguments.task: arguments.forward})
+    done = "added" if arguments.task == "add" else "removed"
+    print(f"{arguments.forward}: {done} {UNTIL}")
+    for line in told(row):
+        print(line)
+    return 0
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    rows = list(ask(running_socket_path(texts(arguments)), "forwards"))
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return
+    for line in columns(COLUMNS, map(_cells, rows)):
+        print(line)
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, str]:
+    return row["forward"], row["origin"]

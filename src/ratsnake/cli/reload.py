@@ -1,0 +1,39 @@
+"""`ratsnake reload`: have the running NAT read its configuration file anew."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from ..daemon.configuration.differences import Difference
+from . import inquiry
+
+MORE = (
+    "The file is the one that `ratsnake run` was started with, and its flags still win over it. It"
+    " is checked as a whole: where anything is wrong, nothing changes. Flows that the new settings"
+    " allow go on as if nothing had happened, the others end. Forwards added live are gone then."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = f"{parser.description} {MORE}"
+    inquiry.add_socket(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    row = inquiry.change(arguments, {})
+    changes = row["changed"]
+    print(f"{row['file']}: {len(changes) or 'nothing'} changed")
+    for change in changes:
+        print(f"  {Difference(change['key'], change['old'], change['new'])}")
+    for line in told(row):
+        print(line)
+    return 0
+
+
+def told(row: dict[str, Any]) -> Iterator[str]:
+    """What became of the flows, and what else is to be known; warnings go to standard error."""
+    for warning in row["warnings"]:
+        print(f"ratsnake: warning: {warning}", file=sys.stderr)
+    yield from row["notes"]
+    yield f"flows: {row['kept']} kept, {row['ended']} ended"

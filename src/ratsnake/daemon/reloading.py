@@ -1,0 +1,77 @@
+"""Reading the configuration file anew: when a client asks for it, or a signal."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from .configuration.differences import differences
+from .configuration.file import Sources
+from .control.control import Request
+from .errors import RunError, UsageError
+from .in_force import InForce, Outcome
+from .supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+
+class Reloading:
+    def __init__(
+        self,
+        sources: Sources,
+        in_force: InForce,
+        supervisor: Supervisor,
+        state: Callable[[], str],
+    ) -> None:
+        """`state` is what the service manager is told when all is done."""
+        self._sources = sources
+        self._in_force = in_force
+        self._supervisor = supervisor
+        self._state = state
+
+    @property
+    def has_file(self) -> bool:
+        """Whether there is anything to read anew."""
+        return self._sources.file is not None
+
+    def answer(self, request: Request) -> dict[str, Any]:
+        """Reload, and tell a client; raises UsageError or RunError with nothing changed."""
+        if not self.has_file:
+            raise UsageError(
+                "there is nothing to reload: the NAT runs without a configuration file; give"
+                " `ratsnake run` one by --config FILE"
+            )
+        outcome, hidden = self._reload()
+        notes = [f"{key}: a flag of `ratsnake run` wins over it" for key in hidden]
+        row = outcome.row()
+        return {**row, "file": str(self._sources.file), "notes": [*row["notes"], *notes]}
+
+    def by_signal(self) -> None:
+        """Reload; what is wrong is logged."""
+        try:
+            self._reload()
+        except (UsageError, RunError) as error:
+            log.debug("the signal has no effect: %s", error)
+        except Exception as error:  # a defect in it must not end the NAT
+            log.error("a reload failed: %r", error)
+
+    def _reload(self) -> tuple[Outcome, list[str]]:
+        """And the keys that have changed in the file, but count for nothing."""
+        log.info("reloading %s", self._sources.file)
+        self._supervisor.reloading()
+        state = "not reloaded"
+        try:
+            asked = self._sources.read()
+            changed = differences(self._in_force.configured.file.texts, asked.file.texts)
+            try:
+                outcome = self._in_force.change(asked)
+            except RunError as error:
+                raise RunError(f"{self._sources.file}: {error}") from None
+            state = self._state()
+        except (UsageError, RunError) as error:
+            state = f"not reloaded: {error}"
+            log.error("nothing is reloaded: %s", error)
+            raise
+        finally:
+            self._supervisor.tell(READY="1", STATUS=state)
+        beaten = {one.key for one in differences(asked.file.texts, asked.texts)}
+        return outcome, [one.key for one in changed if one.key in beaten]

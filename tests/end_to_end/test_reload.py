@@ -1,0 +1,305 @@
+"""Other settings for a NAT that runs: flows that may go on do not notice, the others end."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from end_to_end.harness import (
+    DEADLINE,
+    drops,
+    greet,
+    readable,
+    router_state,
+    rows,
+    status,
+    udp_pair,
+    until,
+)
+from ratsnake.daemon.control.client import ask, ask_for_change
+from ratsnake.daemon.errors import UsageError
+from ratsnake.lab import EXTERNAL, EXTERNAL_2, RunningNat, Topology, nat, traffic
+
+_SERVER = "192.0.2.130"  # LAN host 0
+_FORWARD = f"tcp:8080={_SERVER}:80"
+_BLOCK = 1 << 18
+
+
+@pytest.fixture
+def file() -> Iterator[Path]:
+    """A configuration file where every user may read it."""
+    with tempfile.TemporaryDirectory(prefix="ratsnake-reload-") as folder:
+        os.chmod(folder, 0o755)
+        file = Path(folder, "nat.toml")
+        file.write_text("")
+        file.chmod(0o644)
+        yield file
+
+
+@contextmanager
+def _configured(
+    topology: Topology, file: Path, text: str = "", *arguments: str
+) -> Iterator[RunningNat]:
+    file.write_text(text)
+    with nat(topology, arguments=("--config", str(file), *arguments)) as running:
+        yield running
+
+
+def _reload(running: RunningNat, file: Path, text: str) -> dict[str, Any]:
+    file.write_text(text)
+    return ask_for_change(str(running.control), "reload", {}, lambda _: None)
+
+
+def _typed(running: RunningNat, *command: str) -> tuple[int, str, str]:
+    """Exit status and output of a command about the NAT."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ratsnake", *command, "--control", str(running.control)],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+class _Download:
+    """A TCP connection that carries data from a remote until it is told to end."""
+
+    def __init__(self, near: socket.socket, far: socket.socket, pool: ThreadPoolExecutor) -> None:
+        self.received = 0
+        self._near, self._far = near, far
+        self._over = Event()
+        self._sent: Future[str] = pool.submit(self._send)
+        self._got: Future[str] = pool.submit(self._receive)
+
+    def goes_on(self) -> None:
+        """Return when much more has come than could have waited in the host."""
+        target = self.received + (64 << 20)
+        until(lambda: self.received > target or self._got.done(), "the download goes on")
+        assert not self._got.done(), self._got.result()
+
+    def end(self) -> None:
+        """What came must be what was sent."""
+        self._over.set()
+        assert self._sent.result(DEADLINE) == self._got.result(DEADLINE)
+
+    def _send(self) -> str:
+        digest = hashlib.sha256()
+        source = os.urandom(2 * _BLOCK)
+        place = 0
+        while not self._over.is_set():
+            block = source[place : place + _BLOCK]
+            place = (place + 4099) % _BLOCK
+            self._far.sendall(block)
+            digest.update(block)
+        self._far.shutdown(socket.SHUT_WR)
+        return digest.hexdigest()
+
+    def _receive(self) -> str:
+        digest = hashlib.sha256()
+        while block := self._near.recv(_BLOCK):
+            self.received += len(block)
+            digest.update(block)
+        return digest.hexdigest()
+
+
+@contextmanager
+def _downloading(topology: Topology) -> Iterator[_Download]:
+    with traffic.connection(topology) as (near, far), ThreadPoolExecutor(2) as pool:
+        download = _Download(near, far, pool)
+        try:
+            yield download
+        except BaseException:
+            for end in (near, far):
+                end.close()
+            raise
+        download.end()
+
+
+_SETTINGS = (
+    "[timeouts]\ntcp-established = 7200\ntcp-opening = 30\n",
+    "[types]\nnat = 'full-cone'\n",
+    "[types]\nnat = 'quasi-restricted-cone'\n[limits]\nsessions = 5000\nmappings = 3000\n",
+    "[types]\nnat = 'symmetric'\n[limits]\nhost-sessions = 100\nhost-rate = 50\n",
+    "[types]\ntcp = 'eim/adf+random'\n[packets]\nmtu = 1400\ndecrement-ttl = true\n",
+    "[nat]\npooling = 'arbitrary'\n[events]\nkinds = ['session']\n[limits]\nicmp-errors = 0\n",
+    "",
+)
+
+
+@pytest.mark.parametrize("user", [(), ("--user", "nobody")], ids=["root", "nobody"])
+def test_a_running_download_does_not_notice_reloads(
+    topology: Topology, file: Path, user: tuple[str, ...]
+) -> None:
+    if user and os.geteuid() != 0:
+        pytest.skip("not root: cannot become another user")
+    with _configured(topology, file, "", *user) as running, _downloading(topology) as download:
+        download.goes_on()
+        (before,) = rows(running, "sessions")
+        for number in range(2 * len(_SETTINGS)):
+            carried = status(running)["counters"]["inbound"]["bytes"]
+            row = _reload(running, file, _SETTINGS[number % len(_SETTINGS)])
+            assert (row["kept"], row["ended"]) == (1, 0)
+            download.goes_on()
+            (after,) = rows(running, "sessions")
+            assert after["external_port"] == before["external_port"]
+            assert after["state"] == "established"
+            assert status(running)["counters"]["inbound"]["bytes"] > carried
+        assert not {"no-mapping", "not-syn", "filtered"} & set(drops(running))
+
+
+def test_what_may_no_longer_be_ends_and_all_else_lives(topology: Topology, file: Path) -> None:
+    text = f"[rules]\nforward = ['{_FORWARD}']\n"
+    server = topology.hosts[0].namespace
+    with (
+        _configured(topology, file, text) as running,
+        server.socket(socket.AF_INET, socket.SOCK_STREAM) as listener,
+        topology.internet.socket(socket.AF_INET, socket.SOCK_STREAM) as client,
+        udp_pair(topology) as (near, far),
+    ):
+        greet(near, far)
+        listener.bind((_SERVER, 80))
+        listener.listen()
+        client.connect((EXTERNAL, 8080))
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(DEADLINE)
+            client.sendall(b"through the forward")
+            assert connection.recv(100) == b"through the forward"
+            row = _reload(running, file, "[types]\nnat = 'full-cone'\n")
+            assert (row["kept"], row["ended"]) == (1, 1)
+            client.sendall(b"too late")
+            until(lambda: bool(drops(running)), "what still comes is dropped")
+            assert not readable(connection, 0)
+            greet(near, far)
+
+
+@pytest.mark.parametrize("by", ["command", "signal"])
+def test_an_invalid_file_changes_nothing_and_says_why(
+    topology: Topology, file: Path, by: str
+) -> None:
+    right = f"[rules]\nforward = ['{_FORWARD}']\n"
+    wrong = right + "[types]\nnat = 'restrictd-cone'\n[timeouts]\nudp = 1\n"
+    with _configured(topology, file, right) as running, udp_pair(topology) as (near, far):
+        external = greet(near, far)
+        before = {**status(running)["types"]}
+        file.write_text(wrong)
+        why = f"{file}: types.nat restrictd-cone: no such NAT type; did you mean restricted-cone?"
+        if by == "command":
+            assert _typed(running, "reload") == (2, "", f"ratsnake: error: {why}\n")
+        else:
+            running.process.send_signal(signal.SIGHUP)
+        until(lambda: f"ERROR nothing is reloaded: {why}" in running.log(), "the log says why")
+        assert status(running)["types"] == before
+        assert greet(near, far) == external
+        (session,) = rows(running, "sessions")
+        assert session["expires"] > 100
+        assert [row["forward"] for row in ask(str(running.control), "forwards")] == [_FORWARD]
+
+
+def test_what_needs_another_routing_is_refused(topology: Topology, file: Path) -> None:
+    with _configured(topology, file) as running, udp_pair(topology) as (near, far):
+        greet(near, far)
+        before = router_state(topology)
+        file.write_text(f"[rules]\none-to-one = ['{EXTERNAL_2}={_SERVER}']\n")
+        code, out, err = _typed(running, "reload")
+        assert (code, out) == (1, "")
+        addresses = f"{EXTERNAL} → {EXTERNAL}, {EXTERNAL_2}"
+        assert f"ratsnake: error: {file}: outside addresses: {addresses}: " in err
+        assert router_state(topology) == before
+        greet(near, far)
+
+
+def _reaches(topology: Topology, listener: socket.socket) -> bool:
+    """Whether a remote gets through to the server at once."""
+    with topology.internet.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+        client.setblocking(False)
+        client.connect_ex((EXTERNAL, 8080))
+        if not readable(listener, 1.0):
+            return False
+        listener.accept()[0].close()
+        return True
+
+
+def test_a_forward_makes_a_service_reachable_at_once_and_its_removal_ends_it(
+    topology: Topology, file: Path
+) -> None:
+    server = topology.hosts[0].namespace
+    with (
+        _configured(topology, file) as running,
+        server.socket(socket.AF_INET, socket.SOCK_STREAM) as listener,
+    ):
+        listener.bind((_SERVER, 80))
+        listener.listen()
+        assert not _reaches(topology, listener)
+        code, out, _ = _typed(running, "forward", "add", _FORWARD)
+        assert (code, out.splitlines()[0]) == (
+            0,
+            f"{_FORWARD}: added until the next `ratsnake reload` or restart",
+        )
+        assert _reaches(topology, listener)
+        listed = _typed(running, "forward", "list")[1].split()
+        assert listed == ["FORWARD", "ORIGIN", _FORWARD, "live"]
+        with topology.internet.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+            client.connect((EXTERNAL, 8080))
+            connection, _ = listener.accept()
+            with connection:
+                code, out, _ = _typed(running, "forward", "remove", _FORWARD)
+                assert code == 0 and "removed" in out
+                seen = sum(drops(running).values())
+                client.sendall(b"too late")
+                until(lambda: sum(drops(running).values()) > seen, "it is dropped")
+                assert not readable(connection, 0)
+        assert not _reaches(topology, listener)
+        assert _typed(running, "forward", "add", _FORWARD)[0] == 0
+        assert _reload(running, file, "")["changed"] == [
+            {"key": "rules.forward", "old": [_FORWARD], "new": []}
+        ]
+        assert not _reaches(topology, listener)
+
+
+def test_a_hang_up_of_all_reloads_the_nat_and_leaves_its_keeper(
+    topology: Topology, file: Path
+) -> None:
+    """As from a terminal or `systemctl kill`: every process of the run gets the signal."""
+    if os.geteuid() != 0:
+        pytest.skip("not root: cannot become another user")
+    before = router_state(topology)
+    with _configured(topology, file, "", "--user", "nobody") as running:
+        process = running.process.pid
+        (keeper,) = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        file.write_text("[types]\nnat = 'full-cone'\n")
+        for number in (int(keeper), process):
+            os.kill(number, signal.SIGHUP)
+        until(lambda: status(running)["types"]["udp"] == "full-cone", "it is reloaded")
+        file.chmod(0o600)
+        os.kill(process, signal.SIGHUP)
+        until(lambda: f"nothing is reloaded: {file}: user nobody may not" in running.log(), "why")
+        with pytest.raises(UsageError, match=f"chgrp .* {file}; chmod 640 {file}"):
+            _reload(running, file, "")
+        assert Path(f"/proc/{keeper}").exists()
+        running.process.terminate()
+        assert running.process.wait(DEADLINE) == 0
+    assert router_state(topology) == before
+
+
+def test_a_file_that_could_not_be_reloaded_is_told_at_the_start(
+    topology: Topology, file: Path
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("not root: cannot become another user")
+    file.chmod(0o600)
+    with _configured(topology, file, "", "--user", "nobody") as running:
+        assert f"WARNING {file} cannot be reloaded: user nobody may not read it" in running.log()
