@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from ratsnake.daemon import in_force as module
-from ratsnake.daemon.configuration.file import Sources
+from ratsnake.daemon.configuration.file import Asked, Sources
 from ratsnake.daemon.configuration.options import EventOptions, RunOptions
 from ratsnake.daemon.errors import RunError, UsageError
+from ratsnake.daemon.findings import NOTHING
 from ratsnake.daemon.in_force import InForce
 from ratsnake.daemon.live_forwards import LiveForwards
 from ratsnake.daemon.reloading import Reloading
@@ -69,6 +70,29 @@ class Manager(Supervisor):
         self.told.append(fields)
 
 
+class FakeHost:
+    """What was set up, and whether that lasts."""
+
+    def __init__(self, scene: "Scene", options: RunOptions) -> None:
+        self.findings = NOTHING
+        self.changes = [options]
+        self.lasting: list[bool] = []
+        self._scene = scene
+
+    def fit(self, options: RunOptions) -> Fitted:
+        return Fitted(options, self.findings, ("a note",), self._scene.warnings)
+
+    def change(self, asked: Asked, fitted: Fitted, lasting: bool) -> tuple[str, ...]:
+        if self._scene.failing == "host":
+            raise RunError("host fails")
+        self.changes.append(fitted.options)
+        self.lasting.append(lasting)
+        return ()
+
+    def change_back(self) -> None:
+        self.changes.append(self.changes[-2])
+
+
 class Scene:
     """A NAT that runs with what `file` says; an engine is its settings here."""
 
@@ -82,21 +106,20 @@ class Scene:
         self.warnings: tuple[str, ...] = ()
         self.told: list[RunOptions] = []
         self.failing = ""
-        self.hosts: list[tuple[RunOptions, RunOptions]] = []
-        monkeypatch.setattr(module, "fit", lambda o: Fitted(o, ("a note",), self.warnings))
         monkeypatch.setattr(module, "make_nat", self.may_fail("make_nat", lambda s, seed: s))
-        monkeypatch.setattr(module, "change_host", self.may_fail("change_host", self.change_host))
         monkeypatch.setattr(module, "open_log", self.may_fail("open_log", self.open_log))
         self.sources = Sources({"config": str(self.file), **flags}, self.file)
         asked = self.sources.read()
+        self.host = FakeHost(self, asked.options)
         self.in_force = InForce(
             asked,
             asked.options,
             self.nat,  # type: ignore[arg-type]
             self.events,  # type: ignore[arg-type]
+            self.host,
             lambda: 5,
-            self.told.append,
         )
+        self.in_force.tell = lambda: self.told.append(self.in_force.fitted)
         self.reloading = Reloading(self.sources, self.in_force, self.manager, lambda: "all is well")
         self.forwards = LiveForwards(self.in_force)
 
@@ -107,10 +130,6 @@ class Scene:
             return function(*arguments)
 
         return call
-
-    def change_host(self, before: RunOptions, after: RunOptions) -> tuple[str, ...]:
-        self.hosts.append((before, after))
-        return ()
 
     def open_log(self, options: EventOptions) -> FakeSink | None:
         if options.sink is None:
@@ -147,7 +166,7 @@ def test_a_reload_tells_what_has_changed_and_what_became_of_the_flows(scene: Sce
     }
     (settings,) = scene.nat.settings
     assert settings.timeouts.udp == 60
-    assert len(scene.hosts) == 1
+    assert scene.host.lasting == [True]
     assert scene.told == [scene.in_force.fitted]
     assert scene.in_force.fitted.nat.settings == settings
 
@@ -206,7 +225,7 @@ def test_what_needs_a_restart_is_refused_as_a_whole(scene: Scene) -> None:
     assert scene.in_force.fitted.nat.settings.timeouts.udp == 300
 
 
-@pytest.mark.parametrize("failing", ["open_log", "make_nat", "change_host"])
+@pytest.mark.parametrize("failing", ["open_log", "make_nat", "host"])
 def test_a_failure_half_way_leaves_all_as_it_was(scene: Scene, failing: str) -> None:
     before = (scene.in_force.asked, scene.in_force.fitted)
     scene.failing = failing
@@ -224,8 +243,8 @@ def test_without_memory_for_the_flows_the_host_is_set_back_too(scene: Scene) -> 
     scene.nat.full = True
     with pytest.raises(RunError, match=f"^{scene.file}: there is no memory to move the flows"):
         scene.reload("[timeouts]\nudp = 60\n[events]\nsink = 'stdout'")
-    (there, back) = scene.hosts
-    assert there == (before, back[0]) and back[1] is before
+    (first, there, back) = scene.host.changes
+    assert first is back is before and there is not before
     assert scene.in_force.fitted is before
     assert (scene.told, scene.events.changes, scene.sinks[0].closed) == ([], [], True)
 
@@ -259,7 +278,7 @@ def test_the_service_manager_hears_of_the_beginning_and_the_end(scene: Scene) ->
 def test_a_defect_in_a_reload_by_signal_does_not_end_the_nat(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "fit", lambda options: {}["defect"])
+    monkeypatch.setattr(scene.host, "fit", lambda options: {}["defect"])
     scene.reloading.by_signal()
     assert "a reload failed: KeyError('defect')" in caplog.messages
     assert scene.manager.told[-1] == {"READY": "1", "STATUS": "not reloaded"}
@@ -396,7 +415,7 @@ def test_a_request_needs_a_forward(scene: Scene, request_: Any) -> None:
 
 
 def test_a_forward_that_the_host_has_no_way_for_is_refused(scene: Scene) -> None:
-    scene.failing = "change_host"
-    with pytest.raises(RunError, match="^change_host fails$"):
+    scene.failing = "host"
+    with pytest.raises(RunError, match="^host fails$"):
         scene.forward(add="tcp:80=192.168.1.11")
     assert scene.listed() == {"tcp:8080=192.168.1.10:80": "configured"}

@@ -16,7 +16,7 @@ from ratsnake.daemon.configuration.flags import RUN_GROUPS
 from ratsnake.daemon.configuration.options import RunOptions, run_options
 from ratsnake.daemon.errors import RunError, UsageError
 from ratsnake.daemon.findings import Findings, fitted_options
-from ratsnake.daemon.surroundings import Fitted, change_host, fit, request_of
+from ratsnake.daemon.surroundings import Fitted, fit, request_of
 from ratsnake.host.interface_address import InterfaceAddress
 from ratsnake.host.survey import Survey, survey
 from ratsnake.lab.namespace import Namespace
@@ -222,39 +222,3 @@ def test_an_address_that_is_missing_is_no_reason_to_fail_where_there_is_another(
     made = options(*SHARE, "--external", "interface:ppp0")
     (external,) = fit(made).options.nat.settings.externals
     assert external.address == IPv4Address(ADDRESS) and external.shared
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "told"),
-    [
-        ((), ("--lan", "br0"), 'host.lan: not set → "br0": the routing'),
-        (("--lan", "br0"), ("--lan", "br1"), "host.lan: br0 → br1: "),
-        (("--lan", "br0"), ("--lan", "br0", "--wan", "wan0"), "host.wan: not set → wan0: "),
-        (
-            ("--lan", "br0"),
-            ("--lan", "br0", "--internal", "192.168.1.0/24"),
-            "inside prefixes: 10.0.0.0/8, .*, 192.168.0.0/16 → 192.168.1.0/24: ",
-        ),
-        (
-            ("--lan", "br0"),
-            ("--lan", "br0", "--external", "203.0.113.7"),
-            f"outside addresses: {ADDRESS} → {ADDRESS}, 203.0.113.7: ",
-        ),
-        (
-            (*SHARE, "--ports", "20-99"),
-            (*SHARE, "--ports", "20-99", "--forward", "tcp:22=192.168.1.2"),
-            f"of shared addresses: {ADDRESS} 20-21,23-99 → {ADDRESS} 20-21,23-99 or 20-99: ",
-        ),
-    ],
-)
-def test_the_routing_of_a_nat_that_runs_does_not_change(
-    before: Sequence[str], after: Sequence[str], told: str
-) -> None:
-    old, new = (fitted(*arguments).options for arguments in (before, after))
-    assert change_host(old, old) == change_host(new, new) == ()
-    with pytest.raises(RunError, match=f"{told}.*cannot change; restart it$"):
-        change_host(old, new)
-
-
-def test_without_routing_addresses_may_change() -> None:
-    assert change_host(options(), options("--external", "203.0.113.7")) == ()

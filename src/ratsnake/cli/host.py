@@ -43,12 +43,14 @@ def _asked(task: Callable[[], list[str]]) -> list[str]:
 
 
 def _plan(options: RunOptions) -> list[str]:
+    from ..daemon.findings import NOTHING
+    from ..daemon.hosting import with_addresses
     from ..daemon.surroundings import fit, request_of
     from ..host.routing import foresee
 
     if options.lan is None:
         raise UsageError("--lan IFACE is needed: without it `ratsnake run` touches no route")
-    fitted = fit(options)
+    fitted = fit(options, with_addresses(options, NOTHING))
     left, plan = foresee(request_of(fitted.options, options.lan))
     steps = [(step.reason, str(step.change)) for step in plan.steps]
     return [

@@ -5,7 +5,7 @@ applied there to the same options.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from types import MappingProxyType
@@ -28,15 +28,39 @@ _EMPTY: Mapping[Any, Any] = MappingProxyType({})
 @dataclass(frozen=True)
 class Findings:
     """`addresses` are the last known ones; `lost` says of those that are not there now what there
-    is instead.  `mtu` is that of the way out in octets, 0 where it need not be known.
+    is instead.  `mtu` is that of the way out in octets, 0 where it need not be known.  `serial`
+    grows with each that is told.
     """
 
     addresses: Known = field(default_factory=lambda: _EMPTY)
     lost: Mapping[InterfaceAddress, str] = field(default_factory=lambda: _EMPTY)
     shares: Shares = field(default_factory=lambda: _EMPTY)
     mtu: int = 0
+    serial: int = field(default=0, compare=False)
+
+    def moves_since(
+        self, before: "Findings"
+    ) -> Iterator[tuple[InterfaceAddress, Address | None, Address]]:
+        """Each address that is another, with what it was."""
+        for source, address in self.addresses.items():
+            old = before.addresses.get(source)
+            if old != address:
+                yield source, old, address
+
+    def losses_since(self, before: "Findings") -> Iterator[str]:
+        """A line for each address that is there no more, or again."""
+        for source, problem in self.lost.items():
+            if problem != before.lost.get(source):
+                address = self.addresses.get(source)
+                stays = f"; {address} stays until there is another" if address else ""
+                yield f"{source}: {problem}{stays}"
+        for source in before.lost.keys() - self.lost.keys():
+            address = self.addresses.get(source)
+            if address is not None and address == before.addresses.get(source):
+                yield f"{source}: {address} is there again"
 
     def line(self) -> str:
+        """For `read_findings`."""
         return json.dumps(
             {
                 "addresses": {str(source): str(one) for source, one in self.addresses.items()},
@@ -46,6 +70,7 @@ class Findings:
                     for (address, asked), left in self.shares.items()
                 ],
                 "mtu": self.mtu,
+                "serial": self.serial,
             }
         )
 
@@ -64,6 +89,7 @@ def read_findings(line: str) -> Findings:
             for address, asked, left in told["shares"]
         },
         told["mtu"],
+        told["serial"],
     )
 
 
@@ -87,7 +113,7 @@ def fitted_options(options: RunOptions, findings: Findings) -> RunOptions:
         settings = replace(
             known,
             externals=tuple(_shared(external, findings.shares) for external in known.externals),
-            mtu=findings.mtu or known.mtu,
+            mtu=findings.mtu if options.find_mtu and findings.mtu else known.mtu,
         )
     except ValueError as error:
         raise RunError(f"--share-address leaves too few ports: {error}") from None

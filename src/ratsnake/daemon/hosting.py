@@ -2,35 +2,40 @@
 interfaces, which are followed.
 
 It lives in the keeper where there is one (host/keeper.py), and there is one wherever an address is
-followed.  What a keeper does it derives from the kernel and from what was fixed before the first
-packet.  Of the NAT, which may be anybody's by then, it takes only which forwards there are, and
-gives them no port of a shared address that is the host's.
+followed.  What a keeper does it derives from the kernel, and from the configuration file where it
+was at the start.  Of the NAT, which may be anybody's by then, it takes only which forwards there
+are, and gives them no port of a shared address that is the host's (`hosting_orders`).
 """
 
-import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..host.address_watch import AddressWatch
 from ..host.child import ChildError
 from ..host.interface_address import Found, InterfaceAddress, look
-from ..host.request import Request, RoutingError
-from ..host.survey import survey
-from ..nat.settings.forward_text import parse_forward
-from ..nat.settings.forwarding import Forward
+from ..host.request import RoutingError
 from ..nat.settings.scope import Address
-from ..portset import PortSet
+from .configuration.file import Asked
+from .configuration.followed import sources
 from .configuration.options import RunOptions
 from .errors import RunError
 from .findings import Findings, fitted_options
-from .surroundings import Fitted, fit, ports_of_host, request_of
+from .surroundings import Fitted, fit, request_of
 
 if TYPE_CHECKING:
     from ..host.routing import Installed
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class State:
+    """Options as they were asked for, and what this host made of them."""
+
+    options: RunOptions
+    findings: Findings
 
 
 class Hosting:
@@ -41,12 +46,14 @@ class Hosting:
         watch: AddressWatch,
         installed: "Installed | None",
     ) -> None:
-        """`options` are as they were asked for, `findings` what this host made of them; `installed`
-        is None where the routing is the user's."""
-        self.findings = findings
-        self._options = options
+        """`installed` is None where the routing is the user's."""
+        self.state = self._before = State(options, findings)
         self._watch = watch
         self._installed = installed
+
+    @property
+    def findings(self) -> Findings:
+        return self.state.findings
 
     def undo(self) -> Sequence[str]:
         """Take back what is in force; returns a message for everything that failed."""
@@ -63,88 +70,97 @@ class Hosting:
         """Let the routing follow the addresses; the findings as a line where they have changed."""
         if not self._watch.heard():
             return ""
-        before = self.findings
-        self.findings = self._followed()
-        return self.findings.line() if self.findings != before else ""
-
-    def answer(self, question: str) -> str:
-        """Let there be the forwards of a question: "" if there are, or why there cannot be."""
-        try:
-            texts = json.loads(question)["forwards"]
-            forwards = tuple(parse_forward(str(text)) for text in texts)
-        except (ValueError, LookupError, TypeError):
-            return "nothing else than forwards can be asked for"
-        try:
-            self._forward(forwards)
-        except RunError as error:
-            return str(error)
-        return ""
-
-    def change(self, options: RunOptions, fitted: Fitted) -> tuple[str, ...]:
-        """Let the routing be what options ask for that fit so; returns warnings.
-
-        Raises RunError with all as it was.
-        """
-        warnings = self._route(fitted.options)
-        self._options, self.findings = options, fitted.findings
-        return warnings
-
-    def _followed(self) -> Findings:
-        before = self.findings
+        before = self.state
         try:
             found = look(self._watch.wanted)
         except ChildError as error:
             log.error("the addresses of interfaces cannot be looked up: %s", error)
-            return before
+            return ""
         self._watch.note(found)
+        findings = self._followed(found)
+        if findings == before.findings:
+            return ""
+        self._note(State(before.options, findings))
+        return self.findings.line()
+
+    def fit(self, options: RunOptions) -> Fitted:
+        """Other options on this host, with what is shared as it is; raises RunError."""
+        return fit(options, with_addresses(options, self.state.findings))
+
+    def change(self, asked: Asked, fitted: Fitted, lasting: bool) -> tuple[str, ...]:
+        """Let the routing be what is asked for, which fits so; returns warnings.
+
+        `lasting`: it is what the configuration says.
+        Raises RunError with all as it was.
+        """
+        return self._become(State(asked.options, fitted.findings), fitted.options)
+
+    def change_back(self) -> None:
+        """Take the last change back; raises RunError."""
+        before = self._before
+        self._become(before, fitted_options(before.options, before.findings))
+
+    def _become(self, state: State, fitted: RunOptions) -> tuple[str, ...]:
+        warnings = self._route(fitted)
+        self._before = self.state
+        self._note(state)
+        self._watch.wanted = sources(state.options.nat.settings)
+        return warnings
+
+    def _note(self, state: State) -> None:
+        serial = self.findings.serial + 1
+        self.state = replace(state, findings=replace(state.findings, serial=serial))
+
+    def _followed(self, found: Mapping[InterfaceAddress, Found]) -> Findings:
+        before = self.state.findings
         addresses, lost = chosen(found, before.addresses)
         if addresses == before.addresses and not before.lost.keys() - lost.keys():
             return replace(before, lost=lost)
         try:
-            fitted = fit(self._options, replace(before, addresses=addresses, lost=lost))
-            warnings = self._route(fitted.options)
+            fitted = fit(self.state.options, replace(before, addresses=addresses, lost=lost))
+            warnings = self._route(fitted.options, anew=True)
         except RunError as error:
-            log.error("%s", error)
-            moved = {
-                one for one, address in addresses.items() if address != before.addresses.get(one)
-            }
-            return replace(before, lost={**lost, **dict.fromkeys(moved, str(error))})
+            moved = addresses.items() - before.addresses.items()
+            return replace(before, lost={**lost, **{one: str(error) for one, _ in moved}})
         for note in fitted.notes:
             log.info("%s", note)
         for warning in (*fitted.warnings, *warnings):
             log.warning("%s", warning)
         return fitted.findings
 
-    def _route(self, fitted: RunOptions) -> tuple[str, ...]:
-        """Change the routing to what fits; returns warnings that are new.  Raises RunError."""
+    def _route(self, fitted: RunOptions, anew: bool = False) -> tuple[str, ...]:
+        """Change the routing to what fits; returns warnings that are new.  Raises RunError.
+
+        `anew`: also if it is the same, for an interface has come back.
+        """
+        if (self._installed is None) != (fitted.lan is None):
+            raise RunError("--lan: cannot be given or left out while the NAT runs; restart it")
         if self._installed is None or fitted.lan is None:
             return ()
+        request = request_of(fitted, fitted.lan)
+        if request == self._installed.request and not anew:
+            return ()
         try:
-            installed, failures = self._installed.change(request_of(fitted, fitted.lan))
+            installed, failures = self._installed.change(request)
         except (RoutingError, ChildError) as error:
             raise RunError(str(error)) from None
         known, self._installed = self._installed.warnings, installed
         return (*failures, *(one for one in installed.warnings if one not in known))
 
-    def _forward(self, forwards: tuple[Forward, ...]) -> None:
-        settings = self._options.nat.settings
-        others = tuple(forward for forward in settings.forwards if forward.one_to_one)
+
+def with_addresses(options: RunOptions, findings: Findings) -> Findings:
+    """Looked up where the findings have none; raises RunError."""
+    wanted = sources(options.nat.settings)
+    addresses = {one: findings.addresses[one] for one in wanted if one in findings.addresses}
+    lost = {one: findings.lost[one] for one in wanted if one in findings.lost}
+    if unknown := [one for one in wanted if one not in addresses]:
         try:
-            settings = replace(settings, forwards=(*forwards, *others))
-        except ValueError as error:
-            raise RunError(f"--{error}") from None
-        options = replace(self._options, nat=replace(self._options.nat, settings=settings))
-        fitted = fitted_options(options, self.findings)
-        if self._installed is not None and fitted.lan is not None:
-            _refuse_ports_of_host(self._installed.request, request_of(fitted, fitted.lan))
-        for warning in self._route(fitted):
-            log.warning("%s", warning)
-        self._options = options
-
-
-def question(forwards: Iterable[Forward]) -> str:
-    """For `Hosting.answer`."""
-    return json.dumps({"forwards": [str(one) for one in forwards if not one.one_to_one]})
+            more, missing = chosen(look(unknown), {})
+        except ChildError as error:
+            raise RunError(f"the addresses of interfaces cannot be looked up: {error}") from None
+        addresses |= more
+        lost |= missing
+    return replace(findings, addresses=addresses, lost=lost)
 
 
 def chosen(
@@ -160,23 +176,3 @@ def chosen(
         else:
             addresses[source] = address
     return addresses, lost
-
-
-def _refuse_ports_of_host(before: Request, after: Request) -> None:
-    """Raise RunError where another port of the host's would become the NAT's."""
-    try:
-        host = survey()
-    except ChildError as error:
-        raise RunError(f"cannot look at this host: {error}") from None
-    had = {one.address: dict(one.ports) for one in before.shared}
-    for shared in after.shared:
-        own = ports_of_host(shared.address, host)
-        for protocol, ranges in shared.ports:
-            more = PortSet.of(ranges).without(had.get(shared.address, {}).get(protocol, ()))
-            free = PortSet(more).without(own) if more else ()
-            if free != more:
-                refused = PortSet(more).without(free)
-                raise RunError(
-                    f"ports {PortSet(refused)} of {shared.address} are this host's; a forward that"
-                    " takes one has to be in the configuration when it is read"
-                )

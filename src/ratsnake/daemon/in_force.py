@@ -10,7 +10,7 @@ other, and a stop after that.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ..nat.nat import Nat
 from .configuration.differences import Difference, differences
@@ -19,10 +19,11 @@ from .configuration.options import RunOptions
 from .errors import RunError
 from .events.events import Events, open_log
 from .events.sinks import Sink
+from .findings import Findings, fitted_options
 from .loop.engine import make_nat
 from .loop.live_nat import LiveNat
 from .seed import fresh
-from .surroundings import change_host, fit
+from .surroundings import Fitted
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,30 @@ class Outcome:
         }
 
 
+class Host(Protocol):
+    """The host's side of the NAT: Hosting, or who asks one."""
+
+    @property
+    def findings(self) -> Findings:
+        """What the host made of the options in force."""
+
+    def fit(self, options: RunOptions) -> Fitted:
+        """Other options on this host; raises RunError."""
+
+    def change(self, asked: Asked, fitted: Fitted, lasting: bool) -> tuple[str, ...]:
+        """Set up what is asked for, which fits so; returns warnings.
+
+        `lasting`: it is what the configuration says.  Raises RunError with nothing changed.
+        """
+
+    def change_back(self) -> None:
+        """Take the last change back; raises RunError."""
+
+
+def _nobody() -> None:
+    """Is told."""
+
+
 class InForce:
     """`asked` is what the user wants, and `configured` what of it lasts; `fitted` is what it comes
     to on this host."""
@@ -61,48 +86,56 @@ class InForce:
         fitted: RunOptions,
         nat: LiveNat,
         events: Events,
+        host: Host,
         now: Callable[[], int],
-        tell: Callable[[RunOptions], None],
     ) -> None:
-        """`now` is the worker's clock in milliseconds; `tell` gets the fitted options when they
-        have changed."""
+        """`now` is the worker's clock in milliseconds; `tell` is called when something here or of
+        the host's findings has changed."""
         self.asked = self.configured = asked
         self.fitted = fitted
         self._nat = nat
         self._events = events
+        self.host = host
+        self._findings = host.findings
         self._now = now
-        self._tell = tell
+        self.tell: Callable[[], None] = _nobody
 
     def change(self, asked: Asked) -> Outcome:
         """Let what is asked for be in force; raises UsageError or RunError with nothing changed."""
-        outcome = self.change_for_now(asked)
+        outcome = self._change(asked, lasting=True)
         self.configured = asked
         return outcome
 
     def change_for_now(self, asked: Asked) -> Outcome:
         """Likewise, until the next change that lasts."""
+        return self._change(asked, lasting=False)
+
+    def _change(self, asked: Asked, lasting: bool) -> Outcome:
         changed = differences(self.asked.texts, asked.texts)
         _refuse([one for one in changed if one.restart])
-        fitted = fit(asked.options)
+        fitted = self.host.fit(asked.options)
         warnings = fitted.warnings
         kept, ended = self._nat.totals().usage()["sessions"], 0
-        if fitted.options != self.fitted:
+        differs = fitted.options != self.fitted
+        if differs:
             sink = self._other_sink(fitted.options)
             try:
                 successor = None
                 if fitted.options.nat.settings != self.fitted.nat.settings:
                     successor = make_nat(fitted.options.nat.settings, fresh())
-                warnings += change_host(self.fitted, fitted.options)
+                warnings += self.host.change(asked, fitted, lasting)
                 if successor is not None:
-                    kept, ended = self._move_to(successor, fitted.options)
+                    kept, ended = self._move_to(successor)
             except RunError:
                 if sink is not None:
                     sink.close()
                 raise
             if fitted.options.events != self.fitted.events:
                 self._events.change(fitted.options.events, sink)
-            self._tell(fitted.options)
         self.asked, self.fitted = asked, fitted.options
+        self._findings = self.host.findings
+        if differs:
+            self.tell()
         for line in (*map(str, changed), *fitted.notes):
             log.info("%s", line)
         for line in warnings:
@@ -110,14 +143,34 @@ class InForce:
         log.info("%d settings changed; %d sessions kept, %d ended", len(changed), kept, ended)
         return Outcome(changed, kept, ended, fitted.notes, warnings)
 
-    def _move_to(self, successor: Nat, options: RunOptions) -> tuple[int, int]:
+    def _move_to(self, successor: Nat) -> tuple[int, int]:
         """Let it take over; returns how many sessions it keeps, and how many end."""
         try:
             moved = self._nat.replace(successor, self._now)
         except MemoryError:
-            change_host(options, self.fitted)
+            self.host.change_back()
             raise RunError("there is no memory to move the flows in; nothing has changed") from None
         return moved.kept, moved.ended
+
+    def follow(self, findings: Findings) -> None:
+        """Let the NAT have the addresses that the host's side has found; what fails is logged."""
+        before, self._findings = self._findings, findings
+        kept, ended = self._nat.totals().usage()["sessions"], 0
+        try:
+            fitted = fitted_options(self.asked.options, findings)
+            if fitted.nat.settings != self.fitted.nat.settings:
+                moved = self._nat.replace(make_nat(fitted.nat.settings, fresh()), self._now)
+                kept, ended = moved.kept, moved.ended
+        except (RunError, MemoryError) as error:
+            log.error("the NAT's addresses stay as they are: %s", error or "no memory")
+            return
+        self.fitted = fitted
+        self.tell()
+        for source, old, new in findings.moves_since(before):
+            self._events.tell("address", old=None if old is None else str(old), new=str(new))
+            log.info("%s: %s → %s; %d sessions kept, %d ended", source, old, new, kept, ended)
+        for line in findings.losses_since(before):
+            log.warning("%s", line)
 
     def _other_sink(self, options: RunOptions) -> Sink | None:
         """The sink that the log is to go to, if that is another; raises RunError."""

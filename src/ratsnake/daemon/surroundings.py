@@ -84,50 +84,6 @@ def request_of(options: RunOptions, lan: str) -> Request:
     )
 
 
-def change_host(before: RunOptions, after: RunOptions) -> tuple[str, ...]:
-    """Change what a run has set up on this host, of options that fit; returns warnings.
-
-    Raises RunError with nothing changed: so far with any change at all.
-    """
-    old, new = (
-        None if options.lan is None else request_of(options, options.lan)
-        for options in (before, after)
-    )
-    if old != new:
-        raise RunError(
-            f"{_changed(old, new)}: the routing around a NAT that runs cannot change; restart it"
-        )
-    return ()
-
-
-def _changed(old: Request | None, new: Request | None) -> str:
-    """What differs of two requests."""
-    if old is None or new is None:
-        lan = [f'"{one.lan}"' if one else "not set" for one in (old, new)]
-        return f"host.lan: {lan[0]} → {lan[1]}"
-    named = {
-        "lan": "host.lan",
-        "wan": "host.wan",
-        "external": "outside addresses",
-        "internal": "inside prefixes",
-        "shared": "the NAT's ports of shared addresses",
-    }
-    return "; ".join(
-        f"{name}: {_shown(getattr(old, field))} → {_shown(getattr(new, field))}"
-        for field, name in named.items()
-        if getattr(old, field) != getattr(new, field)
-    )
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(_shown, value)) or "none"
-    if isinstance(value, Shared):
-        protocols = {str(PortSet.of(ranges)) for _, ranges in value.ports if ranges}
-        return f"{value.address} {' or '.join(sorted(protocols))}"
-    return "not set" if value is None else str(value)
-
-
 def _mtu(options: RunOptions, host: Survey) -> int:
     """The WAN's MTU, if the LAN's is larger: then what hosts offer may not fit.  Else 0."""
     if options.wan is None or options.lan is None or not options.find_mtu:
