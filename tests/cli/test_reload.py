@@ -30,8 +30,8 @@ def test_reload_tells_what_changed(player: Player, capsys: pytest.CaptureFixture
     player.rows = [{**OUTCOME, "file": "/etc/x.toml", "changed": changed, "notes": notes}]
     assert shown(player, capsys, "reload").splitlines() == [
         "/etc/x.toml: 3 changed",
-        '  types.nat: "symmetric" → "full-cone"',
-        "  timeouts.udp: 300 → 60",
+        '  types.nat: "symmetric" -> "full-cone"',
+        "  timeouts.udp: 300 -> 60",
         "  rules.forward: now with tcp:8080=192.168.1.10:80",
         *notes,
         "flows: 12 kept, 0 ended",

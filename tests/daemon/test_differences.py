@@ -17,21 +17,21 @@ CASES = [
         "[types]\nudp = 'symmetric'",
         "[types]\nnat = 'full-cone'",
         [
-            'types.nat: "port-restricted-cone" → "full-cone"',
-            'types.udp: "symmetric" → not set',
+            'types.nat: "port-restricted-cone" -> "full-cone"',
+            'types.udp: "symmetric" -> not set',
         ],
     ),
     (
         "[timeouts]\nudp = 60\nicmp = 30",
         "[timeouts]\nicmp = 30\nrest = 0",
-        ["timeouts.udp: 60 → 300", "timeouts.rest: 120 → 0"],
+        ["timeouts.udp: 60 -> 300", "timeouts.rest: 120 -> 0"],
     ),
     (
         "[packets]\nmtu = 1400\n[events]\nkinds = ['mapping']",
         "[packets]\ndecrement-ttl = true\n[events]\nkinds = ['mapping', 'session']",
         [
-            "packets.mtu: 1400 → 0",
-            "packets.decrement-ttl: false → true",
+            "packets.mtu: 1400 -> 0",
+            "packets.decrement-ttl: false -> true",
             "events.kinds: now with session",
         ],
     ),
@@ -47,7 +47,7 @@ CASES = [
         "[nat]\ninternal = ['10.0.0.0/8', '192.168.0.0/16']",
         "[nat]\ninternal = ['192.168.0.0/16', '10.0.0.0/8']",
         [
-            'nat.internal: ["10.0.0.0/8", "192.168.0.0/16"] → ["192.168.0.0/16", "10.0.0.0/8"]',
+            'nat.internal: ["10.0.0.0/8", "192.168.0.0/16"] -> ["192.168.0.0/16", "10.0.0.0/8"]',
         ],
     ),
 ]

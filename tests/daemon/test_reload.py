@@ -218,7 +218,7 @@ def test_what_needs_a_restart_is_refused_as_a_whole(scene: Scene) -> None:
     with pytest.raises(RunError) as failure:
         scene.reload(FORWARDS + text)
     assert str(failure.value) == (
-        f'{scene.file}: host.device: "ratsnake" → "nat0"; host.control-mode: not set → "0660":'
+        f'{scene.file}: host.device: "ratsnake" -> "nat0"; host.control-mode: not set -> "0660":'
         " cannot change while the NAT runs; restart it"
     )
     assert (scene.nat.settings, scene.told) == ([], [])
@@ -247,6 +247,19 @@ def test_without_memory_for_the_flows_the_host_is_set_back_too(scene: Scene) -> 
     assert first is back is before and there is not before
     assert scene.in_force.fitted is before
     assert (scene.told, scene.events.changes, scene.sinks[0].closed) == ([], [], True)
+
+
+def test_a_user_that_may_not_read_the_program_is_told(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What looks at the host is imported then, by the user that the NAT has become."""
+
+    def fit(options: RunOptions) -> Fitted:
+        raise ModuleNotFoundError("No module named 'pyroute2'")
+
+    monkeypatch.setattr(scene.host, "fit", fit)
+    with pytest.raises(RunError, match="No module named 'pyroute2'; user .* install them outside"):
+        scene.reload(FORWARDS)
 
 
 def test_the_log_of_events_may_be_another(scene: Scene) -> None:

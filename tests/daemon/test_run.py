@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from ratsnake.daemon.control.client import ask
+from ratsnake.daemon.control.client import ask, ask_rows
 from ratsnake.daemon.errors import UsageError
 
 T = TypeVar("T")
@@ -308,8 +308,8 @@ def test_a_hang_up_reloads_the_file_or_says_why_not(tmp_path: Path, file: Path) 
     with running(tmp_path, "--config", str(file), "--tcp", "symmetric") as nat:
         file.write_text('[types]\nnat = "restricted-cone"\ntcp = "full-cone"\n')
         nat.process.send_signal(signal.SIGHUP)
-        next_log(nat, 'INFO types.nat: "full-cone" → "restricted-cone"')
-        next_log(nat, "INFO timeouts.udp: 60 → 300")
+        next_log(nat, 'INFO types.nat: "full-cone" -> "restricted-cone"')
+        next_log(nat, "INFO timeouts.udp: 60 -> 300")
         next_log(nat, "INFO 2 settings changed; 0 sessions kept, 0 ended")
         types = nat.status()["types"]
         assert (types["udp"], types["tcp"]) == ("restricted-cone", "symmetric")
@@ -337,8 +337,8 @@ def test_a_reload_by_command_prints_what_changed_or_the_error_of_check(
         assert (status, err) == (0, "")
         assert out.splitlines() == [
             f"{file}: 2 changed",
-            '  types.nat: "full-cone" → "port-restricted-cone"',
-            "  timeouts.udp: 60 → 30",
+            '  types.nat: "full-cone" -> "port-restricted-cone"',
+            "  timeouts.udp: 60 -> 30",
             "flows: 0 kept, 0 ended",
         ]
         file.write_text('[nat]\nexternal = ["203.0.113.1"]\n[types]\nnat = "cone"\n')
@@ -348,7 +348,7 @@ def test_a_reload_by_command_prints_what_changed_or_the_error_of_check(
         file.write_text('[host]\nuser = "nobody"\n')
         status, _, err = typed("reload", "--control", nat.control)
         assert status == 1
-        assert f'{file}: host.user: not set → "nobody": cannot change while the NAT runs' in err
+        assert f'{file}: host.user: not set -> "nobody": cannot change while the NAT runs' in err
         assert nat.status()["types"]["udp"] == "port-restricted-cone"
         nat.stop()
 
@@ -397,6 +397,27 @@ def heard(manager: socket.socket, first: str) -> list[str]:
         fields = manager.recv(4096).decode().split("\n")
         if fields[0] == first:
             return fields
+
+
+def test_reloads_and_listings_at_once_come_one_after_the_other(tmp_path: Path, file: Path) -> None:
+    with running(tmp_path, "--config", str(file)) as nat:
+
+        def reload(number: int) -> None:
+            other = file.with_name(f"{number}.toml")
+            other.write_text(f"[timeouts]\nudp = {60 + number}\n")
+            other.replace(file)
+            assert next(ask(nat.control, "reload"))["ended"] == 0
+            nat.process.send_signal(signal.SIGHUP)
+            assert list(ask_rows(nat.control, "sessions", {})) == []
+            assert nat.status()["pid"] == nat.process.pid
+
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(reload, range(12)))
+        file.write_text(CONFIGURATION)
+        assert next(ask(nat.control, "reload"))["kept"] == 0
+        assert nat.status()["types"]["udp"] == "full-cone"
+        status, _, err = nat.stop()
+        assert (status, "Traceback" in err) == (0, False)
 
 
 def test_many_reloads_leave_no_memory_behind(tmp_path: Path, file: Path) -> None:

@@ -30,6 +30,7 @@ from end_to_end.harness import (
 from ratsnake.daemon.control.client import ask, ask_for_change
 from ratsnake.daemon.errors import UsageError
 from ratsnake.lab import EXTERNAL, EXTERNAL_2, RunningNat, Topology, nat
+from ratsnake.lab.topology import ROUTER_WAN, WAN_INTERFACE
 
 _SERVER = "192.0.2.130"  # LAN host 0
 _FORWARD = f"tcp:8080={_SERVER}:80"
@@ -152,6 +153,27 @@ def test_an_invalid_file_changes_nothing_and_says_why(
         assert [row["forward"] for row in ask(str(running.control), "forwards")] == [_FORWARD]
 
 
+def test_what_depends_on_the_host_is_looked_at_again(topology: Topology, file: Path) -> None:
+    """The MTU of the way out; and of an address shared with the host the ports stay."""
+    arguments = ("--wan", WAN_INTERFACE, "--share-address", "--config", str(file))
+    with (
+        nat(topology, external=[ROUTER_WAN], arguments=arguments) as running,
+        udp_pair(topology) as (near, far),
+    ):
+        external = greet(near, far)
+        (address,) = status(running)["external"]
+        with topology.router.netlink() as netlink:
+            (index,) = netlink.link_lookup(ifname=WAN_INTERFACE)
+            netlink.link("set", index=index, mtu=1400)
+        row = _reload(running, file, "[types]\nnat = 'full-cone'\n")
+        assert (row["kept"], row["ended"]) == (1, 0)
+        assert f"MTU 1400, as that of {WAN_INTERFACE}: the MSS of TCP is lowered to it" in "".join(
+            row["notes"]
+        )
+        assert status(running)["external"] == [address]
+        assert greet(near, far) == external
+
+
 def test_what_needs_another_routing_is_refused(topology: Topology, file: Path) -> None:
     with _configured(topology, file) as running, udp_pair(topology) as (near, far):
         greet(near, far)
@@ -159,7 +181,7 @@ def test_what_needs_another_routing_is_refused(topology: Topology, file: Path) -
         file.write_text(f"[rules]\none-to-one = ['{EXTERNAL_2}={_SERVER}']\n")
         code, out, err = _typed(running, "reload")
         assert (code, out) == (1, "")
-        addresses = f"{EXTERNAL} → {EXTERNAL}, {EXTERNAL_2}"
+        addresses = f"{EXTERNAL} -> {EXTERNAL}, {EXTERNAL_2}"
         assert f"ratsnake: error: {file}: outside addresses: {addresses}: " in err
         assert router_state(topology) == before
         greet(near, far)

@@ -72,11 +72,12 @@ def test_below_stays_below_its_bound(engine: Engine) -> None:
         assert all(0 <= generator.below(bound) < bound for _ in range(200))
 
 
-def test_below_is_the_upper_half_scaled_to_the_bound(engine: Engine) -> None:
+def test_below_is_one_half_after_the_other_scaled_to_the_bound(engine: Engine) -> None:
     generator = engine.modules["nat.tables.generator"].Generator(KEY0, KEY1)
     for count in range(300):
-        word = siphash(KEY0, KEY1, count.to_bytes(8, "little")) >> 32
-        assert generator.below(64512) == word * 64512 >> 32
+        word = siphash(KEY0, KEY1, count.to_bytes(8, "little"))
+        assert generator.below(64512) == (word >> 32) * 64512 >> 32
+        assert generator.below(240) == (word & 0xFFFFFFFF) * 240 >> 32
 
 
 def test_below_is_roughly_uniform(engine: Engine) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..host.accounts import process_account
 from ..nat.nat import Nat
 from .configuration.differences import Difference, differences
 from .configuration.file import Asked
@@ -113,7 +114,7 @@ class InForce:
     def _change(self, asked: Asked, lasting: bool) -> Outcome:
         changed = differences(self.asked.texts, asked.texts)
         _refuse([one for one in changed if one.restart])
-        fitted = self.host.fit(asked.options)
+        fitted = _fitted(self.host, asked.options)
         warnings = fitted.warnings
         kept, ended = self._nat.totals().usage()["sessions"], 0
         differs = fitted.options != self.fitted
@@ -168,7 +169,7 @@ class InForce:
         self.tell()
         for source, old, new in findings.moves_since(before):
             self._events.tell("address", old=None if old is None else str(old), new=str(new))
-            log.info("%s: %s → %s; %d sessions kept, %d ended", source, old, new, kept, ended)
+            log.info("%s: %s -> %s; %d sessions kept, %d ended", source, old, new, kept, ended)
         for line in findings.losses_since(before):
             log.warning("%s", line)
 
@@ -177,6 +178,18 @@ class InForce:
         if options.events.sink == self.fitted.events.sink:
             return None
         return open_log(options.events)
+
+
+def _fitted(host: Host, options: RunOptions) -> Fitted:
+    """Looking at the host imports what the start has not kept; raises RunError."""
+    try:
+        return host.fit(options)
+    except ImportError as error:
+        user, _ = process_account()
+        raise RunError(
+            f"cannot look at this host: {error}; user {user} must be allowed to read all of Python"
+            " and of ratsnake: install them outside of home directories"
+        ) from None
 
 
 def _refuse(restart: Sequence[Difference]) -> None:

@@ -32,7 +32,7 @@ class Difference:
                 parts = [f"without {', '.join(gone)}"] * bool(gone)
                 parts += [f"with {', '.join(added)}"] * bool(added)
                 return f"{self.key}: now {' and '.join(parts)}"
-        return f"{self.key}: {_shown(self.old)} → {_shown(self.new)}"
+        return f"{self.key}: {_shown(self.old)} -> {_shown(self.new)}"
 
 
 def differences(before: Texts, after: Texts) -> tuple[Difference, ...]:

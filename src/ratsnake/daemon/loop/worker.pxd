@@ -16,6 +16,7 @@ from .desk cimport (
     swallow,
 )
 from .lock cimport Lock, give, new_lock, release_lock, take
+from .memory cimport keep_large_apart
 
 cdef enum:
     LINGER = 50

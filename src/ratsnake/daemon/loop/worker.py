@@ -37,6 +37,7 @@ if not cython.compiled:
         swallow,
     )
     from .lock import Lock, give, new_lock, release_lock, take
+    from .memory import keep_large_apart
 
     LINGER = 50  # microseconds without packets until it sleeps
     IDLE = 1000  # milliseconds without packets until the next look for expired sessions
@@ -65,6 +66,7 @@ class Worker:
         `vnet_header`: every packet is preceded by struct virtio_net_hdr.  The descriptor stays the
         caller's.  `rounds` grows while the loop is alive, at least once in IDLE milliseconds.
         """
+        keep_large_apart()
         self.nat = nat
         self.fd = fd
         self.header = VNET_SIZE if vnet_header else 0

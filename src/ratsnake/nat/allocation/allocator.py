@@ -166,8 +166,10 @@ class Allocator:
         """The external address a host has, or gets by its own address."""
         if self.hosts.mappings_of(host):
             return self.hosts.external_of(host)
-        wide: u64 = hash5(self.secret.words, p.source_high, p.source_low, 1, 0, 0)
-        return self.families[base + (wide * count >> 32)]
+        if count == 1:
+            return self.families[base]
+        place: u64 = hash5(self.secret.words, p.source_high, p.source_low, 1, 0, 0)
+        return self.families[base + (place * count >> 32)]
 
     def whole_set(self, external: u32) -> u32:
         """The set of all ports of an address; 0 if flows have to find theirs in smaller ones."""
@@ -204,7 +206,8 @@ class Allocator:
         if self.selector.waking:
             start = self.longest_rested(p, base, count)
         for k in range(count):
-            external = self.families[base + (start + k) % count]
+            external = self.families[base + start]
+            start = start + 1 if start + 1 < count else 0
             if k < count - 1 and not self.may_have_room(p.protocol, external, now):
                 continue
             if self.find_in(p, external, external, 0, HIGHEST, now):

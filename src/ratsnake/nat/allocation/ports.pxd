@@ -4,7 +4,8 @@ from ..tables.bits cimport count_bits, lowest_bit, nth_bit
 from ..tables.generator cimport Generator
 from .positions cimport Positions
 from ..tables.records cimport (
-    NONE32, Numbers, Octets, Shorts, Words, new_numbers, new_octets, new_shorts, new_words, release,
+    NONE32, Numbers, Octets, Ports, Shorts, Words, new_numbers, new_octets, new_ports, new_shorts,
+    new_words, prefetch_port, release,
 )
 
 cdef enum:
@@ -16,9 +17,10 @@ cdef class PortPools:
     cdef Positions positions
     cdef Generator generator
     cdef Octets shared
-    cdef Numbers first_group, counts, resting, users
-    cdef Words taken, rests_until
-    cdef Shorts sections, groups, oldest, youngest, older, younger
+    cdef Numbers first_group, counts, resting
+    cdef Words taken
+    cdef Ports rows
+    cdef Shorts sections, groups, oldest, youngest
     cdef u32 at(self, u32 pool, u32 position) noexcept nogil
     cpdef u32 used_ports(self, u32 pool) noexcept nogil
     cpdef u32 unused_ports(self, u32 pool) noexcept nogil

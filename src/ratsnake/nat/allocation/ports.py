@@ -24,12 +24,15 @@ if not cython.compiled:
         NONE32,
         Numbers,
         Octets,
+        Ports,
         Shorts,
         Words,
         new_numbers,
         new_octets,
+        new_ports,
         new_shorts,
         new_words,
+        prefetch_port,
         release,
     )
 
@@ -50,12 +53,9 @@ class PortPools:
     taken: Words
     sections: Shorts
     groups: Shorts
-    users: Numbers
     oldest: Shorts
     youngest: Shorts
-    older: Shorts
-    younger: Shorts
-    rests_until: Words
+    rows: Ports
 
     def __init__(
         self, positions: Positions, shared: Sequence[bool], rings: int, generator: Generator
@@ -79,10 +79,7 @@ class PortPools:
         self.taken = new_words(groups << 6)
         self.sections = new_shorts(groups << 3)
         self.groups = new_shorts(groups)
-        self.users = new_numbers(groups << 12)
-        self.older = new_shorts(groups << 12)
-        self.younger = new_shorts(groups << 12)
-        self.rests_until = new_words(groups << 12)
+        self.rows = new_ports(groups << 12)
         # Links are positions and 1, for 0 is none.
         self.oldest = new_shorts(rings)
         self.youngest = new_shorts(rings)
@@ -95,10 +92,7 @@ class PortPools:
         release(self.taken)
         release(self.sections)
         release(self.groups)
-        release(self.users)
-        release(self.older)
-        release(self.younger)
-        release(self.rests_until)
+        release(self.rows)
         release(self.oldest)
         release(self.youngest)
 
@@ -140,8 +134,8 @@ class PortPools:
         """One more mapping has the port, which is unused or shared."""
         if self.shared[pool]:
             at: u32 = self.at(pool, position)
-            self.users[at] += 1
-            if self.users[at] > 1:
+            self.rows[at].users += 1
+            if self.rows[at].users > 1:
                 return
         self.mark(pool, position, True)
 
@@ -149,8 +143,8 @@ class PortPools:
         """One mapping less has the port, which after the last is unused."""
         if self.shared[pool]:
             at: u32 = self.at(pool, position)
-            self.users[at] -= 1
-            if self.users[at]:
+            self.rows[at].users -= 1
+            if self.rows[at].users:
                 return
         self.mark(pool, position, False)
 
@@ -159,33 +153,36 @@ class PortPools:
         at: u32 = self.at(pool, position)
         youngest: u32 = self.youngest[ring]
         self.resting[pool] += 1
-        self.rests_until[at] = until
-        self.older[at] = youngest
-        self.younger[at] = 0
+        self.rows[at].rests_until = until
+        self.rows[at].older = youngest
+        self.rows[at].younger = 0
         if youngest:
-            self.younger[self.at(pool, youngest - 1)] = position + 1
+            self.rows[self.at(pool, youngest - 1)].younger = position + 1
         else:
             self.oldest[ring] = position + 1
         self.youngest[ring] = position + 1
 
     def rests(self, pool: u32, position: u32) -> bool:
         """Whether the port is neither used nor unused."""
-        return self.rests_until[self.at(pool, position)] != 0
+        return self.rows[self.at(pool, position)].rests_until != 0
 
     def end_rest(self, pool: u32, ring: u32, position: u32) -> None:
         """A port that rests is unused again."""
         at: u32 = self.at(pool, position)
-        before: u32 = self.older[at]
-        after: u32 = self.younger[at]
-        if before:
-            self.younger[self.at(pool, before - 1)] = after
-        else:
+        before: u32 = self.rows[at].older
+        after: u32 = self.rows[at].younger
+        if self.oldest[ring] == position + 1:
+            # The row of the next is far, and what it says of an older one is not asked any more.
+            before = 0
             self.oldest[ring] = after
-        if after:
-            self.older[self.at(pool, after - 1)] = before
+            prefetch_port(self.rows, self.at(pool, after - 1) if after else at)
         else:
+            self.rows[self.at(pool, before - 1)].younger = after
+            if after:
+                self.rows[self.at(pool, after - 1)].older = before
+        if after == 0:
             self.youngest[ring] = before
-        self.rests_until[at] = 0
+        self.rows[at].rests_until = 0
         self.resting[pool] -= 1
         self.mark(pool, position, False)
 
@@ -193,7 +190,7 @@ class PortPools:
         """When the first of the resting ports has rested enough; the end of time if none rests."""
         if self.oldest[ring] == 0:
             return M64
-        return self.rests_until[self.at(pool, self.oldest[ring] - 1)]
+        return self.rows[self.at(pool, self.oldest[ring] - 1)].rests_until
 
     def wake(self, pool: u32, ring: u32, now: u64) -> None:
         """End the rest of ports whose time has come: of many, the next call goes on."""
@@ -204,7 +201,7 @@ class PortPools:
 
     def wake_port(self, pool: u32, ring: u32, position: u32, now: u64) -> None:
         """End the rest of this port if its time has come."""
-        if self.rests(pool, position) and self.rests_until[self.at(pool, position)] <= now:
+        if self.rests(pool, position) and self.rows[self.at(pool, position)].rests_until <= now:
             self.end_rest(pool, ring, position)
 
     def wake_oldest(self, pool: u32, ring: u32) -> bool:

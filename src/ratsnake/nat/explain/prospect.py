@@ -163,7 +163,7 @@ class Prospect:
             return self.allocator.taken.is_free(position)
         if self.allocator.pools.rests(pool, position):
             at: u32 = self.allocator.pools.at(pool, position)
-            return self.waking or self.allocator.pools.rests_until[at] <= self.now
+            return self.waking or self.allocator.pools.rows[at].rests_until <= self.now
         return self.allocator.pools.is_unused(pool, position)
 
     def any_fits(self, p: Packet, first: u32, last: u32) -> bool:

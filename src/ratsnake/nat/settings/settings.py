@@ -94,6 +94,18 @@ class Timeouts:
     def __post_init__(self) -> None:
         _check_ranges(self, {"": (1, LONGEST_TIMEOUT), "rest": (0, LONGEST_TIMEOUT)}, "seconds")
 
+    @property
+    def of_timers(self) -> tuple[int, ...]:
+        """In the order of rules/timers.py."""
+        return (
+            self.tcp_established,
+            self.tcp_opening,
+            self.tcp_closing,
+            self.udp,
+            self.icmp,
+            self.other,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

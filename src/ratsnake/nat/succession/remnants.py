@@ -29,6 +29,7 @@ def leave_rests(old: Flows, new: Flows, now: u64) -> None:
     ring: u32
     pool: u32
     position: u32
+    row: u32
     external: u32
     if new.rest == 0:
         return
@@ -46,17 +47,15 @@ def leave_rests(old: Flows, new: Flows, now: u64) -> None:
                 old.scope.external_high[external], old.scope.external_low[external]
             )
             while position and external != new.scope.externals:
+                row = old.allocator.pools.at(pool, position - 1)
                 rest_on(
                     new.allocator,
                     protocol,
                     external,
                     old.allocator.positions.port_at(pool, position - 1),
-                    min(
-                        old.allocator.pools.rests_until[old.allocator.pools.at(pool, position - 1)],
-                        now + new.rest,
-                    ),
+                    min(old.allocator.pools.rows[row].rests_until, now + new.rest),
                 )
-                position = old.allocator.pools.younger[old.allocator.pools.at(pool, position - 1)]
+                position = old.allocator.pools.rows[row].younger
 
 
 def external_of_set(a: Allocator, ports: u32) -> u32:

@@ -28,6 +28,7 @@ cdef class Succession:
     cdef void take_over(self, u64 now) noexcept nogil
     cdef void go_on_alike(self) noexcept nogil
     cdef void hush(self, Events events) noexcept nogil
+    cdef void expect(self) noexcept nogil
     cdef void take_sessions(self, u32 confirmed, u64 now) noexcept nogil
     cdef void take_session(self, u32 i, u64 now) noexcept nogil
     cdef void inherit(self, u32 i, u32 row, u64 now) noexcept nogil

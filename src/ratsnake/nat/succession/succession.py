@@ -79,6 +79,7 @@ class Succession:
         self.go_on_alike()
         self.before.expire(now, ALL)
         self.hush(self.new.events)
+        self.expect()
         self.take_sessions(INSIDE_SENT, now)
         self.take_sessions(0, now)
         leave_remnants(self.before, self.after, now)
@@ -95,6 +96,8 @@ class Succession:
         self.after.generator.key0 = self.before.generator.key0
         self.after.generator.key1 = self.before.generator.key1
         self.after.generator.counter = self.before.generator.counter
+        self.after.generator.spare = self.before.generator.spare
+        self.after.generator.has_spare = self.before.generator.has_spare
 
     def hush(self, events: Events) -> None:
         """What only goes on is not told as new."""
@@ -103,6 +106,16 @@ class Succession:
         self.dates = events.dates
         events.wanted = 0
         events.counts = False
+
+    def expect(self) -> None:
+        """As many entries as there are now: so none has to move to a larger index on the way."""
+        self.after.sessions.by_internal.expect_as_many(self.before.sessions.by_internal)
+        self.after.sessions.by_external.expect_as_many(self.before.sessions.by_external)
+        self.after.mappings.by_internal.expect_as_many(self.before.mappings.by_internal)
+        self.after.mappings.by_external.expect_as_many(self.before.mappings.by_external)
+        self.after.tally.index.expect_as_many(self.before.tally.index)
+        self.after.allocator.endpoints.index.expect_as_many(self.before.allocator.endpoints.index)
+        self.after.hosts.index.expect_as_many(self.before.hosts.index)
 
     def take_sessions(self, confirmed: u32, now: u64) -> None:
         """Those in which the inside has sent, or the others; the latest used first."""

@@ -1,5 +1,5 @@
 cimport cython
-from ratsnake.wire.types cimport M64, u32, u64
+from ratsnake.wire.types cimport M32, M64, u32, u64
 
 cdef extern from *:
     """
@@ -19,7 +19,8 @@ cdef u64 rotate(u64 x, u32 bits) noexcept nogil
 
 @cython.final
 cdef class Generator:
-    cdef u64 key0, key1, counter
+    cdef u64 key0, key1, counter, spare
+    cdef bint has_spare
     cdef u64 v0, v1, v2, v3
     cdef void round(self) noexcept nogil
     cpdef u64 next(self) noexcept nogil

@@ -7,7 +7,7 @@ such as the external ports a NAT gave out, learns nothing about the next (RFC 60
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.types import M64, u32, u64
+    from ratsnake.wire.types import M32, M64, u32, u64
 
     # "somepseudorandomlygeneratedbytes", and the last word of an eight-byte message.
     SIP0 = 0x736F6D6570736575
@@ -27,6 +27,8 @@ class Generator:
         self.key0 = key0
         self.key1 = key1
         self.counter = 0
+        self.spare = 0
+        self.has_spare = False
         self.v0 = self.v1 = self.v2 = self.v3 = 0
 
     def round(self) -> None:
@@ -65,6 +67,14 @@ class Generator:
         return self.v0 ^ self.v1 ^ self.v2 ^ self.v3
 
     def below(self, bound: u32) -> u32:
-        """A number in 0..bound-1; the bias is below bound / 2**32."""
-        wide: u64 = self.next() >> 32
+        """A number in 0..bound-1; the bias is below bound / 2**32.
+
+        Each half of an output serves once: a new mapping takes up to three numbers.
+        """
+        wide: u64 = self.spare
+        if not self.has_spare:
+            wide = self.next()
+            self.spare = wide & M32
+            wide >>= 32
+        self.has_spare = not self.has_spare
         return wide * bound >> 32

@@ -21,6 +21,7 @@ cdef class Index:
     cdef u32 candidate(self, u32 tag) noexcept nogil
     cpdef void insert(self, u32 tag, u32 row) noexcept nogil
     cpdef void move(self, u32 tag, u32 row) noexcept nogil
+    cpdef void expect_as_many(self, Index other) noexcept nogil
     cdef void begin(self) noexcept nogil
     cdef void go_on(self) noexcept nogil
     cpdef u32 moving(self) noexcept nogil

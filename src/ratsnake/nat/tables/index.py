@@ -20,6 +20,8 @@ the hash for another size, so the owner computes it anew:
         row = index.moving()
 """
 
+from __future__ import annotations
+
 import cython
 
 if not cython.compiled:
@@ -132,6 +134,13 @@ class Index:
         if slot == 0:
             self.used += 1
         self.slots[at] = tag & ~self.row_bits & M32 | row
+
+    def expect_as_many(self, other: Index) -> None:
+        """Be as large as another index from the start, for its entries follow."""
+        size: u64 = min(other.mask + 1, self.largest)
+        if self.used == 0:
+            self.slots = emptied(self.slots, size)
+            self.mask = size - 1
 
     def begin(self) -> None:
         """Begin to move to another array: of twice the size, or if that is needless of the same."""

@@ -20,6 +20,7 @@ if not cython.compiled:
         Words,
         new_mappings,
         new_partners,
+        prefetch_mapping,
         reserved_words,
         unreserve,
     )
@@ -210,11 +211,17 @@ class MappingTable:
         r: Mappings = self.rows
         if m:
             self.free = r[m].first
+            # The next new mapping finds its row near.
+            prefetch_mapping(r, self.free)
         else:
             m = self.fresh
             self.fresh += 1
         self.count += 1
         self.entered += 1
+        tag: u32 = self.external_tag(
+            policy, external, external_port, remote_high, remote_low, remote_port
+        )
+        self.by_external.announce(tag)
         r[m].internal_low = low
         r[m].internal_port = port
         r[m].is_wide = 0
@@ -234,8 +241,10 @@ class MappingTable:
             self.partners[m].remote_low = remote_low
             self.partners[m].remote_port = remote_port
             self.partners[m].endpoint = 0
-        self.by_internal.insert(self.internal_tag_of(m), m)
-        self.by_external.insert(self.external_tag_of(m), m)
+        self.by_internal.insert(
+            self.internal_tag(policy, high, low, port, remote_high, remote_low, remote_port), m
+        )
+        self.by_external.insert(tag, m)
         self.move_entries()
         return m
 

@@ -91,6 +91,11 @@ ctypedef struct EndpointFields:
     u16 internal_port
     u8 protocol
 
+ctypedef struct PortFields:
+    u64 rests_until
+    u32 users
+    u16 older, younger
+
 ctypedef struct TallyFields:
     u64 owner, high, low, number
 
@@ -129,6 +134,7 @@ ctypedef SessionFields* Sessions
 ctypedef MappingFields* Mappings
 ctypedef PartnerFields* Partners
 ctypedef EndpointFields* Endpoints
+ctypedef PortFields* Ports
 ctypedef TallyFields* Tallies
 ctypedef HostFields* Hosts
 ctypedef ForwardFields* ForwardRows
@@ -192,6 +198,9 @@ cdef inline void forget(Numbers numbers, size_t first, size_t n) noexcept nogil:
 cdef inline void prefetch_number(Numbers numbers, size_t at) noexcept nogil:
     prefetch(numbers + at)
 
+cdef inline void prefetch_port(Ports ports, size_t at) noexcept nogil:
+    prefetch(ports + at)
+
 cdef inline void prefetch_session(Sessions sessions, size_t at) noexcept nogil:
     prefetch(sessions + at)
 
@@ -212,6 +221,9 @@ cdef inline Syns new_syns(size_t n) except NULL:
 
 cdef inline Policies new_policies(size_t n) except NULL:
     return <Policies>zeroed(n, sizeof(PolicyFields))
+
+cdef inline Ports new_ports(size_t n) except NULL:
+    return <Ports>zeroed(n, sizeof(PortFields))
 
 cdef inline Words new_words(size_t n) except NULL:
     return <Words>zeroed(n, sizeof(u64))

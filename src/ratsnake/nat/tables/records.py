@@ -105,6 +105,18 @@ class EndpointFields:
 
 
 @dataclass(slots=True)
+class PortFields:
+    """An external port: when its rest ends (ms; 0: it does not rest), its neighbours in the ring of
+    those that rest (positions and 1), and how many mappings share it.
+    """
+
+    rests_until: u64 = 0
+    users: u32 = 0
+    older: u16 = 0
+    younger: u16 = 0
+
+
+@dataclass(slots=True)
 class TallyFields:
     """The number an owner has for an address; of a free row it is the next free row."""
 
@@ -245,6 +257,7 @@ Sessions: TypeAlias = defaultdict[int, SessionFields]
 Mappings: TypeAlias = defaultdict[int, MappingFields]
 Partners: TypeAlias = defaultdict[int, PartnerFields]
 Endpoints: TypeAlias = defaultdict[int, EndpointFields]
+Ports: TypeAlias = defaultdict[int, PortFields]
 Tallies: TypeAlias = defaultdict[int, TallyFields]
 Hosts: TypeAlias = defaultdict[int, HostFields]
 ForwardRows: TypeAlias = list[ForwardFields]
@@ -268,6 +281,10 @@ def new_mappings(n: int) -> Mappings:
 
 def new_partners(n: int) -> Partners:
     return defaultdict(PartnerFields)
+
+
+def new_ports(n: int) -> Ports:
+    return defaultdict(PortFields)
 
 
 def new_endpoints(n: int) -> Endpoints:
@@ -344,13 +361,16 @@ def forget(numbers: Numbers, first: int, n: int) -> None:
 
 
 def prefetch_number(numbers: Numbers, at: int) -> None:
-    """Ask for a cache line that is needed soon; nothing to the interpreter, like the next two."""
+    """Ask for a cache line that is needed soon; nothing to the interpreter, like the others."""
 
 
 def prefetch_session(sessions: Sessions, at: int) -> None: ...
 
 
 def prefetch_mapping(mappings: Mappings, at: int) -> None: ...
+
+
+def prefetch_port(ports: Ports, at: int) -> None: ...
 
 
 def unreserve(table: object) -> None:

@@ -3,7 +3,9 @@ from ratsnake.wire.types cimport u32, u64
 from .hashing cimport hash5
 from .index cimport Index
 from .mappings cimport MappingTable
-from .records cimport Mappings, Sessions, Words, new_sessions, reserved_words, unreserve
+from .records cimport (
+    Mappings, Sessions, Words, new_sessions, prefetch_session, reserved_words, unreserve,
+)
 from .secret cimport Secret
 from ..rules.timers cimport TIMERS
 

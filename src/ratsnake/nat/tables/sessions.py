@@ -16,7 +16,15 @@ if not cython.compiled:
 
     from ..rules.timers import TIMERS
     from .hashing import hash5
-    from .records import Mappings, Sessions, Words, new_sessions, reserved_words, unreserve
+    from .records import (
+        Mappings,
+        Sessions,
+        Words,
+        new_sessions,
+        prefetch_session,
+        reserved_words,
+        unreserve,
+    )
 
     OPENED_OUTSIDE = 1
     INSIDE_SENT = 2
@@ -179,6 +187,8 @@ class SessionTable:
         i: u32 = self.free
         if i:
             self.free = self.rows[i].younger
+            # The next new session finds its row near.
+            prefetch_session(self.rows, self.free)
         else:
             i = self.fresh
             self.fresh += 1
@@ -197,10 +207,12 @@ class SessionTable:
         if remote_high:
             s[i].flags |= IS_WIDE
             self.remote_highs[i] = remote_high
-        self.by_internal.insert(self.outbound_tag_of(i), i)
-        self.by_external.insert(self.inbound_tag_of(i), i)
-        self.move_entries()
+        tag: u32 = self.inbound_tag_of(i)
+        self.by_external.announce(tag)
         self.append(i, s[i].timer)
+        self.by_internal.insert(self.outbound_tag_of(i), i)
+        self.by_external.insert(tag, i)
+        self.move_entries()
 
     def move_entries(self) -> None:
         """Move what the indexes give to be moved."""

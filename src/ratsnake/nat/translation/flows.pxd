@@ -47,6 +47,7 @@ cdef class Flows:
     cdef void complete(self, u32 m, u32 host, u64 now) noexcept nogil
     cdef u32 open_session(self, u32 mapping, u64 remote_high, u64 remote_low, u32 remote_port, u32 opener, u64 now) noexcept nogil
     cdef void confirm(self, u32 i) noexcept nogil
+    cdef void count_confirmed(self, u32 i) noexcept nogil
     cdef void join(self, u32 i) noexcept nogil
     cdef void leave(self, u32 i) noexcept nogil
     cdef void detach(self, u32 i, u64 ended) noexcept nogil

@@ -49,16 +49,7 @@ class Flows:
         self.policies = PolicyTable(settings.behaviours)
         timeouts = settings.timeouts
         self.timeouts = new_words(TIMERS + 1)
-        for k, seconds in enumerate(
-            (
-                timeouts.tcp_established,
-                timeouts.tcp_opening,
-                timeouts.tcp_closing,
-                timeouts.udp,
-                timeouts.icmp,
-                timeouts.other,
-            )
-        ):
+        for k, seconds in enumerate(timeouts.of_timers):
             self.timeouts[k + 1] = seconds * 1000
         self.rest = timeouts.rest * 1000
         self.timer_of_protocol = TIMER_OF_PROTOCOL
@@ -120,6 +111,17 @@ class Flows:
 
     def enter_mapping(self, p: Packet, host: u32, now: u64) -> u32:
         """The row of a new mapping with the external endpoint that the allocator has found."""
+        # Where its session will be found from outside is needed last, and far away.
+        self.sessions.by_external.announce(
+            self.sessions.inbound_tag(
+                p.protocol,
+                self.allocator.external,
+                self.allocator.port,
+                p.destination_high,
+                p.destination_low,
+                p.destination_port,
+            )
+        )
         m: u32 = self.mappings.add(
             p.protocol,
             p.source_high,
@@ -224,7 +226,7 @@ class Flows:
             self.inbound_sessions += 1
         if not opener & OPENED_OUTSIDE:
             self.hosts.join_session(m[mapping].host)
-            self.confirm(i)
+            self.count_confirmed(i)
         if self.events.counts:
             self.events.session_opened(i, now)
         return i
@@ -254,12 +256,16 @@ class Flows:
 
     def confirm(self, i: u32) -> None:
         """The inside has sent in this session: it now keeps its mapping alive, and comes first."""
+        self.leave(i)
+        self.join(i)
+        self.count_confirmed(i)
+
+    def count_confirmed(self, i: u32) -> None:
+        """`confirm`, for the session that was linked last."""
         m: Mappings = self.mappings.rows
         s: Sessions = self.sessions.rows
         s[i].flags |= INSIDE_SENT
         m[s[i].mapping].confirmed += 1
-        self.leave(i)
-        self.join(i)
         m[s[i].mapping].first = i
         if self.policies.rows[m[s[i].mapping].policy].permits:
             self.tally.add(

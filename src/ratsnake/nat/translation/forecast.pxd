@@ -11,7 +11,8 @@ from ratsnake.wire.packet cimport IPPROTO_TCP, IPPROTO_UDP, TCP, UDP
 from ratsnake.wire.types cimport Bytes, MAPPED_IPV4, u32, u64
 from .flows cimport Flows
 from ..tables.records cimport (
-    Numbers, Octets, Sessions, new_numbers, new_octets, prefetch_mapping, prefetch_session, release,
+    Numbers, Octets, Sessions, Words, new_numbers, new_octets, new_words, prefetch_mapping,
+    prefetch_session, release,
 )
 
 cdef enum:
@@ -24,9 +25,11 @@ cdef enum:
 @cython.final
 cdef class Forecast:
     cdef Flows flows
-    cdef Numbers tags, rows
-    cdef Octets ways
+    cdef Numbers tags, rows, ports
+    cdef Words addresses
+    cdef Octets ways, protocols
     cdef bint is_worthwhile(self) noexcept nogil
     cpdef void note(self, Bytes b, u32 size, u32 k) noexcept nogil
     cdef void announce(self, u32 k, u32 number, u64 source_high, u64 source_low, u64 destination_high, u64 destination_low, u32 ports) noexcept nogil
+    cdef void announce_new(self, u32 k) noexcept nogil
     cpdef void fetch(self, u32 count, u64 now) noexcept nogil

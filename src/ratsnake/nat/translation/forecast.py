@@ -24,8 +24,10 @@ if not cython.compiled:
         Numbers,
         Octets,
         Sessions,
+        Words,
         new_numbers,
         new_octets,
+        new_words,
         prefetch_mapping,
         prefetch_session,
         release,
@@ -43,18 +45,27 @@ from .flows import Flows
 class Forecast:
     tags: Numbers
     rows: Numbers
+    ports: Numbers
+    addresses: Words
     ways: Octets
+    protocols: Octets
 
     def __init__(self, flows: Flows) -> None:
         self.flows = flows
         self.tags = new_numbers(MOST)
         self.rows = new_numbers(MOST)
+        self.ports = new_numbers(MOST)
+        self.addresses = new_words(4 * MOST)
         self.ways = new_octets(MOST)
+        self.protocols = new_octets(MOST)
 
     def __dealloc__(self) -> None:
         release(self.tags)
         release(self.rows)
+        release(self.ports)
+        release(self.addresses)
         release(self.ways)
+        release(self.protocols)
 
     def is_worthwhile(self) -> bool:
         return self.flows.sessions.count >= WORTHWHILE
@@ -118,6 +129,12 @@ class Forecast:
                 destination_port,
             )
             self.ways[k] = OUTBOUND
+            self.protocols[k] = protocol
+            self.ports[k] = ports
+            self.addresses[4 * k] = source_high
+            self.addresses[4 * k + 1] = source_low
+            self.addresses[4 * k + 2] = destination_high
+            self.addresses[4 * k + 3] = destination_low
             self.flows.sessions.by_internal.announce(tag)
         else:
             tag = self.flows.sessions.inbound_tag(
@@ -126,6 +143,24 @@ class Forecast:
             self.ways[k] = INBOUND
             self.flows.sessions.by_external.announce(tag)
         self.tags[k] = tag
+
+    def announce_new(self, k: u32) -> None:
+        """Have what opens the session of outbound packet k brought near: where its host and a
+        mapping it may have already are looked for."""
+        high: u64 = self.addresses[4 * k]
+        low: u64 = self.addresses[4 * k + 1]
+        self.flows.hosts.index.announce(self.flows.hosts.tag_of(high, low))
+        self.flows.mappings.by_internal.announce(
+            self.flows.mappings.internal_tag(
+                self.protocols[k],
+                high,
+                low,
+                self.ports[k] >> 16,
+                self.addresses[4 * k + 2],
+                self.addresses[4 * k + 3],
+                self.ports[k] & 0xFFFF,
+            )
+        )
 
     def fetch(self, count: u32, now: u64) -> None:
         """Have the sessions and mappings of packets 0 to `count` - 1 brought near, and the
@@ -140,6 +175,8 @@ class Forecast:
             row = 0
             if self.ways[k] == OUTBOUND:
                 row = self.flows.sessions.by_internal.candidate(self.tags[k])
+                if row == 0:
+                    self.announce_new(k)
             elif self.ways[k] == INBOUND:
                 row = self.flows.sessions.by_external.candidate(self.tags[k])
             self.ways[k] = UNKNOWN
