@@ -245,8 +245,11 @@ def test_without_routing_it_only_tells(machine: Namespace) -> None:
 
 def _asked(hosting: KeptHosting, *forwards: str) -> str:
     """Why it is refused, if it is."""
-    answer = json.loads(hosting.answer(json.dumps({"forwards": forwards})))
-    return str(answer.get("error", ""))
+    for question in ({"forwards": forwards}, {"go": None}):
+        answer = json.loads(hosting.answer(json.dumps(question)))
+        if "error" in answer:
+            return str(answer["error"])
+    return ""
 
 
 def test_forwards_get_ports_nobody_has(machine: Namespace, hosting: KeptHosting) -> None:
@@ -285,11 +288,23 @@ def test_forwards_that_were_there_from_the_start_keep_their_ports(machine: Names
     hosting.close()
 
 
-@pytest.mark.parametrize(
-    "question",
-    ["", "x", "[]", "{}", '{"forwards": 7}', '{"forwards": [7]}', '{"forwards": ["ssh"]}']
-    + ['{"forwards": ["tcp:80=203.0.113.77"]}', '{"forwards": ["tcp:9.9.9.9:80=192.0.2.130"]}'],
-)
+_QUESTIONS = """
+
+x
+[]
+{}
+{"go": 1}
+{"reload": 1}
+{"reload": 1, "go": 1}
+{"forwards": 7}
+{"forwards": [7]}
+{"forwards": ["ssh"]}
+{"forwards": ["tcp:80=203.0.113.77"]}
+{"forwards": ["tcp:9.9.9.9:80=192.0.2.130"]}
+"""
+
+
+@pytest.mark.parametrize("question", _QUESTIONS.splitlines())
 def test_whatever_it_is_asked_it_goes_on(
     machine: Namespace, hosting: KeptHosting, question: str
 ) -> None:

@@ -79,14 +79,14 @@ class FakeHost:
         self.lasting: list[bool] = []
         self._scene = scene
 
-    def fit(self, options: RunOptions) -> Fitted:
-        return Fitted(options, self.findings, ("a note",), self._scene.warnings)
+    def fit(self, asked: Asked, lasting: bool) -> Fitted:
+        self.lasting.append(lasting)
+        return Fitted(asked.options, self.findings, ("a note",), self._scene.warnings)
 
-    def change(self, asked: Asked, fitted: Fitted, lasting: bool) -> tuple[str, ...]:
+    def change(self, asked: Asked, fitted: Fitted) -> tuple[str, ...]:
         if self._scene.failing == "host":
             raise RunError("host fails")
         self.changes.append(fitted.options)
-        self.lasting.append(lasting)
         return ()
 
     def change_back(self) -> None:
@@ -249,19 +249,6 @@ def test_without_memory_for_the_flows_the_host_is_set_back_too(scene: Scene) -> 
     assert (scene.told, scene.events.changes, scene.sinks[0].closed) == ([], [], True)
 
 
-def test_a_user_that_may_not_read_the_program_is_told(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What looks at the host is imported then, by the user that the NAT has become."""
-
-    def fit(options: RunOptions) -> Fitted:
-        raise ModuleNotFoundError("No module named 'pyroute2'")
-
-    monkeypatch.setattr(scene.host, "fit", fit)
-    with pytest.raises(RunError, match="No module named 'pyroute2'; user .* install them outside"):
-        scene.reload(FORWARDS)
-
-
 def test_the_log_of_events_may_be_another(scene: Scene) -> None:
     scene.reload(FORWARDS + "[events]\nsink = 'stdout'\nkinds = ['limit']")
     scene.reload(FORWARDS + "[events]\nsink = 'stdout'\nkinds = ['mapping']")
@@ -291,7 +278,7 @@ def test_the_service_manager_hears_of_the_beginning_and_the_end(scene: Scene) ->
 def test_a_defect_in_a_reload_by_signal_does_not_end_the_nat(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(scene.host, "fit", lambda options: {}["defect"])
+    monkeypatch.setattr(scene.host, "fit", lambda asked, lasting: {}["defect"])
     scene.reloading.by_signal()
     assert "a reload failed: KeyError('defect')" in caplog.messages
     assert scene.manager.told[-1] == {"READY": "1", "STATUS": "not reloaded"}

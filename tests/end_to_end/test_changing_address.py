@@ -28,6 +28,8 @@ from end_to_end.harness import (
     udp_pair,
     until,
 )
+from ratsnake.daemon.control.client import ask_for_change
+from ratsnake.daemon.errors import RunError
 from ratsnake.lab import EXTERNAL, Host, RunningNat, Topology, nat
 from ratsnake.lab.path import ping
 from ratsnake.lab.topology import ROUTER_WAN, WAN_INTERFACE
@@ -191,6 +193,79 @@ def test_forwards_follow(moving: Topology) -> None:
             with server:
                 _exchange(client, server)
         _move(moving, _NEW, ROUTER_WAN)
+
+
+@_USERS
+def test_forwards_may_be_added_but_for_ports_of_the_routers(
+    moving: Topology, user: Sequence[str]
+) -> None:
+    """The process that parses packets may not take what is meant for the router's programs."""
+    inside = moving.hosts[0]
+
+    def add(port: int) -> dict[str, Any]:
+        forward = {"add": f"tcp:{port}={inside.address}:8080"}
+        return ask_for_change(str(running.control), "forward", forward, lambda _: None)
+
+    with (
+        _listening(moving, "0.0.0.0", 22),
+        inside.namespace.socket(kind=socket.SOCK_STREAM) as listener,
+        _nat(moving, *user) as running,
+    ):
+        listener.bind((inside.address, 8080))
+        listener.listen()
+        listener.settimeout(DEADLINE)
+        add(80)
+        for port in (22, 40000):
+            with pytest.raises(RunError, match=f"ports {port} of {ROUTER_WAN} are this host's"):
+                add(port)
+        _move(moving, ROUTER_WAN, _NEW)
+        until(lambda: _has(running, _NEW), "the NAT follows")
+        with moving.internet.socket(kind=socket.SOCK_STREAM) as client:
+            client.settimeout(DEADLINE)
+            client.connect((_NEW, 80))
+            server, _ = listener.accept()
+            with server:
+                _exchange(client, server)
+        _move(moving, _NEW, ROUTER_WAN)
+
+
+@_USERS
+def test_the_configuration_may_change_and_the_address_after_it(
+    moving: Topology, log: Path, user: Sequence[str]
+) -> None:
+    """Also by what the host's side reads itself: a port of the router's is in the file."""
+    before = router_state(moving)
+    file = log.with_name("nat.toml")
+    file.write_text("")
+    own = f"[rules]\none-to-one = ['{EXTERNAL}={moving.hosts[1].address}']\n"
+    forward = f"forward = ['tcp:22={moving.hosts[0].address}']\n"
+    with (
+        _listening(moving, "0.0.0.0", 22),
+        nat(
+            moving,
+            external=[f"interface:{WAN_INTERFACE}"],
+            arguments=[*_SHARED, "--config", str(file), *user],
+        ) as running,
+        udp_pair(moving) as (near, far),
+        udp_pair(moving, host=1) as (beside, other),
+    ):
+        external = greet(near, far)
+        file.write_text(own + forward)
+        row = ask_for_change(str(running.control), "reload", {}, lambda _: None)
+        assert row["kept"] == 1
+        assert any("takes port 22" in warning for warning in row["warnings"])
+        assert greet(near, far) == external
+        assert greet(beside, other)[0] == EXTERNAL
+        _move(moving, ROUTER_WAN, _NEW)
+        until(lambda: _has(running, _NEW), "the NAT follows")
+        assert greet(near, far)[0] == _NEW
+        assert greet(beside, other)[0] == EXTERNAL
+        file.write_text("")
+        row = ask_for_change(str(running.control), "reload", {}, lambda _: None)
+        assert greet(near, far)[0] == greet(beside, other)[0] == _NEW
+        _move(moving, _NEW, ROUTER_WAN)
+        until(lambda: _has(running, ROUTER_WAN), "the NAT follows")
+    assert router_state(moving) == before
 
 
 @_USERS

@@ -83,7 +83,10 @@ _SETTINGS = (
 )
 
 
-@pytest.mark.parametrize("user", [(), ("--user", "nobody")], ids=["root", "nobody"])
+_USERS = pytest.mark.parametrize("user", [(), ("--user", "nobody")], ids=["root", "nobody"])
+
+
+@_USERS
 def test_a_running_download_does_not_notice_reloads(
     topology: Topology, file: Path, user: tuple[str, ...]
 ) -> None:
@@ -174,16 +177,46 @@ def test_what_depends_on_the_host_is_looked_at_again(topology: Topology, file: P
         assert greet(near, far) == external
 
 
-def test_what_needs_another_routing_is_refused(topology: Topology, file: Path) -> None:
-    with _configured(topology, file) as running, udp_pair(topology) as (near, far):
+@_USERS
+def test_the_routing_changes_with_the_settings(
+    topology: Topology, file: Path, user: tuple[str, ...]
+) -> None:
+    before = router_state(topology)
+    own = f"[rules]\none-to-one = ['{EXTERNAL_2}={topology.hosts[1].address}']\n"
+    with _configured(topology, file, "", *user) as running, downloading(topology) as download:
+        download.goes_on()
+        plain = router_state(topology)
+        row = _reload(running, file, own)
+        assert (row["kept"], row["ended"], row["warnings"]) == (1, 0, [])
+        download.goes_on()
+        with udp_pair(topology, host=1) as (near, far):
+            assert greet(near, far)[0] == EXTERNAL_2
+        row = _reload(running, file, "")
+        assert (row["kept"], row["ended"]) == (1, 1)
+        download.goes_on()
+        assert router_state(topology) == plain
+        _reload(running, file, own)
+    assert router_state(topology) == before
+
+
+@_USERS
+def test_what_the_host_refuses_changes_nothing(
+    topology: Topology, file: Path, user: tuple[str, ...]
+) -> None:
+    """Somebody else has a route to the address."""
+    with _configured(topology, file, "", *user) as running, udp_pair(topology) as (near, far):
         greet(near, far)
+        with topology.router.netlink() as netlink:
+            (index,) = netlink.link_lookup(ifname=WAN_INTERFACE)
+            netlink.route("add", dst=f"{EXTERNAL_2}/32", oif=index)
         before = router_state(topology)
         file.write_text(f"[rules]\none-to-one = ['{EXTERNAL_2}={_SERVER}']\n")
         code, out, err = _typed(running, "reload")
         assert (code, out) == (1, "")
-        addresses = f"{EXTERNAL} -> {EXTERNAL}, {EXTERNAL_2}"
-        assert f"ratsnake: error: {file}: outside addresses: {addresses}: " in err
+        command = f"cannot do `ip route add {EXTERNAL_2}/32 dev ratsnake scope link proto 82`: "
+        assert f"ratsnake: error: {file}: {command}" in err
         assert router_state(topology) == before
+        assert [one["address"] for one in status(running)["external"]] == [EXTERNAL]
         greet(near, far)
 
 

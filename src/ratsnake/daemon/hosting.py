@@ -83,24 +83,30 @@ class Hosting:
         self._note(State(before.options, findings))
         return self.findings.line()
 
-    def fit(self, options: RunOptions) -> Fitted:
-        """Other options on this host, with what is shared as it is; raises RunError."""
-        return fit(options, with_addresses(options, self.state.findings))
-
-    def change(self, asked: Asked, fitted: Fitted, lasting: bool) -> tuple[str, ...]:
-        """Let the routing be what is asked for, which fits so; returns warnings.
+    def fit(self, asked: Asked, lasting: bool) -> Fitted:
+        """What is asked for on this host, with what is shared as it is; raises RunError.
 
         `lasting`: it is what the configuration says.
+        """
+        return self.fit_options(asked.options)
+
+    def fit_options(self, options: RunOptions) -> Fitted:
+        return fit(options, with_addresses(options, self.findings))
+
+    def change(self, asked: Asked, fitted: Fitted) -> tuple[str, ...]:
+        """Let the routing be what is asked for, which fits so; returns warnings.
+
         Raises RunError with all as it was.
         """
-        return self._become(State(asked.options, fitted.findings), fitted.options)
+        return self.become(State(asked.options, fitted.findings), fitted.options)
 
     def change_back(self) -> None:
         """Take the last change back; raises RunError."""
         before = self._before
-        self._become(before, fitted_options(before.options, before.findings))
+        self.become(before, fitted_options(before.options, before.findings))
 
-    def _become(self, state: State, fitted: RunOptions) -> tuple[str, ...]:
+    def become(self, state: State, fitted: RunOptions) -> tuple[str, ...]:
+        """Likewise, of any state, whose options fit so."""
         warnings = self._route(fitted)
         self._before = self.state
         self._note(state)

@@ -1,13 +1,19 @@
 """What the NAT may ask of the host's side where that lives in the keeper, and how.
 
-A question is a JSON object with one of these: "reload", to read the configuration file anew, which
-must be what the asker has read (its check sum); "forwards", a list of the static forwards there
-are; "back", to take the last of these back.  The answer has "error", or "findings" and "warnings".
+A question is a JSON object with one of these.
+
+    reload     read the configuration file anew, which must be what the asker has read (its check
+               sum), and say what it comes to on this host: findings, notes and warnings
+    forwards   likewise, for this list of static forwards in place of those there are
+    go         set that up
+    back       take it back
+
+The answer has `error`, or what became of it.
 """
 
 import json
 from binascii import crc32
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -21,10 +27,10 @@ from .configuration.file import Asked, Configuration, Sources
 from .configuration.options import RunOptions
 from .errors import RunError, UsageError
 from .findings import Findings, fitted_options, read_findings
-from .hosting import Hosting, State, with_addresses
-from .surroundings import Fitted, fit, ports_of_host, request_of
+from .hosting import Hosting, State
+from .surroundings import Fitted, ports_of_host, request_of
 
-RELOAD, FORWARDS, BACK = "reload", "forwards", "back"
+RELOAD, FORWARDS, GO, BACK = "reload", "forwards", "go", "back"
 
 
 class KeptHosting(Hosting):
@@ -34,39 +40,67 @@ class KeptHosting(Hosting):
         """`file` is where the start has read what is asked for; the rest is as of Hosting."""
         super().__init__(*arguments)
         self._file = file
+        self._prepared: tuple[RunOptions, Fitted] | None = None
+
+    def attend(self) -> str:
+        news = super().attend()
+        if news:
+            self._prepared = None
+        return news
 
     def answer(self, question: str) -> str:
-        answers = {RELOAD: self._reload, FORWARDS: self._forward, BACK: self._back}
+        answers: dict[str, Callable[[Any], dict[str, Any]]] = {
+            RELOAD: self._reload,
+            FORWARDS: self._forward,
+            GO: self._go,
+            BACK: self._back,
+        }
         try:
             ((name, value),) = json.loads(question).items()
-            warnings = answers[name](value)
+            return json.dumps(answers[name](value))
         except (RunError, UsageError) as error:
             return json.dumps({"error": str(error)})
         except (ValueError, LookupError, TypeError, AttributeError):
             return json.dumps({"error": "the question is none of a NAT"})
-        return json.dumps({"findings": self.state.findings.line(), "warnings": warnings})
 
-    def _reload(self, check_sum: object) -> tuple[str, ...]:
+    def _reload(self, check_sum: object) -> dict[str, Any]:
         asked = self._file.read()
         if sum_of(asked.file) != check_sum:
             raise RunError("the configuration file has changed meanwhile; try again")
-        return self.change(asked, self.fit(asked.options), lasting=True)
+        return self._prepare(asked.options)
 
-    def _back(self, _: object) -> tuple[str, ...]:
-        self.change_back()
-        return ()
-
-    def _forward(self, texts: Iterable[object]) -> tuple[str, ...]:
+    def _forward(self, texts: Iterable[object]) -> dict[str, Any]:
         forwards = [parse_forward(str(text)) for text in texts]
         options = self.state.options
         settings = options.nat.settings
         others = [forward for forward in settings.forwards if forward.one_to_one]
         settings = replace(settings, forwards=(*forwards, *others))
         options = replace(options, nat=replace(options.nat, settings=settings))
-        fitted = fitted_options(options, self.state.findings)
-        if self._installed is not None and fitted.lan is not None:
-            _refuse_ports_of_host(self._installed.request, request_of(fitted, fitted.lan))
-        return self._become(State(options, self.state.findings), fitted)
+        if self._installed is not None and options.lan is not None:
+            fitted = fitted_options(options, self.findings)
+            _refuse_ports_of_host(self._installed.request, request_of(fitted, options.lan))
+        return self._prepare(options)
+
+    def _prepare(self, options: RunOptions) -> dict[str, Any]:
+        fitted = self.fit_options(options)
+        self._prepared = options, fitted
+        return {
+            "findings": fitted.findings.line(),
+            "notes": fitted.notes,
+            "warnings": fitted.warnings,
+        }
+
+    def _go(self, _: object) -> dict[str, Any]:
+        if self._prepared is None:
+            raise RunError("this host has changed meanwhile; try again")
+        options, fitted = self._prepared
+        self._prepared = None
+        warnings = self.become(State(options, fitted.findings), fitted.options)
+        return {"findings": self.findings.line(), "warnings": warnings}
+
+    def _back(self, _: object) -> dict[str, Any]:
+        self.change_back()
+        return {"findings": self.findings.line()}
 
 
 class AskingHosting:
@@ -91,28 +125,28 @@ class AskingHosting:
         self.findings = findings
         return findings
 
-    def fit(self, options: RunOptions) -> Fitted:
-        return fit(options, with_addresses(options, self.findings))
-
-    def change(self, asked: Asked, fitted: Fitted, lasting: bool) -> tuple[str, ...]:
-        if not lasting and not fitted.findings.shares:
-            return ()  # forwards are the host's business only where it shares an address
-        forwards = asked.options.nat.settings.forwards
-        texts = [str(forward) for forward in forwards if not forward.one_to_one]
-        answer = self._ask({RELOAD: sum_of(asked.file)} if lasting else {FORWARDS: texts})
+    def fit(self, asked: Asked, lasting: bool) -> Fitted:
+        if lasting:
+            answer = self._ask(RELOAD, sum_of(asked.file))
+        else:
+            forwards = asked.options.nat.settings.forwards
+            texts = [str(forward) for forward in forwards if not forward.one_to_one]
+            answer = self._ask(FORWARDS, texts)
         findings = read_findings(answer["findings"])
-        if fitted_options(asked.options, findings) != fitted.options:
-            self.change_back()
-            raise RunError("this host has changed meanwhile; try again")
-        self.findings = findings
+        options = fitted_options(asked.options, findings)
+        return Fitted(options, findings, tuple(answer["notes"]), tuple(answer["warnings"]))
+
+    def change(self, asked: Asked, fitted: Fitted) -> tuple[str, ...]:
+        answer = self._ask(GO, None)
+        self.findings = read_findings(answer["findings"])
         return tuple(answer["warnings"])
 
     def change_back(self) -> None:
-        self.findings = read_findings(self._ask({BACK: True})["findings"])
+        self.findings = read_findings(self._ask(BACK, None)["findings"])
 
-    def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask(self, name: str, value: object) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = json.loads(self._keeper.ask(json.dumps(question)))
+            answer: dict[str, Any] = json.loads(self._keeper.ask(json.dumps({name: value})))
         except ChildError as error:
             raise RunError(str(error)) from None
         if "error" in answer:

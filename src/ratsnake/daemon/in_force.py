@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..host.accounts import process_account
 from ..nat.nat import Nat
 from .configuration.differences import Difference, differences
 from .configuration.file import Asked
@@ -60,13 +59,16 @@ class Host(Protocol):
     def findings(self) -> Findings:
         """What the host made of the options in force."""
 
-    def fit(self, options: RunOptions) -> Fitted:
-        """Other options on this host; raises RunError."""
+    def fit(self, asked: Asked, lasting: bool) -> Fitted:
+        """What is asked for on this host; raises RunError.
 
-    def change(self, asked: Asked, fitted: Fitted, lasting: bool) -> tuple[str, ...]:
-        """Set up what is asked for, which fits so; returns warnings.
+        `lasting`: it is what the configuration says.
+        """
 
-        `lasting`: it is what the configuration says.  Raises RunError with nothing changed.
+    def change(self, asked: Asked, fitted: Fitted) -> tuple[str, ...]:
+        """Set up what was fitted last; returns warnings.
+
+        Raises RunError with nothing changed.
         """
 
     def change_back(self) -> None:
@@ -114,7 +116,7 @@ class InForce:
     def _change(self, asked: Asked, lasting: bool) -> Outcome:
         changed = differences(self.asked.texts, asked.texts)
         _refuse([one for one in changed if one.restart])
-        fitted = _fitted(self.host, asked.options)
+        fitted = self.host.fit(asked, lasting)
         warnings = fitted.warnings
         kept, ended = self._nat.totals().usage()["sessions"], 0
         differs = fitted.options != self.fitted
@@ -124,7 +126,7 @@ class InForce:
                 successor = None
                 if fitted.options.nat.settings != self.fitted.nat.settings:
                     successor = make_nat(fitted.options.nat.settings, fresh())
-                warnings += self.host.change(asked, fitted, lasting)
+                warnings += self.host.change(asked, fitted)
                 if successor is not None:
                     kept, ended = self._move_to(successor)
             except RunError:
@@ -178,18 +180,6 @@ class InForce:
         if options.events.sink == self.fitted.events.sink:
             return None
         return open_log(options.events)
-
-
-def _fitted(host: Host, options: RunOptions) -> Fitted:
-    """Looking at the host imports what the start has not kept; raises RunError."""
-    try:
-        return host.fit(options)
-    except ImportError as error:
-        user, _ = process_account()
-        raise RunError(
-            f"cannot look at this host: {error}; user {user} must be allowed to read all of Python"
-            " and of ratsnake: install them outside of home directories"
-        ) from None
 
 
 def _refuse(restart: Sequence[Difference]) -> None:
