@@ -4,6 +4,7 @@
 # make sanitize  the engine's tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make man     build/man: the manual pages
 # make completion  build/completion: what bash, zsh and fish complete
+# make pictures  docs/demo.svg and docs/top.svg, of what the demo and `ratsnake top` show now
 # make bench   build, install what makes load, and measure; make bench BENCH=--quick in a minute
 # make profile  where the time goes under load, with perf; make profile PROFILE="tcp-1-out --null"
 # make clean   remove what the others made
@@ -13,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint sanitize man completion bench profile clean build
+.PHONY: demo test lint sanitize man completion pictures bench profile clean build
 
 demo: build
 	@$(BIN)/ratsnake demo
@@ -40,6 +41,9 @@ man: tools/manual.py
 
 completion: tools/completion.py
 	@$(BIN)/python $< build/completion
+
+pictures: build $(VENV)/pictures-extras
+	@$(BIN)/python tools/pictures
 
 BENCH :=
 
@@ -77,6 +81,11 @@ $(VENV)/test-extras: $(VENV)/installed
 $(VENV)/docs-extras: $(VENV)/installed
 	@echo "installing what the documentation needs ..."
 	@RATSNAKE_INTERPRETED=1 $(BIN)/python -m pip install -q --no-build-isolation -e ".[docs]"
+	@touch $@
+
+$(VENV)/pictures-extras: $(VENV)/installed
+	@echo "installing what the pictures need ..."
+	@RATSNAKE_INTERPRETED=1 $(BIN)/python -m pip install -q --no-build-isolation -e ".[pictures]"
 	@touch $@
 
 $(VENV)/lint-extras: $(VENV)/installed

@@ -35,7 +35,6 @@ HEADERS = {
     "ratsnake.daemon.loop.lock",
     "ratsnake.bench.sockets",
     "ratsnake.daemon.loop.desk",
-    "ratsnake.daemon.loop.memory",
 }
 OPTIMIZE = ["-O3", "-g0", "-Werror=shift-count-overflow"]
 PROFILE = ["-g", "-fno-omit-frame-pointer"]

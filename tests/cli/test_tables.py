@@ -37,9 +37,10 @@ def test_status(player: Player, capsys: pytest.CaptureFixture[str]) -> None:
         "sessions 131072 262144 50 % 41.0",
         "from outside 5 65536 0 %",
         "sctp ports 1 64512 0 %",
-        "dropped 17 packets 2.4 a second",
-        "17 filtered inbound from a remote that the filtering behaviour",
-        "refuses",
+        "dropped 18 packets 2.4 a second",
+        "17 filtered inbound from a remote the filter refuses",
+        "1 not-syn a TCP, DCCP or SCTP packet of no session that does",
+        "not open one",
     ):
         assert line in words
     assert words[0].startswith(

@@ -26,6 +26,7 @@ from ratsnake.nat.views.rows import PROTOCOL_NAMES
 from support.player import STATUS, Player, shown
 
 LINE = rb"\x1b\[%d(;\d+H|d)"  # the cursor goes there
+BOLD = rb"\x1b\[(?:0;)?1m(?:\x1b\[[\d;]+m)*"
 SHELL_SIZE = {"LINES": "24", "COLUMNS": "80"}  # as some shells export it
 PATIENCE = 20.0  # seconds until a terminal is given up
 SIZES = [(80, 24), (120, 40), (40, 12), (20, 3), (5, 1), (200, 100)]
@@ -76,8 +77,16 @@ def test_what_is_on_a_screen() -> None:
     drops = lines.index("DROPPED /s IN ALL BECAUSE")
     assert lines[drops + 1 : drops + 3] == [
         "no-port 1.5 3 no external port is free for this flow",
-        "filtered 0.0 17 inbound from a remote that the filtering",
+        "filtered 0.0 17 inbound from a remote the filter refuses",
     ]
+
+
+def test_what_a_drop_means_is_cut_between_words() -> None:
+    long = look(drops={"not-syn": (1, 0.0)})
+    (line,) = (line for line in screen(long, Choice(), 80, 24) if line.startswith("not-syn"))
+    assert line.endswith("  a TCP, DCCP or SCTP packet of no ...")
+    (line,) = (line for line in screen(long, Choice(), 120, 24) if line.startswith("not-syn"))
+    assert line.endswith(" that does not open one")
 
 
 def test_what_is_not_known_yet_is_a_dash() -> None:
@@ -238,6 +247,10 @@ def test_a_terminal(player: Player) -> None:
     with terminal(player) as top:
         top.await_text(b"192.168.1.1")
         top.await_text(LINE % 24)
+        top.await_text(KEYS.encode() + b" {%d}" % (79 - len(KEYS)))  # the bar goes to the edge
+        for heading in (b"HOST", b"PORTS OF", b"DROPPED"):
+            assert re.search(BOLD + heading, top.text)
+            assert not re.search(BOLD + b"192", top.text)
         top.type("p")
         top.await_text(b"only tcp")
         top.type("h")

@@ -47,6 +47,7 @@ def test_every_number_is_under_its_name() -> None:
         ("ratsnake_bytes_total", ("outbound",)): 987654321,
         ("ratsnake_bytes_total", ("inbound",)): 60,
         ("ratsnake_dropped_packets_total", ("filtered",)): 17,
+        ("ratsnake_dropped_packets_total", ("not-syn",)): 1,
         ("ratsnake_dropped_packets_total", ("no-port",)): 0,
         ("ratsnake_icmp_errors_sent_total", ()): 3,
         ("ratsnake_fragments_held_total", ()): 0,

@@ -465,6 +465,7 @@ NUMBERS: list[Mistake] = [
     ({"limit": ["zzz=5"]}, "limit", "zzz", "there are mappings, sessions, inbound-sessions"),
     ({"limit": ["mappings=0"]}, "limit mappings", "0", r"1\.\.16000000"),
     ({"limit": ["sessions=16000001"]}, "limit sessions", "16000001", r"1\.\.16000000"),
+    ({"limit": ["unanswered-sessions=1025"]}, "limit unanswered-sessions", "1025", r"1\.\.1024"),
     ({"limit": ["fragments=3"]}, "limit fragments", "3", r"4\.\.16000000"),
     ({"limit": ["icmp-errors=16777217"]}, "limit icmp-errors", "16777217", r"0\.\.1000000"),
     ({"limit": ["host-rate=" + "9" * 5000]}, "limit host-rate", "9+", r"0\.\.1000000"),

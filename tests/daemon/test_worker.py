@@ -5,6 +5,7 @@ import os
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -252,6 +253,21 @@ def test_questions_are_answered_under_a_flood(engine: Engine) -> None:
             assert packets >= counted
             counted = packets
         until(lambda: rig.live.totals().counters()["outbound"]["packets"] > counted)
+
+
+def test_flows_are_ended_under_a_flood_and_come_again(engine: Engine) -> None:
+    wanted = engine.modules["nat.views.row_filter"].RowFilter()
+    with running(engine) as rig:
+        ended = 0
+        with flood(rig):
+            while ended < 20:
+                now = time.monotonic_ns() // 1_000_000
+                mappings, sessions, following = rig.live.flush(0, 256, now, now, wanted, False)
+                assert (mappings, following) == (sessions, 0)
+                ended += sessions
+        totals = rig.live.totals()
+        opened = totals.counters()["sessions_opened"]
+        assert opened == ended + totals.usage()["sessions"] == totals.counters()["mappings_made"]
 
 
 def test_no_question_is_lost_when_the_loop_ends(engine: Engine) -> None:

@@ -30,7 +30,7 @@ def _row(name: str) -> Row:
 def test_rows_as_expected() -> None:
     rows = [_row(name) for name in EXPECTED]
     assert all(row.ok for row in rows)
-    text = table(rows, bold=False)
+    text = table(rows, coloured=False)
     assert max(map(len, text.splitlines())) <= 100
     assert len(re.findall(r" ok$", text, re.MULTILINE)) == len(EXPECTED)
     assert re.search(r"quasi-restricted-cone +EIM/EIM +ADM/ADM +ADF/ADF +sticky ", text)
@@ -55,12 +55,15 @@ def test_rows_as_expected() -> None:
 def test_anything_unexpected_spoils_a_row(wrong: dict[str, object]) -> None:
     row = replace(_row("full-cone"), **wrong)  # type: ignore[arg-type]
     assert not row.ok
-    assert table([row], bold=False).splitlines()[3].endswith(" NO")
+    assert table([row], coloured=False).splitlines()[3].endswith(" NO")
 
 
-def test_bold_is_for_terminals_only() -> None:
-    assert "\033" not in table([_row("symmetric")], bold=False)
-    assert "\033[1mok\033[0m" in table([_row("symmetric")], bold=True)
+def test_colour_is_for_terminals_only() -> None:
+    good, bad = _row("symmetric"), replace(_row("symmetric"), ping=None)
+    assert "\033" not in table([good, bad], coloured=False)
+    lines = table([good, bad], coloured=True).splitlines()
+    assert lines[3].endswith(" \033[1;32mok\033[0m")
+    assert lines[4].endswith(" \033[1;31mNO\033[0m")
 
 
 def _only(monkeypatch: pytest.MonkeyPatch, name: str, expected: str) -> None:

@@ -1,26 +1,13 @@
 """Events as the engine notes them: what is told of each, and that all of it is bounded."""
 
-from typing import Any
-
 from support.bench import EXTERNAL, INSIDE, OTHER, R1, R2, SECOND, Bench
 from support.flavours import Engine
-from support.packets import Endpoint, echo, ip, tcp, udp
+from support.noted import LIMITS, MAPPINGS, REFUSALS, SESSIONS, endpoint, listening, read, taken
+from support.packets import echo, ip, tcp, udp
 from support.twin import numbers
 
 HOST = (INSIDE, 4000)
 PEER = (R1, 53)
-MAPPINGS, SESSIONS, REFUSALS, LIMITS = 1, 2, 4, 8
-
-
-def read(engine: Engine, raw: bytes) -> list[Any]:
-    record = engine.modules["nat.events.event_record"]
-    return [record.EventFields(*one) for one in record.FORMAT.iter_unpack(raw)]
-
-
-def taken(bench: Bench, most: int = 1 << 20) -> list[Any]:
-    raw, lost = bench.nat.take_events(most)
-    assert lost == 0
-    return read(bench.engine, raw)
 
 
 def kinds(bench: Bench) -> list[str]:
@@ -33,16 +20,6 @@ KINDS = (
     *("MAPPING_MADE", "MAPPING_REMOVED", "SESSION_OPENED", "SESSION_ENDED"),
     *("REFUSAL", "REFUSALS_SUPPRESSED", "LIMIT"),
 )
-
-
-def endpoint(bench: Bench, high: int, low: int, port: int) -> Endpoint:
-    return bench.engine.modules["nat.views.views"].address_text(high, low), port
-
-
-def listening(engine: Engine, wanted: int, *arguments: Any, **keywords: Any) -> Bench:
-    bench = Bench(engine, *arguments, **keywords)
-    bench.nat.listen(wanted)
-    return bench
 
 
 def test_nothing_is_noted_until_somebody_listens(engine: Engine) -> None:

@@ -158,7 +158,7 @@ def test_the_source_says_the_same(scene: str) -> None:
 
 @pytest.mark.parametrize("scene", ["room", "forwards", "no-nat"])
 def test_what_has_expired_is_not_there_although_nothing_swept(scene: str) -> None:
-    roomy = {**SCENES[scene][2], "mappings": 4000, "sessions": 4000, "unanswered_sessions": 4000}
+    roomy = {**SCENES[scene][2], "mappings": 4000, "sessions": 4000, "unanswered_sessions": 1024}
     kind, _, _, more = SCENES[scene]
     compare(load("compiled"), (kind, "80,443,1024-65535", roomy, more), 3, 6000, False)
 
@@ -196,7 +196,7 @@ def test_a_known_flow_and_a_stranger(engine: Engine) -> None:
     assert said.becomes is None
     assert said.steps[-2:] == [
         "address- and port-dependent filter: only endpoints it has sent to may open a session: no",
-        "dropped (filtered): inbound from a remote that the filtering behaviour refuses",
+        "dropped (filtered): inbound from a remote the filter refuses",
     ]
 
 

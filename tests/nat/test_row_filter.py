@@ -7,6 +7,7 @@ import pytest
 
 from support import families
 from support.bench import EXTERNAL, INSIDE, OTHER, R1, R2, Bench
+from support.filters import row_filter
 from support.flavours import Engine
 
 FLOWS = (
@@ -14,16 +15,6 @@ FLOWS = (
     ("udp", (INSIDE, 2), (R1, 53)),
     ("udp", (OTHER, 3), (R2, 53)),
 )
-
-
-def row_filter(engine: Engine, protocol: int | None = None, **ranges: Any) -> Any:
-    """`ranges`: by the name of an endpoint (prefix or None, port or None)."""
-    kinds = engine.modules["nat.views.row_filter"]
-    given = {
-        name: kinds.EndpointRange(None if prefix is None else ip_network(prefix), port)
-        for name, (prefix, port) in ranges.items()
-    }
-    return kinds.RowFilter(protocol, **given)
 
 
 def ports(bench: Bench, table: str, wanted: Any) -> list[int]:

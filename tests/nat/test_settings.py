@@ -176,7 +176,7 @@ def test_what_lies_at_the_edge_is_right(engine: Engine) -> None:
 
 
 CLASSES = ("tcp-established", "tcp-opening", "tcp-closing", "udp", "icmp", "other", "fragments")
-TABLES = ("mappings", "sessions", "inbound-sessions", "unanswered-sessions")
+TABLES = ("mappings", "sessions", "inbound-sessions")
 FROM_NOUGHT = (
     ("host-mappings", 16_000_000),
     ("host-sessions", 16_000_000),
@@ -227,11 +227,18 @@ def test_a_limit_out_of_range_is_named(engine: Engine, name: str, value: object)
         engine.Limits(**{name.replace("-", "_"): value})
 
 
+@pytest.mark.parametrize("value", [0, 1025])
+def test_unanswered_sessions_are_few_for_they_end_all_at_once(engine: Engine, value: int) -> None:
+    message = f"unanswered-sessions: {value} is not a whole number of things in 1..1024"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        engine.Limits(unanswered_sessions=value)
+
+
 def test_the_ends_of_every_range_are_right(engine: Engine) -> None:
     for value in (1, 604800):
         engine.Timeouts(*[value] * 8)
     engine.Limits(*[1] * 7, 4, 1)
-    engine.Limits(*[16_000_000] * 6, 1_000_000, 16_000_000, 1_000_000)
+    engine.Limits(*[16_000_000] * 3, 1024, *[16_000_000] * 2, 1_000_000, 16_000_000, 1_000_000)
 
 
 def test_sharing_ports_needs_remotes_that_tell_the_sharers_apart(engine: Engine) -> None:

@@ -63,6 +63,7 @@ MODULES = (
     "nat.packets.fragments",
     "nat.tables.generator",
     "nat.tables.hashing",
+    "nat.views.flush",
     "nat.views.host_traffic",
     "nat.tables.hosts",
     "nat.packets.identifications",

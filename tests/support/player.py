@@ -30,7 +30,7 @@ STATUS = {
         "fragments_held": 0,
         "mappings_made": 100,
         "sessions_opened": 1000,
-        "dropped": {"filtered": 17, "no-port": 0},
+        "dropped": {"filtered": 17, "not-syn": 1, "no-port": 0},
     },
     "rates": {
         "outbound": {"packets": 1234.4, "bytes": 1_200_000.0},

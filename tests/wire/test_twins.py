@@ -48,6 +48,7 @@ CONSTANTS = (
     "nat.rules.reasons",
     "nat.tables.records",
     "nat.answers.replies",
+    "nat.views.flush",
     "nat.views.row_filter",
     "nat.packets.rewrite",
     "nat.settings.scope",

@@ -29,6 +29,7 @@ COMMANDS = {
     "watch": "show what happens in the running NAT, as it happens",
     "capture": "copy packets before and after translation into a file",
     "explain": "tell what the running NAT would do with a packet, and why",
+    "flush": "end chosen flows of the running NAT",
     "types": "explain the NAT types",
     "ports": "show which ports of a shared address a PSID has",
     "map-e": "show what a MAP-E line gives, from its IPv6 prefix",

@@ -19,7 +19,7 @@ from ..nat.views.rows import PROTOCOL_NAMES
 from . import inquiry
 from .flags import add_flags, texts
 from .top_look import BY, Choice, Look, Observer
-from .top_screen import KEYS, screen
+from .top_screen import KEYS, is_heading, screen
 
 LEAST_SECONDS, MOST_SECONDS = 0.5, 60.0
 PLAIN_WIDTH, PLAIN_HEIGHT = 80, 24  # of --once where there is no terminal
@@ -135,11 +135,11 @@ class Live:
         height, width = self._window.getmaxyx()
         self._window.erase()
         lines = screen(self._look, self._choice, width, height, self._message)
-        for row, line in enumerate(lines):
-            # The last cell of a terminal cannot be written to without scrolling.
-            room = width - 1 if row == height - 1 else width
-            style = curses.A_REVERSE if row == height - 1 else curses.A_NORMAL
-            self._window.addnstr(row, 0, line, room, style)
+        for row, line in enumerate(lines[:-1]):
+            style = curses.A_BOLD if is_heading(line) else curses.A_NORMAL
+            self._window.addnstr(row, 0, line, width, style)
+        # Inserted, for the last cell of a terminal cannot be added to without scrolling.
+        self._window.insnstr(height - 1, 0, lines[-1].ljust(width), width, curses.A_REVERSE)
         self._window.refresh()
 
     def _chosen(self, key: int) -> bool:

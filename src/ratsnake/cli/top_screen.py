@@ -1,5 +1,6 @@
 """The screen of `ratsnake top`: lines for a terminal of any size, from a look at the NAT."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,18 +10,25 @@ from .top_look import Choice, Look
 
 KEYS = "q quit  b by bytes  s by sessions  h hosts  p protocol  r all  space now"
 MEANINGS = {reason.name: reason.meaning for reason in REASONS}
+HEADINGS = ("HOST ", "PORTS OF ", "DROPPED ")
 LEAST_ROWS = 3  # of ports and of drops, before the hosts get the rest
+LEAST_MEANING = 20  # columns; a terminal without cuts what a drop means anywhere
 
 
 def screen(look: Look, choice: Choice, width: int, height: int, message: str = KEYS) -> list[str]:
     """`height` lines of at most `width` characters; the last is `message`."""
     top = [_title(look, choice, width), _traffic(look), _tables(look), ""]
-    sections = [_hosts(look, choice), _ports(look), _drops(look)]
+    sections = [_hosts(look, choice), _ports(look), _drops(look, width)]
     room = height - len(top) - 1
     body = [line for part in _fitted(sections, room) for line in part]
     lines = [*top, *body][: max(height - 1, 0)]
     lines += [""] * (height - 1 - len(lines))
     return [line[:width] for line in [*lines, message]][:height]
+
+
+def is_heading(line: str) -> bool:
+    """Whether a line of a screen is above a table's rows."""
+    return line.startswith(HEADINGS)
 
 
 def _fitted(sections: Sequence[list[str]], room: int) -> Iterator[list[str]]:
@@ -93,12 +101,14 @@ def _ports(look: Look) -> list[str]:
     return lines
 
 
-def _drops(look: Look) -> list[str]:
+def _drops(look: Look, width: int) -> list[str]:
     """What is dropped now first, then what was dropped most."""
-    lines = [f"{'DROPPED':<16} {'/s':>10} {'IN ALL':>10}  BECAUSE"]
+    lines = [f"{'DROPPED':<16} {'/s':>8} {'IN ALL':>10}  BECAUSE"]
+    room = max(width - len(lines[0].removesuffix("BECAUSE")), LEAST_MEANING)
     drops = [(reason, count, rate) for reason, (count, rate) in look.drops.items() if count]
     for reason, count, rate in sorted(drops, key=lambda drop: (-drop[2], -drop[1])):
-        lines.append(f"{reason:<16} {rate:>10.1f} {count:>10}  {MEANINGS.get(reason, '')}")
+        meaning = textwrap.shorten(MEANINGS.get(reason, ""), room, placeholder=" ...")
+        lines.append(f"{reason:<16} {rate:>8.1f} {count:>10}  {meaning}")
     return lines
 
 

@@ -54,6 +54,7 @@ from .surroundings import Fitted, fit, request_of
 from .views.busiest import Busiest
 from .views.capturing import Capturing
 from .views.explaining import Explainer
+from .views.flushing import Flusher
 from .views.rates import Rates
 from .views.row_pages import Pages, ReadRows, row_pages
 from .views.row_request import read_request
@@ -232,6 +233,7 @@ class _Service:
         self._rates = Rates()
         self._busiest = Busiest(nat, _now)
         self._explainer = Explainer(nat, worker.locked, _now)
+        self._flusher = Flusher(nat, _now, lambda: nat.generation)
         in_force.tell = self._changed
         self._reloading = Reloading(sources, in_force, supervisor, lambda: state(self._facts))
         self._forwards = LiveForwards(in_force)
@@ -251,6 +253,7 @@ class _Service:
                     "watch": self._events.watch,
                     "capture": self._capturing.start,
                     "explain": self._explainer.answer,
+                    "flush": self._flusher.answer,
                     "reload": lambda request: iter([[self._reloading.answer(request)]]),
                     "forward": lambda request: iter([[self._forwards.answer(request)]]),
                     "forwards": self._forwards.rows,

@@ -4,6 +4,7 @@ from ratsnake.wire.types cimport Bytes, i32, i64, u64
 cdef extern from *:
     """
     #include <errno.h>
+    #include <malloc.h>
     #include <poll.h>
     #include <sched.h>
     #include <time.h>
@@ -15,6 +16,12 @@ cdef extern from *:
     static inline int64_t ratsnake_write(int fd, const void *b, size_t n) {
         ssize_t r = write(fd, b, n);
         return r < 0 ? -errno : r;
+    }
+    /* glibc would learn from the first ones to keep them, and hand them out again touched. */
+    static inline void ratsnake_give_blocks_back(void) {
+    #ifdef M_MMAP_THRESHOLD
+        mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+    #endif
     }
     #define RATSNAKE_BROKEN (POLLERR | POLLHUP | POLLNVAL)
     static inline int64_t ratsnake_microseconds(void) {
@@ -54,6 +61,7 @@ cdef extern from *:
     const int EBADFD
     const int EINTR
     const int ENODEV
+    void give_blocks_back "ratsnake_give_blocks_back"() noexcept nogil
     i64 sys_read "ratsnake_read"(i32 fd, Bytes b, size_t n) noexcept nogil
     i64 sys_write "ratsnake_write"(i32 fd, Bytes b, size_t n) noexcept nogil
     i64 read_soon "ratsnake_read_soon"(i32 fd, Bytes b, size_t n, i32 linger) noexcept nogil

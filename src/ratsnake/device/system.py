@@ -12,6 +12,7 @@ __all__ = [
     "EBADFD",
     "EINTR",
     "ENODEV",
+    "give_blocks_back",
     "hung_up",
     "milliseconds",
     "time_of_day",
@@ -22,6 +23,11 @@ __all__ = [
 ]
 
 _BROKEN = select.POLLERR | select.POLLHUP | select.POLLNVAL
+
+
+def give_blocks_back() -> None:
+    """Let large blocks of memory go back to the system when they are freed, from now on; Python's
+    own are no business of ours."""
 
 
 def sys_read(fd: int, b: Bytes, n: int) -> int:

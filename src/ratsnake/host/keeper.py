@@ -165,9 +165,10 @@ def _keep(
 ) -> NoReturn:
     """The keeper's whole life: it must never return into its copy of the caller."""
     try:
-        # What asks the NAT to stop is no business of the keeper, which has to outlive it.
+        # What asks the NAT to stop is no business of the keeper, which has to outlive it; nor is
+        # the SIGABRT that systemd's watchdog sends to all of a service's processes.
         signal.set_wakeup_fd(-1)
-        for stop in STOP_SIGNALS:
+        for stop in (*STOP_SIGNALS, signal.SIGABRT):
             signal.signal(stop, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         attended = () if attendant is None else (told.fileno(), attendant.fileno())

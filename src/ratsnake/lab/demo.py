@@ -17,7 +17,7 @@ from .expected import EXPECTED
 from .gateway import GatewayError, masquerade, nat, nft_program
 from .privilege import PrivilegeError, enter_privileged
 from .probe import observe
-from .report import Row, table
+from .report import Row, table, verdict
 from .topology import ROUTER_NAT, Topology
 from .transport import ProbeError
 
@@ -42,7 +42,7 @@ def main() -> int:
         return 1
     _say(f"ratsnake demo as {how}: {len(EXPECTED)} NAT types between a LAN and an internet\n\n")
     rows = [_row(nat_type) for nat_type in EXPECTED]
-    _say(f"\n{table(rows, bold=sys.stdout.isatty())}\n")
+    _say(f"\n{table(rows, coloured=sys.stdout.isatty())}\n")
     for row in rows:
         for failure in row.failures:
             _say(f"{row.nat_type}: {failure}\n")
@@ -57,7 +57,8 @@ def _row(nat_type: str) -> Row:
     _say(f"{nat_type:26}")
     _steps(row, _AS_RUN, None)
     _steps(row, _CONTESTED, CONTESTED_PORTS)
-    _say(" ok\n" if row.ok else " NOT AS EXPECTED\n")
+    said = "ok" if row.ok else "NOT AS EXPECTED"
+    _say(f" {verdict(row.ok, said, sys.stdout.isatty())}\n")
     return row
 
 

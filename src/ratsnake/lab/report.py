@@ -12,7 +12,7 @@ from .path import Hop
 from .probe import Observation
 from .traffic import Transfer
 
-_BOLD, _PLAIN = "\033[1m", "\033[0m"
+_GREEN, _RED, _PLAIN = "\033[1;32m", "\033[1;31m", "\033[0m"
 
 _HEADER = ("", "mapping", "contested", "filtering", "ports", "ping", "TCP", "UDP", "hop", "")
 _UNITS = ("NAT type", "seen/exp.", "seen/exp.", "seen/exp.", "", "ms", "64 MB", "", "", "")
@@ -75,15 +75,21 @@ def _compared(seen: IntEnum | None, expected: IntEnum) -> str:
     return f"{'-' if seen is None else seen.name}/{expected.name}"
 
 
-def table(rows: Sequence[Row], bold: bool) -> str:
-    """The table with its legend, at most 100 columns wide; `bold` marks the verdicts."""
+def verdict(good: bool, text: str, coloured: bool) -> str:
+    """The text in green or red, for a terminal."""
+    return f"{_GREEN if good else _RED}{text}{_PLAIN}" if coloured else text
+
+
+def table(rows: Sequence[Row], coloured: bool) -> str:
+    """The table with its legend, at most 100 columns wide; `coloured`: the verdicts are."""
     cells = [_HEADER, _UNITS, *(row.cells() for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADER))]
-    lines = []
-    for line in cells:
-        padded = [text.ljust(width) for text, width in zip(line, widths, strict=True)]
-        if bold and line not in (_HEADER, _UNITS):
-            padded[-1] = f"{_BOLD}{padded[-1]}{_PLAIN}"
-        lines.append(" ".join(padded).rstrip())
+    lines = [
+        " ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    ]
+    for number, row in enumerate(rows, 2):
+        said = row.cells()[-1]
+        lines[number] = lines[number].removesuffix(said) + verdict(row.ok, said, coloured)
     rule = "-" * (sum(widths) + len(widths) - 1)
     return "\n".join([*lines[:2], rule, *lines[2:], "", _LEGEND])

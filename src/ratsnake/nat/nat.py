@@ -44,6 +44,7 @@ from .translation.sharing import Sharing
 from .translation.stateless import Stateless
 from .translation.translator import Translator
 from .views.errand import done
+from .views.flush import FlushPage, MappingFlush, SessionFlush
 from .views.overview import Overview
 from .views.row_filter import RowFilter
 from .views.rows import MappingRow, PortRow, SessionRow
@@ -156,6 +157,24 @@ class Nat:
         """The wanted port use of at most `count` external addresses from `start`, whatever `now`;
         next start, or 0."""
         return done(self.overview.port_page(start, count, wanted)).result()
+
+    def flush(
+        self, start: int, count: int, began: int, now: int, wanted: RowFilter, by_remote: bool
+    ) -> tuple[int, int, int]:
+        """End the wanted flows of at most `count` table rows from `start` (0 first), perhaps of
+        fewer; how many mappings and sessions were ended, and the next start, or 0.
+
+        Whole mappings whatever their remotes, or, `by_remote`, sessions whose remote is wanted too,
+        and mappings with their last.  Mappings made after `began` (ms) live on.
+        """
+        return done(self.flush_page(start, count, began, now, wanted, by_remote)).result()
+
+    def flush_page(
+        self, start: int, count: int, began: int, now: int, wanted: RowFilter, by_remote: bool
+    ) -> FlushPage:
+        """`flush` as an errand."""
+        kind = SessionFlush if by_remote else MappingFlush
+        return kind(self.translator, start, count, began, now, wanted)
 
     def process(self, b: Bytes, size: u32, partial: bool, now: u64) -> u32:
         """`translate` for compiled callers: b has room for `size` bytes."""

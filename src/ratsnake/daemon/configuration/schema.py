@@ -38,7 +38,10 @@ LIMIT_MEANINGS = {
     "mappings": ("mappings in all", "RFC 6888 REQ-5"),
     "sessions": ("sessions in all", "RFC 6888 REQ-5"),
     "inbound-sessions": ("sessions that outsiders opened", ""),
-    "unanswered-sessions": ("of them, those of one mapping that inside has not answered", ""),
+    "unanswered-sessions": (
+        "of them, those of one mapping still unanswered by inside; at most 1024",
+        "",
+    ),
     "host-mappings": ("mappings of one inside host; 0 is no limit", "RFC 6888 REQ-4"),
     "host-sessions": ("sessions of one inside host; 0 is no limit", "RFC 6888 REQ-4"),
     "host-rate": ("sessions one inside host may open a second; 0 is no limit", "RFC 6888 REQ-4"),

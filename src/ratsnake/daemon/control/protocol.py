@@ -5,7 +5,7 @@ kernel says of the peer is checked as well (daemon/control/peer.py).
 The client sends one request, a JSON object on one line of at most REQUEST_LIMIT bytes:
 
     {"command": "status"}        or "mappings", "sessions", "ports", "hosts", "watch",
-                                 "capture", "explain", "reload", "forward", "forwards"
+                                 "capture", "explain", "flush", "reload", "forward", "forwards"
 
 The server answers in JSON lines and closes:
 
@@ -56,7 +56,15 @@ full; the first row is {"missed": 0}, when it has begun.
 
 `inbound` asks about the packet that comes back, to the outside endpoint of `source`.
 
-What changes the NAT (CHANGING) is not for everybody, whatever the socket's mode:
+`flush` ends flows: those of a filter as above, without `start` and `limit`, or all.
+
+    {"command": "flush", "protocol": "udp", "host": "192.168.1.10"}       or {..., "all": true}
+
+Its rows are {"mappings", "sessions"}: how many it has ended so far; the last one is of the whole.
+Without `remote` whole mappings end; with it the sessions to such remotes, and mappings with their
+last.  What is ended stays ended where the client leaves meanwhile.
+
+`reload` and `forward` change the settings:
 
     {"command": "reload"}        reads the configuration file anew
     {"command": "forward", "add": "tcp:8080=192.168.1.10:80"}      or "remove"
@@ -65,6 +73,8 @@ Both have one row, {"changed": [{"key", "old", "new"}], "kept", "ended": session
 "warnings": [texts]}; that of `reload` has the "file" too. `forwards` lists the static forwards,
 rows of {"forward", "protocols", "external", "external_ports", "internal", "internal_ports",
 "remotes", "origin": "configured" or "live"}; it changes nothing.
+
+What changes the NAT (CHANGING) is not for everybody, whatever the socket's mode.
 
 What `hosts` takes and answers is in daemon/views/busiest.py.
 
@@ -85,10 +95,10 @@ PATH_LIMIT = 107  # bytes: sun_path of unix(7), less its closing zero
 WATCHERS = 4  # of the clients, so that others find a place beside them
 COMMANDS = (
     *("status", "mappings", "sessions", "ports", "hosts"),
-    *("watch", "explain", "capture"),
+    *("watch", "explain", "capture", "flush"),
     *("reload", "forward", "forwards"),
 )
-CHANGING = ("reload", "forward")  # commands that are not for everybody
+CHANGING = ("flush", "reload", "forward")  # commands that are not for everybody
 
 ROOT_FOLDER = "/run/ratsnake"
 

@@ -1,4 +1,4 @@
-"""A NAT whose packet loop runs, for the threads that look at it: no packet waits for them.
+"""A NAT whose packet loop runs, for threads that come to its tables: no packet waits for them.
 
 Another NAT may take its place.  Who looked at the first one meanwhile sees it as it was then.
 """
@@ -82,6 +82,12 @@ class LiveNat:
     def name(self, traffic: HostTraffic) -> None:
         """`traffic.name` likewise."""
         self._worker.send(HostNaming(traffic))
+
+    def flush(
+        self, start: int, count: int, began: int, now: int, wanted: RowFilter, by_remote: bool
+    ) -> tuple[int, int, int]:
+        page = self._nat.flush_page(start, count, began, now, wanted, by_remote)
+        return self._worker.send(page).result()
 
     def listen(self, wanted: int) -> None:
         self._wanted = wanted

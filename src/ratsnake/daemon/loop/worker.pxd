@@ -1,7 +1,9 @@
 cimport cython
 from libc.string cimport memset
 from ratsnake.device.offload cimport LIE, PARTIAL, check_offload
-from ratsnake.device.system cimport EBADFD, ENODEV, milliseconds, sys_write, wait
+from ratsnake.device.system cimport (
+    EBADFD, ENODEV, give_blocks_back, milliseconds, sys_write, wait,
+)
 from ratsnake.device.vnet_header cimport VNET_SIZE
 from ratsnake.nat.views.errand cimport Errand
 from ratsnake.nat.nat cimport Nat
@@ -16,7 +18,6 @@ from .desk cimport (
     swallow,
 )
 from .lock cimport Lock, give, new_lock, release_lock, take
-from .memory cimport keep_large_apart
 
 cdef enum:
     LINGER = 50

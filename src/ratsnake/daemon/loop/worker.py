@@ -15,7 +15,14 @@ import cython
 
 if not cython.compiled:
     from ratsnake.device.offload import LIE, PARTIAL, check_offload
-    from ratsnake.device.system import EBADFD, ENODEV, milliseconds, sys_write, wait
+    from ratsnake.device.system import (
+        EBADFD,
+        ENODEV,
+        give_blocks_back,
+        milliseconds,
+        sys_write,
+        wait,
+    )
     from ratsnake.device.vnet_header import VNET_SIZE
     from ratsnake.nat.rules.reasons import DEVICE_REFUSED, TRANSLATED
     from ratsnake.nat.rules.timers import SWEEP
@@ -37,7 +44,6 @@ if not cython.compiled:
         swallow,
     )
     from .lock import Lock, give, new_lock, release_lock, take
-    from .memory import keep_large_apart
 
     LINGER = 50  # microseconds without packets until it sleeps
     IDLE = 1000  # milliseconds without packets until the next look for expired sessions
@@ -66,7 +72,7 @@ class Worker:
         `vnet_header`: every packet is preceded by struct virtio_net_hdr.  The descriptor stays the
         caller's.  `rounds` grows while the loop is alive, at least once in IDLE milliseconds.
         """
-        keep_large_apart()
+        give_blocks_back()  # the tables of a NAT that was replaced
         self.nat = nat
         self.fd = fd
         self.header = VNET_SIZE if vnet_header else 0

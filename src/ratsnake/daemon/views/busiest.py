@@ -146,6 +146,6 @@ def _read(request: dict[str, Any]) -> _Asked:
     by = request.get("by", "bytes")
     if by not in ("bytes", "sessions"):
         raise ValueError('by must be "bytes" or "sessions"')
-    rows = read_request({name: value for name, value in request.items() if name != "by"})
+    rows = read_request(request, others=("by",))
     limit = MOST if rows.limit is None else min(rows.limit, MOST)
     return _Asked(replace(rows, start=0, limit=None, generation=None), by == "sessions", limit)

@@ -3,7 +3,7 @@
 Both ends read it by the same table: the client, so that a mistake is told without a NAT to ask.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,9 +57,14 @@ class RowRequest:
     generation: int | None = None
 
 
-def read_request(request: Mapping[str, Any]) -> RowRequest:
-    """The request beside its "command"; raises ValueError naming what is wrong with it."""
-    known = (*(flag.key for flag in FILTER_FLAGS), *NUMBERS)
+def read_request(
+    request: Mapping[str, Any], numbers: Sequence[str] = NUMBERS, others: Sequence[str] = ()
+) -> RowRequest:
+    """The request beside its "command"; raises ValueError naming what is wrong with it.
+
+    `numbers` are those of NUMBERS that the command takes, `others` what it reads itself.
+    """
+    known = (*(flag.key for flag in FILTER_FLAGS), *numbers, *others)
     for name in request:
         if name != "command" and name not in known:
             raise ValueError(
@@ -70,7 +75,7 @@ def read_request(request: Mapping[str, Any]) -> RowRequest:
     for flag in FILTER_FLAGS:
         if flag.key in request:
             values[flag.key] = _filter(flag, request[flag.key])
-    for name in NUMBERS:
+    for name in numbers:
         if name in request:
             values[name] = _number(name, request[name])
     return RowRequest(**values)

@@ -44,7 +44,7 @@ POLICY_MEANINGS: dict[int, tuple[str, str]] = {
     NOT_SYN: ("not-syn", "a TCP, DCCP or SCTP packet of no session that does not open one"),
     NO_SESSION: ("no-session", "an Echo Reply or ICMP error that belongs to no session"),
     NO_MAPPING: ("no-mapping", "inbound to an external endpoint nobody has"),
-    FILTERED: ("filtered", "inbound from a remote that the filtering behaviour refuses"),
+    FILTERED: ("filtered", "inbound from a remote the filter refuses"),
     NO_PORT: ("no-port", "no external port is free for this flow"),
     MAPPING_LIMIT: ("mapping-limit", "the limit of mappings is reached"),
     SESSION_LIMIT: ("session-limit", "the limit of sessions is reached"),

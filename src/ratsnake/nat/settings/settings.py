@@ -25,6 +25,7 @@ from .scope import Address, Network
 LONGEST_TIMEOUT = 7 * 86_400
 MOST_ROWS = 16_000_000  # row numbers are of 24 bits, and a few rows are heads of lists
 MOST_A_SECOND = 1_000_000
+MOST_UNANSWERED = 1_024  # they all end at once, with their mapping, while packets wait
 LEAST_MTU = 576  # RFC 791: what every host must be able to receive
 MOST_MTU = 65535
 
@@ -111,10 +112,10 @@ class Timeouts:
 class Limits:
     """The most there may be of something, at most 16,000,000 each, 1000000 of what is a second's.
 
-    `inbound_sessions` bounds what outsiders open in all, `unanswered_sessions` what they open of
-    one mapping before the inside has answered.  `host_mappings` and `host_sessions` are what one
-    internal host may have, `host_rate` the sessions it may open a second (RFC 6888 REQ-4); 0 is no
-    limit.  `fragments` is the number of incomplete datagrams that are remembered,
+    `inbound_sessions` bounds what outsiders open in all, `unanswered_sessions` (at most 1,024) what
+    they open of one mapping before the inside has answered.  `host_mappings` and `host_sessions`
+    are what one internal host may have, `host_rate` the sessions it may open a second (RFC 6888
+    REQ-4); 0 is no limit.  `fragments` is the number of incomplete datagrams that are remembered,
     `icmp_errors` that of ICMP errors the NAT itself sends a second (0: none).
     """
 
@@ -131,6 +132,7 @@ class Limits:
     def __post_init__(self) -> None:
         ranges = {
             "": (1, MOST_ROWS),
+            "unanswered_sessions": (1, MOST_UNANSWERED),
             "host_mappings": (0, MOST_ROWS),
             "host_sessions": (0, MOST_ROWS),
             "host_rate": (0, MOST_A_SECOND),

@@ -1,7 +1,6 @@
 cimport cython
 from ratsnake.wire.types cimport u32, u64
 from .adopter cimport Adopter
-from ..events.events cimport Events
 from .flow_form cimport FLOW_SIZE, write_flow
 from ..translation.flows cimport Flows
 from ..tables.mappings cimport FREE
@@ -27,11 +26,11 @@ cdef class Succession:
     cdef bint counts, dates
     cdef void take_over(self, u64 now) noexcept nogil
     cdef void go_on_alike(self) noexcept nogil
-    cdef void hush(self, Events events) noexcept nogil
+    cdef void hush(self) noexcept nogil
     cdef void expect(self) noexcept nogil
     cdef void take_sessions(self, u32 confirmed, u64 now) noexcept nogil
     cdef void take_session(self, u32 i, u64 now) noexcept nogil
     cdef void inherit(self, u32 i, u32 row, u64 now) noexcept nogil
     cdef void take_mappings(self, u64 now) noexcept nogil
     cdef void take_counters(self) noexcept nogil
-    cdef void take_notes(self, Events old, Events new) noexcept nogil
+    cdef void take_notes(self) noexcept nogil

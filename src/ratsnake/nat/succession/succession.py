@@ -29,7 +29,6 @@ if not cython.compiled:
 
     ALL = 0xFFFFFFFF
 
-from ..events.events import Events
 from ..nat import Nat
 from .adopter import Adopter
 
@@ -78,14 +77,14 @@ class Succession:
         self.new.translator.clock = now
         self.go_on_alike()
         self.before.expire(now, ALL)
-        self.hush(self.new.events)
+        self.hush()
         self.expect()
         self.take_sessions(INSIDE_SENT, now)
         self.take_sessions(0, now)
         leave_remnants(self.before, self.after, now)
         self.take_mappings(now)
         self.take_counters()
-        self.take_notes(self.old.events, self.new.events)
+        self.take_notes()
 
     def go_on_alike(self) -> None:
         """With the same secrets, so that hosts keep their external address (RFC 4787 REQ-2), and
@@ -99,13 +98,13 @@ class Succession:
         self.after.generator.spare = self.before.generator.spare
         self.after.generator.has_spare = self.before.generator.has_spare
 
-    def hush(self, events: Events) -> None:
+    def hush(self) -> None:
         """What only goes on is not told as new."""
-        self.wanted = events.wanted
-        self.counts = events.counts
-        self.dates = events.dates
-        events.wanted = 0
-        events.counts = False
+        self.wanted = self.new.events.wanted
+        self.counts = self.new.events.counts
+        self.dates = self.new.events.dates
+        self.new.events.wanted = 0
+        self.new.events.counts = False
 
     def expect(self) -> None:
         """As many entries as there are now: so none has to move to a larger index on the way."""
@@ -182,16 +181,16 @@ class Succession:
         self.after.mappings.entered = self.before.mappings.entered
         self.after.sessions.entered = self.before.sessions.entered
 
-    def take_notes(self, old: Events, new: Events) -> None:
+    def take_notes(self) -> None:
         """Who listened to the old NAT listens to the new one, and is told no more than before."""
         k: u32
-        new.wanted = self.wanted | old.wanted
-        new.counts = self.counts or old.counts
-        new.dates = self.dates or old.dates
-        new.silenced = old.silenced
-        new.summary_due = old.summary_due
+        self.new.events.wanted = self.wanted | self.old.events.wanted
+        self.new.events.counts = self.counts or self.old.events.counts
+        self.new.events.dates = self.dates or self.old.events.dates
+        self.new.events.silenced = self.old.events.silenced
+        self.new.events.summary_due = self.old.events.summary_due
         for k in range(REASONS_COUNT):
-            new.paid_until[k] = old.paid_until[k]
-            new.suppressed[k] = old.suppressed[k]
-            new.reached_at[k] = old.reached_at[k]
-        old.wanted = 0
+            self.new.events.paid_until[k] = self.old.events.paid_until[k]
+            self.new.events.suppressed[k] = self.old.events.suppressed[k]
+            self.new.events.reached_at[k] = self.old.events.reached_at[k]
+        self.old.events.wanted = 0
