@@ -15,7 +15,8 @@ from ratsnake.daemon.configuration.file import Sources
 from ratsnake.daemon.configuration.flags import RUN_GROUPS
 from ratsnake.daemon.configuration.followed import sources
 from ratsnake.daemon.configuration.options import RunOptions, run_options
-from ratsnake.daemon.findings import Findings, read_findings
+from ratsnake.daemon.errors import RunError
+from ratsnake.daemon.findings import NOTHING, Findings, read_findings
 from ratsnake.daemon.hosting import Hosting, chosen
 from ratsnake.daemon.hosting_orders import KeptHosting
 from ratsnake.daemon.surroundings import fit, request_of
@@ -223,6 +224,30 @@ def test_in_the_end_all_of_it_is_undone(machine: Namespace) -> None:
     hosting.attend()
     assert hosting.undo() == ()
     assert _rules(machine) == before
+    hosting.close()
+
+
+def test_where_nobody_follows_it_is_not_begun(machine: Namespace) -> None:
+    """Without a keeper: what follows would hold up the packets."""
+    asked = Sources({"external": ["interface:wan0"]}, None).read()
+    hosting = Hosting(asked.options, NOTHING, AddressWatch([]), None)
+    with pytest.raises(RunError, match="interface:wan0: nobody follows it .* restart it"):
+        hosting.fit(asked, lasting=True)
+    hosting.close()
+
+
+@pytest.mark.parametrize("begins", [False, True])
+def test_to_begin_or_end_with_routing_takes_a_restart(machine: Namespace, begins: bool) -> None:
+    plain = {"external": ["203.0.113.9"], "internal": ["192.0.2.128/25"], "device": "nat0"}
+    before, after = Sources(plain, None).read(), Sources({**plain, "lan": "lan0"}, None).read()
+    if not begins:
+        before, after = after, before
+    fitted, lan = before.options, before.options.lan
+    installed = install(request_of(fitted, lan)) if lan else None
+    hosting = Hosting(before.options, NOTHING, AddressWatch([]), installed)
+    with pytest.raises(RunError, match="--lan: cannot be given or left out while the NAT runs"):
+        hosting.change(after, hosting.fit(after, lasting=True))
+    assert hosting.undo() == ()
     hosting.close()
 
 

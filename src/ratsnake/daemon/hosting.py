@@ -88,6 +88,10 @@ class Hosting:
 
         `lasting`: it is what the configuration says.
         """
+        for source in sources(
+            asked.options.nat.settings
+        ):  # there is a keeper where one is followed
+            raise RunError(f"--external {source}: nobody follows it in this NAT; restart it")
         return self.fit_options(asked.options)
 
     def fit_options(self, options: RunOptions) -> Fitted:
