@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from ratsnake.daemon.configuration.options import RunOptions, run_options
 from ratsnake.daemon.errors import RunError
 from ratsnake.daemon.findings import NOTHING, Findings, read_findings
 from ratsnake.daemon.hosting import Hosting, chosen
-from ratsnake.daemon.hosting_orders import KeptHosting
+from ratsnake.daemon.hosting_orders import AskingHosting, KeptHosting
 from ratsnake.daemon.surroundings import fit, request_of
 from ratsnake.host.address_watch import AddressWatch
 from ratsnake.host.changes import PROTOCOL
@@ -336,3 +337,41 @@ def test_whatever_it_is_asked_it_goes_on(
     before = _rules(machine)
     assert json.loads(hosting.answer(question))["error"]
     assert _rules(machine) == before
+
+
+class FakeKeeper:
+    """Has told these lines, and answers so."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.answers: list[dict[str, Any]] = []
+        self.asked: list[str] = []
+
+    def news(self) -> list[str]:
+        lines, self.lines = self.lines, []
+        return lines
+
+    def ask(self, question: str) -> str:
+        self.asked.append(question)
+        return json.dumps(self.answers.pop(0))
+
+
+def _findings(address: str, serial: int) -> Findings:
+    return Findings({WAN: IPv4Address(address)}, serial=serial)
+
+
+def test_of_the_news_the_last_counts_unless_an_answer_was_later() -> None:
+    keeper = FakeKeeper()
+    host = AskingHosting(_findings(FIRST, 0), keeper)  # type: ignore[arg-type]
+    first, second, third = (_findings(FIRST, 1), _findings(SECOND, 2), _findings(FIRST, 3))
+    assert host.news() is None
+    keeper.lines = [first.line(), second.line()]
+    assert host.news() == second == host.findings
+    keeper.lines = [third.line()]
+    keeper.answers = [{"findings": _findings(SECOND, 4).line()}]
+    host.change_back()
+    assert host.news() is None
+    assert host.findings.serial == 4 and host.findings == second
+    keeper.answers = [{"error": "no"}]
+    with pytest.raises(RunError, match="^no$"):
+        host.change_back()

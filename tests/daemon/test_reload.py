@@ -1,6 +1,7 @@
 """Other settings for a NAT that runs: all of them or none, by client, signal and live forwards."""
 
 from collections.abc import Callable
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ from ratsnake.daemon import in_force as module
 from ratsnake.daemon.configuration.file import Asked, Sources
 from ratsnake.daemon.configuration.options import EventOptions, RunOptions
 from ratsnake.daemon.errors import RunError, UsageError
-from ratsnake.daemon.findings import NOTHING
+from ratsnake.daemon.findings import NOTHING, Findings
 from ratsnake.daemon.in_force import InForce
 from ratsnake.daemon.live_forwards import LiveForwards
 from ratsnake.daemon.reloading import Reloading
 from ratsnake.daemon.supervisor import Supervisor
 from ratsnake.daemon.surroundings import Fitted
+from ratsnake.host.interface_address import InterfaceAddress
 from ratsnake.nat.settings.settings import Settings
 from ratsnake.nat.succession.adoption import Transfer
 
@@ -57,8 +59,13 @@ class FakeEvents:
     def __init__(self) -> None:
         self.changes: list[tuple[EventOptions, Any]] = []
 
+        self.told: list[tuple[str, dict[str, Any]]] = []
+
     def change(self, options: EventOptions, sink: Any) -> None:
         self.changes.append((options, sink))
+
+    def tell(self, event: str, **fields: Any) -> None:
+        self.told.append((event, fields))
 
 
 class Manager(Supervisor):
@@ -419,3 +426,58 @@ def test_a_forward_that_the_host_has_no_way_for_is_refused(scene: Scene) -> None
     with pytest.raises(RunError, match="^host fails$"):
         scene.forward(add="tcp:80=192.168.1.11")
     assert scene.listed() == {"tcp:8080=192.168.1.10:80": "configured"}
+
+
+PPP = InterfaceAddress("ppp0")
+A, B = IPv4Address("198.51.100.7"), IPv4Address("198.51.100.8")
+
+
+@pytest.fixture
+def following(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    return Scene(tmp_path, monkeypatch, "", external=["interface:ppp0", "203.0.113.9"])
+
+
+def test_the_nat_follows_an_address_and_tells_of_it(
+    following: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for address in (A, B):
+        following.in_force.follow(Findings({PPP: address}))
+        assert following.nat.settings[-1].addresses[0] == address
+        assert following.in_force.fitted.nat.settings == following.nat.settings[-1]
+    assert following.events.told == [
+        ("address", {"old": None, "new": str(A)}),
+        ("address", {"old": str(A), "new": str(B)}),
+    ]
+    assert caplog.messages == [
+        f"interface:ppp0: None -> {A}; 10 sessions kept, 2 ended",
+        f"interface:ppp0: {A} -> {B}; 10 sessions kept, 2 ended",
+    ]
+    assert len(following.told) == 2
+
+
+def test_an_address_that_goes_is_told_and_no_flow_moves(
+    following: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    following.in_force.follow(Findings({PPP: A}))
+    caplog.clear()
+    gone = Findings({PPP: A}, {PPP: "there is no interface ppp0"})
+    for findings in (gone, gone, Findings({PPP: A})):
+        following.in_force.follow(findings)
+    assert len(following.nat.settings) == 1
+    assert caplog.messages == [
+        f"interface:ppp0: there is no interface ppp0; {A} stays until there is another",
+        f"interface:ppp0: {A} is there again",
+    ]
+    assert len(following.told) == 4
+
+
+def test_without_memory_the_nat_stays_as_it_is(
+    following: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    following.in_force.follow(Findings({PPP: A}))
+    before = following.in_force.fitted
+    following.nat.full = True
+    following.in_force.follow(Findings({PPP: B}))
+    assert caplog.messages[-1] == "the NAT's addresses stay as they are: no memory"
+    assert following.in_force.fitted is before

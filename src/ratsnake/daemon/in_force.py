@@ -157,7 +157,7 @@ class InForce:
 
     def follow(self, findings: Findings) -> None:
         """Let the NAT have the addresses that the host's side has found; what fails is logged."""
-        before, self._findings = self._findings, findings
+        before = self._findings
         kept, ended = self._nat.totals().usage()["sessions"], 0
         try:
             fitted = fitted_options(self.asked.options, findings)
@@ -165,9 +165,9 @@ class InForce:
                 moved = self._nat.replace(make_nat(fitted.nat.settings, fresh()), self._now)
                 kept, ended = moved.kept, moved.ended
         except (RunError, MemoryError) as error:
-            log.error("the NAT's addresses stay as they are: %s", error or "no memory")
+            log.error("the NAT's addresses stay as they are: %s", str(error) or "no memory")
             return
-        self.fitted = fitted
+        self.fitted, self._findings = fitted, findings
         self.tell()
         for source, old, new in findings.moves_since(before):
             self._events.tell("address", old=None if old is None else str(old), new=str(new))
