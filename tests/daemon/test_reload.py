@@ -450,7 +450,7 @@ def test_the_nat_follows_an_address_and_tells_of_it(
         ("address", {"old": str(A), "new": str(B)}),
     ]
     assert caplog.messages == [
-        f"interface:ppp0: None -> {A}; 10 sessions kept, 2 ended",
+        f"interface:ppp0: no address -> {A}; 10 sessions kept, 2 ended",
         f"interface:ppp0: {A} -> {B}; 10 sessions kept, 2 ended",
     ]
     assert len(following.told) == 2
@@ -459,6 +459,7 @@ def test_the_nat_follows_an_address_and_tells_of_it(
 def test_an_address_that_goes_is_told_and_no_flow_moves(
     following: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     following.in_force.follow(Findings({PPP: A}))
     caplog.clear()
     gone = Findings({PPP: A}, {PPP: "there is no interface ppp0"})

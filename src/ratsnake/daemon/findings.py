@@ -48,12 +48,15 @@ class Findings:
                 yield source, old, address
 
     def losses_since(self, before: "Findings") -> Iterator[str]:
-        """A line for each address that is there no more, or again."""
+        """A line for each address that is there no more."""
         for source, problem in self.lost.items():
             if problem != before.lost.get(source):
                 address = self.addresses.get(source)
                 stays = f"; {address} stays until there is another" if address else ""
                 yield f"{source}: {problem}{stays}"
+
+    def returns_since(self, before: "Findings") -> Iterator[str]:
+        """A line for each that is there again."""
         for source in before.lost.keys() - self.lost.keys():
             address = self.addresses.get(source)
             if address is not None and address == before.addresses.get(source):

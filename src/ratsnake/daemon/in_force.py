@@ -171,9 +171,12 @@ class InForce:
         self.tell()
         for source, old, new in findings.moves_since(before):
             self._events.tell("address", old=None if old is None else str(old), new=str(new))
-            log.info("%s: %s -> %s; %d sessions kept, %d ended", source, old, new, kept, ended)
+            was = old or "no address"
+            log.info("%s: %s -> %s; %d sessions kept, %d ended", source, was, new, kept, ended)
         for line in findings.losses_since(before):
             log.warning("%s", line)
+        for line in findings.returns_since(before):
+            log.info("%s", line)
 
     def _other_sink(self, options: RunOptions) -> Sink | None:
         """The sink that the log is to go to, if that is another; raises RunError."""

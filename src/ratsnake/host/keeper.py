@@ -229,13 +229,14 @@ def _reply(orders: socket.socket, answer: bytes) -> None:
 
 
 def _tell(told: socket.socket, news: str) -> None:
-    """A NAT that does not listen does not hold up the keeper."""
+    """A NAT that does not listen does not hold up the keeper; one that has gone needs no news."""
     if not news:
         return
     try:
-        told.send(news.encode(), socket.MSG_DONTWAIT)
-    except OSError as error:
-        log.error("the NAT cannot be told of this host's changes: %s", error)
+        with suppress(ConnectionError):
+            told.send(news.encode(), socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        log.error("the NAT does not listen to what has changed on this host")
 
 
 def _let_go(*kept: int) -> None:
