@@ -12,6 +12,7 @@ import pytest
 
 from ratsnake.cli.flags import add_groups, texts
 from ratsnake.cli.main import Parser
+from ratsnake.daemon import hosting as module
 from ratsnake.daemon.configuration.file import Sources
 from ratsnake.daemon.configuration.flags import RUN_GROUPS
 from ratsnake.daemon.configuration.followed import sources
@@ -214,6 +215,25 @@ def test_what_the_host_refuses_is_told_and_the_old_state_stays(
     assert str(findings.addresses[WAN]) == FIRST
     assert findings.lost[WAN].startswith("--lan lan0: no such interface")
     assert _rules(machine) == before
+
+
+def test_a_look_that_fails_is_told_and_the_next_one_finds_it(
+    machine: Namespace,
+    hosting: Hosting,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fails(wanted: object) -> None:
+        raise BlockingIOError("no process to be had")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "look", fails)
+        _address(machine, "add", SECOND)
+        _address(machine, "del", FIRST)
+        assert hosting.attend() == ""
+    assert "cannot be looked up: no process to be had" in caplog.text
+    _address(machine, "add", "203.0.113.10")
+    assert str(_attended(hosting).addresses[WAN]) == SECOND
 
 
 def test_in_the_end_all_of_it_is_undone(machine: Namespace) -> None:

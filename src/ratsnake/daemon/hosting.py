@@ -73,11 +73,11 @@ class Hosting:
         before = self.state
         try:
             found = look(self._watch.wanted)
-        except ChildError as error:
-            log.error("the addresses of interfaces cannot be looked up: %s", error)
+            self._watch.note(found)
+            findings = self._followed(found)
+        except (ChildError, OSError) as error:
+            log.error("what interfaces have become cannot be looked up: %s", error)
             return ""
-        self._watch.note(found)
-        findings = self._followed(found)
         if findings == before.findings:
             return ""
         self._note(State(before.options, findings))
@@ -88,9 +88,8 @@ class Hosting:
 
         `lasting`: it is what the configuration says.
         """
-        for source in sources(
-            asked.options.nat.settings
-        ):  # there is a keeper where one is followed
+        # Where one is followed there is a keeper, which does not come here.
+        for source in sources(asked.options.nat.settings):
             raise RunError(f"--external {source}: nobody follows it in this NAT; restart it")
         return self.fit_options(asked.options)
 
