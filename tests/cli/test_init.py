@@ -20,6 +20,7 @@ from ratsnake.nat.rules.behaviour import PRESETS
 LINE, RULE = "2001:db8:12:3400::/56", "2001:db8::/40,192.0.2.0/24,ea=16"
 LAN = ("--lan", "br0")
 ANSWERS: dict[str, Sequence[str]] = {
+    "home-router": ("--wan", "ppp0", *LAN),
     "map-e": ("--prefix", LINE, "--rule", RULE, *LAN),
     "full-cone": ("--external", "203.0.113.1", *LAN),
     "subscribers": ("--external", "203.0.113.1,203.0.113.2", *LAN),
@@ -96,6 +97,18 @@ def test_where_the_outside_address_is(
     assert (options.lan, options.wan, options.share_address) == ("br0", wan, share)
 
 
+@pytest.mark.parametrize("setup", ["home-router", "full-cone", "subscribers"])
+def test_the_wans_own_address_is_followed(setup: str, tmp_path: Path) -> None:
+    """Unless it is given."""
+    own = () if setup == "home-router" else ("--place", "own")
+    options = written(tmp_path / "f", setup, *own, "--wan", "ppp0", *LAN)
+    assert [str(one) for one in options.nat.settings.addresses] == ["interface:ppp0"]
+    assert (options.lan, options.wan, options.share_address) == ("br0", "ppp0", True)
+    if own:
+        fixed = written(tmp_path / "g", setup, *own, "--wan", "ppp0", *ANSWERS[setup])
+        assert str(fixed.nat.settings.addresses[0]) == "203.0.113.1"
+
+
 def test_subscribers_have_blocks_and_limits(tmp_path: Path) -> None:
     made = written(
         tmp_path / "f",
@@ -132,7 +145,7 @@ def test_a_file_that_is_there_is_replaced_by_force_only(
     [
         ((), "the questions need a terminal; answer them by flags, with --yes"),
         (("--yes",), "--setup SETUP is needed: which is yours"),
-        (("--yes", "--setup", "mapp"), "--setup mapp: must be one of map-e, "),
+        (("--yes", "--setup", "mapp"), "--setup mapp: must be one of home-router, map-e, "),
         (("--yes", "--setup", "full-cone"), "--external ADDR is needed: the outside address"),
         (
             ("--yes", "--setup", "full-cone", "--external", "203.0.113.1", "--lan", "br 0"),
@@ -267,6 +280,6 @@ def test_who_leaves_half_way_leaves_nothing(keys: str, status: int, tmp_path: Pa
     path = tmp_path / "nat.toml"
     with terminal(str(path)) as asked:
         asked.answer("Which is yours: ", "full-cone\n")
-        asked.answer("outside address: ", keys)
+        asked.answer("[routed]: ", keys)
         assert asked.end(keys)[0] == status
     assert not list(tmp_path.iterdir())

@@ -61,12 +61,48 @@ def test_status_before_there_are_rates_or_for_a_reason_that_is_new(
     assert words[-2:] == ["1000 no-port no external port is free for this flow", "5 new-reason"]
 
 
+@pytest.mark.parametrize(
+    ("external", "line"),
+    [
+        (
+            {"address": "198.51.100.7", "ports": "7000", "follows": "interface:ppp0", "lost": None},
+            "external 198.51.100.7 of interface:ppp0 ports 7000",
+        ),
+        (
+            {
+                "address": "198.51.100.7",
+                "ports": "7000",
+                "follows": "interface:ppp0",
+                "lost": "there is no interface ppp0",
+            },
+            "external 198.51.100.7 of interface:ppp0 ports 7000; there is no interface ppp0",
+        ),
+        (
+            {
+                "address": None,
+                "ports": None,
+                "follows": "interface:ppp0",
+                "lost": "ppp0 has no IPv4 address",
+            },
+            "external none yet of interface:ppp0; ppp0 has no IPv4 address",
+        ),
+    ],
+)
+def test_status_of_an_address_that_is_followed(
+    player: Player, capsys: pytest.CaptureFixture[str], external: dict[str, str], line: str
+) -> None:
+    player.rows = [{**STATUS, "external": [external]}]
+    text = shown(player, capsys, "status")
+    assert max(map(len, text.splitlines())) <= 80
+    assert line in " ".join(text.split())
+
+
 def test_status_of_many_port_ranges_and_types(
     player: Player, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ports = ",".join(f"{start}-{start + 15}" for start in range(1040, 65536, 1024))
     types = {"tcp": "quasi-port-restricted-cone", "udp": "full-cone", "icmp": "symmetric-address"}
-    external = [{"address": "203.0.113.1", "ports": ports}]
+    external = [{"address": "203.0.113.1", "ports": ports, "follows": None, "lost": None}]
     player.rows = [{**STATUS, "external": external, "types": types}]
     text = shown(player, capsys, "status")
     assert max(map(len, text.splitlines())) <= 80

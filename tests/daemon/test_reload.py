@@ -1,20 +1,23 @@
 """Other settings for a NAT that runs: all of them or none, by client, signal and live forwards."""
 
 from collections.abc import Callable
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ratsnake.daemon import in_force as module
-from ratsnake.daemon.configuration.file import Sources
+from ratsnake.daemon.configuration.file import Asked, Sources
 from ratsnake.daemon.configuration.options import EventOptions, RunOptions
 from ratsnake.daemon.errors import RunError, UsageError
+from ratsnake.daemon.findings import NOTHING, Findings
 from ratsnake.daemon.in_force import InForce
 from ratsnake.daemon.live_forwards import LiveForwards
 from ratsnake.daemon.reloading import Reloading
 from ratsnake.daemon.supervisor import Supervisor
 from ratsnake.daemon.surroundings import Fitted
+from ratsnake.host.interface_address import InterfaceAddress
 from ratsnake.nat.settings.settings import Settings
 from ratsnake.nat.succession.adoption import Transfer
 
@@ -56,8 +59,13 @@ class FakeEvents:
     def __init__(self) -> None:
         self.changes: list[tuple[EventOptions, Any]] = []
 
+        self.told: list[tuple[str, dict[str, Any]]] = []
+
     def change(self, options: EventOptions, sink: Any) -> None:
         self.changes.append((options, sink))
+
+    def tell(self, event: str, **fields: Any) -> None:
+        self.told.append((event, fields))
 
 
 class Manager(Supervisor):
@@ -67,6 +75,29 @@ class Manager(Supervisor):
 
     def tell(self, **fields: str) -> None:
         self.told.append(fields)
+
+
+class FakeHost:
+    """What was set up, and whether that lasts."""
+
+    def __init__(self, scene: "Scene", options: RunOptions) -> None:
+        self.findings = NOTHING
+        self.changes = [options]
+        self.lasting: list[bool] = []
+        self._scene = scene
+
+    def fit(self, asked: Asked, lasting: bool) -> Fitted:
+        self.lasting.append(lasting)
+        return Fitted(asked.options, self.findings, ("a note",), self._scene.warnings)
+
+    def change(self, asked: Asked, fitted: Fitted) -> tuple[str, ...]:
+        if self._scene.failing == "host":
+            raise RunError("host fails")
+        self.changes.append(fitted.options)
+        return ()
+
+    def change_back(self) -> None:
+        self.changes.append(self.changes[-2])
 
 
 class Scene:
@@ -82,21 +113,20 @@ class Scene:
         self.warnings: tuple[str, ...] = ()
         self.told: list[RunOptions] = []
         self.failing = ""
-        self.hosts: list[tuple[RunOptions, RunOptions]] = []
-        monkeypatch.setattr(module, "fit", lambda o: Fitted(o, ("a note",), self.warnings))
         monkeypatch.setattr(module, "make_nat", self.may_fail("make_nat", lambda s, seed: s))
-        monkeypatch.setattr(module, "change_host", self.may_fail("change_host", self.change_host))
         monkeypatch.setattr(module, "open_log", self.may_fail("open_log", self.open_log))
         self.sources = Sources({"config": str(self.file), **flags}, self.file)
         asked = self.sources.read()
+        self.host = FakeHost(self, asked.options)
         self.in_force = InForce(
             asked,
             asked.options,
             self.nat,  # type: ignore[arg-type]
             self.events,  # type: ignore[arg-type]
+            self.host,
             lambda: 5,
-            self.told.append,
         )
+        self.in_force.tell = lambda: self.told.append(self.in_force.fitted)
         self.reloading = Reloading(self.sources, self.in_force, self.manager, lambda: "all is well")
         self.forwards = LiveForwards(self.in_force)
 
@@ -107,10 +137,6 @@ class Scene:
             return function(*arguments)
 
         return call
-
-    def change_host(self, before: RunOptions, after: RunOptions) -> tuple[str, ...]:
-        self.hosts.append((before, after))
-        return ()
 
     def open_log(self, options: EventOptions) -> FakeSink | None:
         if options.sink is None:
@@ -147,7 +173,7 @@ def test_a_reload_tells_what_has_changed_and_what_became_of_the_flows(scene: Sce
     }
     (settings,) = scene.nat.settings
     assert settings.timeouts.udp == 60
-    assert len(scene.hosts) == 1
+    assert scene.host.lasting == [True]
     assert scene.told == [scene.in_force.fitted]
     assert scene.in_force.fitted.nat.settings == settings
 
@@ -206,7 +232,7 @@ def test_what_needs_a_restart_is_refused_as_a_whole(scene: Scene) -> None:
     assert scene.in_force.fitted.nat.settings.timeouts.udp == 300
 
 
-@pytest.mark.parametrize("failing", ["open_log", "make_nat", "change_host"])
+@pytest.mark.parametrize("failing", ["open_log", "make_nat", "host"])
 def test_a_failure_half_way_leaves_all_as_it_was(scene: Scene, failing: str) -> None:
     before = (scene.in_force.asked, scene.in_force.fitted)
     scene.failing = failing
@@ -224,23 +250,10 @@ def test_without_memory_for_the_flows_the_host_is_set_back_too(scene: Scene) -> 
     scene.nat.full = True
     with pytest.raises(RunError, match=f"^{scene.file}: there is no memory to move the flows"):
         scene.reload("[timeouts]\nudp = 60\n[events]\nsink = 'stdout'")
-    (there, back) = scene.hosts
-    assert there == (before, back[0]) and back[1] is before
+    (first, there, back) = scene.host.changes
+    assert first is back is before and there is not before
     assert scene.in_force.fitted is before
     assert (scene.told, scene.events.changes, scene.sinks[0].closed) == ([], [], True)
-
-
-def test_a_user_that_may_not_read_the_program_is_told(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What looks at the host is imported then, by the user that the NAT has become."""
-
-    def fit(options: RunOptions) -> Fitted:
-        raise ModuleNotFoundError("No module named 'pyroute2'")
-
-    monkeypatch.setattr(module, "fit", fit)
-    with pytest.raises(RunError, match="No module named 'pyroute2'; user .* install them outside"):
-        scene.reload(FORWARDS)
 
 
 def test_the_log_of_events_may_be_another(scene: Scene) -> None:
@@ -272,7 +285,7 @@ def test_the_service_manager_hears_of_the_beginning_and_the_end(scene: Scene) ->
 def test_a_defect_in_a_reload_by_signal_does_not_end_the_nat(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "fit", lambda options: {}["defect"])
+    monkeypatch.setattr(scene.host, "fit", lambda asked, lasting: {}["defect"])
     scene.reloading.by_signal()
     assert "a reload failed: KeyError('defect')" in caplog.messages
     assert scene.manager.told[-1] == {"READY": "1", "STATUS": "not reloaded"}
@@ -409,7 +422,63 @@ def test_a_request_needs_a_forward(scene: Scene, request_: Any) -> None:
 
 
 def test_a_forward_that_the_host_has_no_way_for_is_refused(scene: Scene) -> None:
-    scene.failing = "change_host"
-    with pytest.raises(RunError, match="^change_host fails$"):
+    scene.failing = "host"
+    with pytest.raises(RunError, match="^host fails$"):
         scene.forward(add="tcp:80=192.168.1.11")
     assert scene.listed() == {"tcp:8080=192.168.1.10:80": "configured"}
+
+
+PPP = InterfaceAddress("ppp0")
+A, B = IPv4Address("198.51.100.7"), IPv4Address("198.51.100.8")
+
+
+@pytest.fixture
+def following(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    return Scene(tmp_path, monkeypatch, "", external=["interface:ppp0", "203.0.113.9"])
+
+
+def test_the_nat_follows_an_address_and_tells_of_it(
+    following: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for address in (A, B):
+        following.in_force.follow(Findings({PPP: address}))
+        assert following.nat.settings[-1].addresses[0] == address
+        assert following.in_force.fitted.nat.settings == following.nat.settings[-1]
+    assert following.events.told == [
+        ("address", {"old": None, "new": str(A)}),
+        ("address", {"old": str(A), "new": str(B)}),
+    ]
+    assert caplog.messages == [
+        f"interface:ppp0: no address -> {A}; 10 sessions kept, 2 ended",
+        f"interface:ppp0: {A} -> {B}; 10 sessions kept, 2 ended",
+    ]
+    assert len(following.told) == 2
+
+
+def test_an_address_that_goes_is_told_and_no_flow_moves(
+    following: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    following.in_force.follow(Findings({PPP: A}))
+    caplog.clear()
+    gone = Findings({PPP: A}, {PPP: "there is no interface ppp0"})
+    for findings in (gone, gone, Findings({PPP: A})):
+        following.in_force.follow(findings)
+    assert len(following.nat.settings) == 1
+    assert caplog.messages == [
+        f"interface:ppp0: there is no interface ppp0; {A} stays until there is another",
+        f"interface:ppp0: {A} is there again",
+    ]
+    assert len(following.told) == 4
+
+
+def test_without_memory_the_nat_stays_as_it_is(
+    following: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    following.in_force.follow(Findings({PPP: A}))
+    before = following.in_force.fitted
+    following.nat.full = True
+    following.in_force.follow(Findings({PPP: B}))
+    assert caplog.messages[-1] == "the NAT's addresses stay as they are: no memory"
+    assert following.in_force.fitted is before

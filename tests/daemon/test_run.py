@@ -167,7 +167,9 @@ def test_status_says_what_was_asked_for(tmp_path: Path) -> None:
         status = nat.status()
         assert status["pid"] == nat.process.pid
         assert status["device"] == "ratsnake"
-        assert status["external"] == [{"address": "203.0.113.1", "ports": "5000-5009,7000"}]
+        (external,) = status["external"]
+        assert (external["address"], external["ports"]) == ("203.0.113.1", "5000-5009,7000")
+        assert external["follows"] is external["lost"] is None
         assert status["types"]["tcp"] == "symmetric"
         assert status["types"]["udp"] == "port-restricted-cone"
         assert status["usage"]["ports"]["udp"]["total"] == 11

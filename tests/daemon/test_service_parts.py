@@ -16,10 +16,14 @@ from ratsnake.daemon.control import protocol
 from ratsnake.daemon.control.protocol import default_path, path_of_running
 from ratsnake.daemon.errors import UsageError
 from ratsnake.daemon.loop.worker_thread import NICE, WorkerThread, going_first
-from ratsnake.daemon.views.status import Facts, resident_memory, status, summary
+from ratsnake.daemon.views.status import Facts, Outside, resident_memory, status, summary
 from ratsnake.daemon.wakeup import STOP_SIGNALS, WORKER_ENDED, Wakeup
 
-ADDRESSES = (("203.0.113.1", "1024-65535"), ("2001:db8::1", None))
+ADDRESSES = (
+    Outside("203.0.113.1", "1024-65535"),
+    Outside("198.51.100.7", "7000", "interface:ppp0", "there is no interface ppp0"),
+    Outside("2001:db8::1", None),
+)
 FACTS = Facts("0.1", "ratsnake", True, ("csum",), ADDRESSES, {"tcp": "full-cone"})
 
 
@@ -140,9 +144,16 @@ def test_status_object() -> None:
     assert got["rates"] == {"dropped": 1.0}
     assert got["pid"] == os.getpid()
     assert got["offload"] == ["csum"]
+    fixed = {"follows": None, "lost": None}
     assert got["external"] == [
-        {"address": "203.0.113.1", "ports": "1024-65535"},
-        {"address": "2001:db8::1", "ports": None},
+        {"address": "203.0.113.1", "ports": "1024-65535", **fixed},
+        {
+            "address": "198.51.100.7",
+            "ports": "7000",
+            "follows": "interface:ppp0",
+            "lost": "there is no interface ppp0",
+        },
+        {"address": "2001:db8::1", "ports": None, **fixed},
     ]
     assert got["types"] == {"tcp": "full-cone"}
     assert got["usage"]["sessions"] == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -14,7 +15,9 @@ from ratsnake.daemon import surroundings
 from ratsnake.daemon.configuration.flags import RUN_GROUPS
 from ratsnake.daemon.configuration.options import RunOptions, run_options
 from ratsnake.daemon.errors import RunError, UsageError
-from ratsnake.daemon.surroundings import Fitted, change_host, fit, request_of
+from ratsnake.daemon.findings import Findings, fitted_options
+from ratsnake.daemon.surroundings import Fitted, fit, request_of
+from ratsnake.host.interface_address import InterfaceAddress
 from ratsnake.host.survey import Survey, survey
 from ratsnake.lab.namespace import Namespace
 
@@ -187,37 +190,35 @@ def test_a_survey_of_a_host(machine: Namespace) -> None:
     assert seen.bound_at(IPv4Address(ADDRESS)) == ((8022, 8022), (8023, 8023), (8024, 8024))
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "told"),
-    [
-        ((), ("--lan", "br0"), 'host.lan: not set -> "br0": the routing'),
-        (("--lan", "br0"), ("--lan", "br1"), "host.lan: br0 -> br1: "),
-        (("--lan", "br0"), ("--lan", "br0", "--wan", "wan0"), "host.wan: not set -> wan0: "),
-        (
-            ("--lan", "br0"),
-            ("--lan", "br0", "--internal", "192.168.1.0/24"),
-            "inside prefixes: 10.0.0.0/8, .*, 192.168.0.0/16 -> 192.168.1.0/24: ",
-        ),
-        (
-            ("--lan", "br0"),
-            ("--lan", "br0", "--external", "203.0.113.7"),
-            f"outside addresses: {ADDRESS} -> {ADDRESS}, 203.0.113.7: ",
-        ),
-        (
-            (*SHARE, "--ports", "20-99"),
-            (*SHARE, "--ports", "20-99", "--forward", "tcp:22=192.168.1.2"),
-            f"of shared addresses: {ADDRESS} 20-21,23-99 -> {ADDRESS} 20-21,23-99 or 20-99: ",
-        ),
-    ],
-)
-def test_the_routing_of_a_nat_that_runs_does_not_change(
-    before: Sequence[str], after: Sequence[str], told: str
-) -> None:
-    old, new = (fitted(*arguments).options for arguments in (before, after))
-    assert change_host(old, old) == change_host(new, new) == ()
-    with pytest.raises(RunError, match=f"{told}.*cannot change; restart it$"):
-        change_host(old, new)
+FOLLOWED = InterfaceAddress("ppp0")
+FOUND = Findings({FOLLOWED: IPv4Address("198.51.100.9")})
 
 
-def test_without_routing_addresses_may_change() -> None:
-    assert change_host(options(), options("--external", "203.0.113.7")) == ()
+def test_an_interfaces_address_is_shared_also_if_it_has_just_gone() -> None:
+    """The host is looked at after its interface."""
+    made = options(*SHARE, external="interface:ppp0")
+    result = fit(made, FOUND)
+    assert ports(result) == "1024-8079,8081-32767,40000-40009,61000-65534"
+    (external,) = result.options.nat.settings.externals
+    assert external.shared and external.address == IPv4Address("198.51.100.9")
+    assert result.warnings == ()
+    assert fitted_options(made, result.findings) == result.options
+
+
+def test_what_was_shared_before_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for an address that is new, whatever programs there are meanwhile."""
+    made = options(*SHARE, "--external", "interface:ppp0")
+    before = fit(made, FOUND)
+    monkeypatch.setattr(surroundings, "survey", lambda: replace(HOST, bound={(None, 2000)}))
+    moved = replace(before.findings, addresses={FOLLOWED: IPv4Address("203.0.113.9")})
+    after = fit(made, moved)
+    fixed, followed = after.options.nat.settings.externals
+    assert fixed == before.options.nat.settings.externals[0]
+    assert str(followed.ports) == "1024-1999,2001-32767,40000-40009,61000-65534"
+    assert [address for address, _ in after.findings.shares] == [fixed.address, followed.address]
+
+
+def test_an_address_that_is_missing_is_no_reason_to_fail_where_there_is_another() -> None:
+    made = options(*SHARE, "--external", "interface:ppp0")
+    (external,) = fit(made).options.nat.settings.externals
+    assert external.address == IPv4Address(ADDRESS) and external.shared

@@ -15,6 +15,7 @@ from end_to_end.guide import GUIDES, HOST, Player, blocks, player
 from end_to_end.harness import DEADLINE, greet, readable
 from ratsnake.cli.main import COMMANDS, make_parser
 from ratsnake.lab import EXTERNAL
+from ratsnake.lab.topology import ROUTER_WAN
 
 MAP_E = "192.0.2.18"
 _COMMAND = re.compile(r" {4}(?:\$ )?(?:sudo )?(?:[\w./-]*/)?ratsnake ")
@@ -50,6 +51,21 @@ def test_a_nat_for_a_test_bed(tmp_path: Path) -> None:
     assert f"seen outside as ('{EXTERNAL}', " in out
     assert "3 passed" in out
     assert "icmp  192.0.2.130:" in out
+
+
+def test_home_router(tmp_path: Path) -> None:
+    with player(tmp_path, EXTERNAL) as who:
+        out = followed("home-router.md", who)
+        assert f"# interface:wan0 is now {ROUTER_WAN}" in out
+        assert f"icmp  {HOST}:" in out
+        assert seen_outside(who)[0] == ROUTER_WAN
+        new = "198.51.100.77"
+        who.type(
+            who.topology.router, f"ip address flush dev wan0; ip address add {new}/24 dev wan0"
+        )
+        while new not in (status := who.type(who.topology.router, "ratsnake status")):
+            assert f"external      {ROUTER_WAN} of interface:wan0" in status
+        assert seen_outside(who, 7001)[0] == new
 
 
 def test_full_cone_for_games(tmp_path: Path) -> None:

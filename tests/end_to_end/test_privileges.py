@@ -85,7 +85,11 @@ def test_the_keeper_has_what_undoing_needs_and_nothing_of_the_nat(topology: Topo
         assert state["NoNewPrivs"] == "1"
         opened = {os.readlink(entry) for entry in Path(f"/proc/{keeper}/fd").iterdir()}
         assert "/dev/net/tun" not in opened
-        assert len([one for one in opened if one.startswith("socket:")]) == 1
+        sockets = {one[8:-1] for one in opened if one.startswith("socket:[")}
+        assert len(sockets) == 3  # for orders, for news, and one that the kernel notifies
+        for kind in ("tcp", "tcp6", "udp", "udp6", "raw", "raw6", "packet"):
+            table = Path(f"/proc/{keeper}/net/{kind}")
+            assert sockets.isdisjoint(table.read_text().split() if table.exists() else ())
 
 
 @pytest.mark.parametrize("external", _PLACES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import socket
@@ -10,14 +9,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
 
+from end_to_end.download import downloading
 from end_to_end.harness import (
     DEADLINE,
     drops,
@@ -31,12 +29,11 @@ from end_to_end.harness import (
 )
 from ratsnake.daemon.control.client import ask, ask_for_change
 from ratsnake.daemon.errors import UsageError
-from ratsnake.lab import EXTERNAL, EXTERNAL_2, RunningNat, Topology, nat, traffic
+from ratsnake.lab import EXTERNAL, EXTERNAL_2, RunningNat, Topology, nat
 from ratsnake.lab.topology import ROUTER_WAN, WAN_INTERFACE
 
 _SERVER = "192.0.2.130"  # LAN host 0
 _FORWARD = f"tcp:8080={_SERVER}:80"
-_BLOCK = 1 << 18
 
 
 @pytest.fixture
@@ -75,60 +72,6 @@ def _typed(running: RunningNat, *command: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-class _Download:
-    """A TCP connection that carries data from a remote until it is told to end."""
-
-    def __init__(self, near: socket.socket, far: socket.socket, pool: ThreadPoolExecutor) -> None:
-        self.received = 0
-        self._near, self._far = near, far
-        self._over = Event()
-        self._sent: Future[str] = pool.submit(self._send)
-        self._got: Future[str] = pool.submit(self._receive)
-
-    def goes_on(self) -> None:
-        """Return when much more has come than could have waited in the host."""
-        target = self.received + (64 << 20)
-        until(lambda: self.received > target or self._got.done(), "the download goes on")
-        assert not self._got.done(), self._got.result()
-
-    def end(self) -> None:
-        """What came must be what was sent."""
-        self._over.set()
-        assert self._sent.result(DEADLINE) == self._got.result(DEADLINE)
-
-    def _send(self) -> str:
-        digest = hashlib.sha256()
-        source = os.urandom(2 * _BLOCK)
-        place = 0
-        while not self._over.is_set():
-            block = source[place : place + _BLOCK]
-            place = (place + 4099) % _BLOCK
-            self._far.sendall(block)
-            digest.update(block)
-        self._far.shutdown(socket.SHUT_WR)
-        return digest.hexdigest()
-
-    def _receive(self) -> str:
-        digest = hashlib.sha256()
-        while block := self._near.recv(_BLOCK):
-            self.received += len(block)
-            digest.update(block)
-        return digest.hexdigest()
-
-
-@contextmanager
-def _downloading(topology: Topology) -> Iterator[_Download]:
-    with traffic.connection(topology) as (near, far), ThreadPoolExecutor(2) as pool:
-        download = _Download(near, far, pool)
-        try:
-            yield download
-        except BaseException:
-            for end in (near, far):
-                end.close()
-            raise
-        download.end()
-
-
 _SETTINGS = (
     "[timeouts]\ntcp-established = 7200\ntcp-opening = 30\n",
     "[types]\nnat = 'full-cone'\n",
@@ -140,13 +83,16 @@ _SETTINGS = (
 )
 
 
-@pytest.mark.parametrize("user", [(), ("--user", "nobody")], ids=["root", "nobody"])
+_USERS = pytest.mark.parametrize("user", [(), ("--user", "nobody")], ids=["root", "nobody"])
+
+
+@_USERS
 def test_a_running_download_does_not_notice_reloads(
     topology: Topology, file: Path, user: tuple[str, ...]
 ) -> None:
     if user and os.geteuid() != 0:
         pytest.skip("not root: cannot become another user")
-    with _configured(topology, file, "", *user) as running, _downloading(topology) as download:
+    with _configured(topology, file, "", *user) as running, downloading(topology) as download:
         download.goes_on()
         (before,) = rows(running, "sessions")
         for number in range(2 * len(_SETTINGS)):
@@ -231,16 +177,46 @@ def test_what_depends_on_the_host_is_looked_at_again(topology: Topology, file: P
         assert greet(near, far) == external
 
 
-def test_what_needs_another_routing_is_refused(topology: Topology, file: Path) -> None:
-    with _configured(topology, file) as running, udp_pair(topology) as (near, far):
+@_USERS
+def test_the_routing_changes_with_the_settings(
+    topology: Topology, file: Path, user: tuple[str, ...]
+) -> None:
+    before = router_state(topology)
+    own = f"[rules]\none-to-one = ['{EXTERNAL_2}={topology.hosts[1].address}']\n"
+    with _configured(topology, file, "", *user) as running, downloading(topology) as download:
+        download.goes_on()
+        plain = router_state(topology)
+        row = _reload(running, file, own)
+        assert (row["kept"], row["ended"], row["warnings"]) == (1, 0, [])
+        download.goes_on()
+        with udp_pair(topology, host=1) as (near, far):
+            assert greet(near, far)[0] == EXTERNAL_2
+        row = _reload(running, file, "")
+        assert (row["kept"], row["ended"]) == (1, 1)
+        download.goes_on()
+        assert router_state(topology) == plain
+        _reload(running, file, own)
+    assert router_state(topology) == before
+
+
+@_USERS
+def test_what_the_host_refuses_changes_nothing(
+    topology: Topology, file: Path, user: tuple[str, ...]
+) -> None:
+    """Somebody else has a route to the address."""
+    with _configured(topology, file, "", *user) as running, udp_pair(topology) as (near, far):
         greet(near, far)
+        with topology.router.netlink() as netlink:
+            (index,) = netlink.link_lookup(ifname=WAN_INTERFACE)
+            netlink.route("add", dst=f"{EXTERNAL_2}/32", oif=index)
         before = router_state(topology)
         file.write_text(f"[rules]\none-to-one = ['{EXTERNAL_2}={_SERVER}']\n")
         code, out, err = _typed(running, "reload")
         assert (code, out) == (1, "")
-        addresses = f"{EXTERNAL} -> {EXTERNAL}, {EXTERNAL_2}"
-        assert f"ratsnake: error: {file}: outside addresses: {addresses}: " in err
+        command = f"cannot do `ip route add {EXTERNAL_2}/32 dev ratsnake scope link proto 82`: "
+        assert f"ratsnake: error: {file}: {command}" in err
         assert router_state(topology) == before
+        assert [one["address"] for one in status(running)["external"]] == [EXTERNAL]
         greet(near, far)
 
 

@@ -25,7 +25,7 @@ from ratsnake.daemon.control.client import ask
 from ratsnake.daemon.loop.worker_thread import NICE
 from ratsnake.daemon.state import file
 from ratsnake.lab import EXTERNAL, LAN_PREFIX, Topology
-from ratsnake.lab.topology import LAN_INTERFACE
+from ratsnake.lab.topology import LAN_INTERFACE, ROUTER_WAN
 
 _FOLDER = Path(__file__).parents[2] / "contrib" / "systemd"
 _UNIT = _FOLDER / "ratsnake.service"
@@ -195,3 +195,34 @@ def test_the_service_reloads_as_the_unit_says(topology: Topology, folder: Path) 
         _, err = reloading.communicate(timeout=DEADLINE)
         assert reloading.returncode == 2
         assert "types.mtu: is a key of [packets]; put it there" in err
+
+
+def test_the_service_follows_an_address_as_confined_as_the_unit_says(
+    topology: Topology, folder: Path
+) -> None:
+    """The keeper is confined as well, and changes the routing all the same."""
+    file, control = folder / "ratsnake.toml", folder / "run" / "ratsnake" / "ratsnake.sock"
+    text = file.read_text().replace(f'"{EXTERNAL}"', '"interface:wan0"')
+    file.write_text(text.replace("[host]\n", "[host]\nshare-address = true\n"))
+    before = router_state(topology)
+
+    def move(old: str, new: str) -> None:
+        with topology.router.netlink() as netlink:
+            (index,) = netlink.link_lookup(ifname="wan0")
+            netlink.addr("del", index=index, address=old, prefixlen=24)
+            netlink.addr("add", index=index, address=new, prefixlen=24)
+
+    def has(address: str) -> bool:
+        return bool(next(ask(str(control), "status"))["external"][0]["address"] == address)
+
+    with _confined(topology, folder) as process:
+        for old, new in ((ROUTER_WAN, "198.51.100.77"), ("198.51.100.77", ROUTER_WAN)):
+            with udp_pair(topology) as (near, far):
+                assert greet(near, far)[0] == old
+                move(old, new)
+                until(lambda address=new: has(address), "the NAT follows")  # type: ignore[misc]
+                assert greet(near, far)[0] == new
+        process.terminate()
+        _, log = process.communicate(timeout=DEADLINE)
+        assert (process.returncode, "ERROR" in log) == (0, False), log
+    assert router_state(topology) == before

@@ -1,6 +1,11 @@
-"""Tasks of the end, done here or by a keeper: by number, each once, and all of them at the end."""
+"""Tasks of the end, done here or by a keeper: by number, each once, and all of them at the end.
 
-from collections.abc import Sequence
+And what goes on in the keeper meanwhile.
+"""
+
+import os
+import select
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -65,6 +70,28 @@ def test_what_the_keeper_was_not_asked_for_is_done_at_the_end_the_last_first(
     assert str(record) == "3421"
 
 
+def test_a_nat_that_dies_before_it_has_the_answer_is_undone_all_the_same(
+    record: Record, tmp_path: Path
+) -> None:
+    undoing = Undoing()
+    undoing.add(record.task("1"))
+    gone = tmp_path / "gone"
+    os.mkfifo(gone)
+
+    def slow() -> Sequence[str]:
+        gone.read_text()
+        return record.task("2")()
+
+    number = undoing.add(slow)
+    undoing.leave_to_keeper()
+    assert undoing._keeper is not None
+    undoing._keeper.send(bytes([number]))
+    undoing._keeper.close()
+    gone.write_text("yes")
+    undoing.close()
+    assert str(record) == "21"
+
+
 def test_a_keeper_that_does_not_start_is_told_and_its_tasks_are_still_done(
     record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,3 +122,80 @@ def test_a_task_that_breaks_ends_the_keeper_and_is_told(
     undoing.close()
     died = "the process that was to undo this run's changes to the host has died"
     assert caplog.messages == [died]
+
+
+class Echo:
+    """An attendant that tells what comes in a pipe, and answers by what it was told."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+        self._last = "nothing"
+
+    def fileno(self) -> int:
+        return self.reader
+
+    def attend(self) -> str:
+        self._last = os.read(self.reader, 100).decode()
+        return self._last.strip()
+
+    def answer(self, question: str) -> str:
+        return f"{question} {self._last}"
+
+    def close(self) -> None:
+        os.close(self.reader)
+        os.close(self.writer)
+
+
+@pytest.fixture
+def echo() -> Iterator[Echo]:
+    made = Echo()
+    yield made
+    made.close()
+
+
+def _news(undoing: Undoing) -> list[str]:
+    assert select.select([undoing], [], [], 10)[0]
+    return undoing.news()
+
+
+def test_an_attendant_tells_answers_and_keeps_the_tasks_waiting(record: Record, echo: Echo) -> None:
+    undoing = Undoing()
+    first = undoing.add(record.task("1"))
+    undoing.add(record.task("2"))
+    undoing.leave_to_keeper(echo)
+    assert undoing.news() == []
+    assert undoing.ask("what?") == "what? nothing"
+    os.write(echo.writer, b"rain")
+    assert _news(undoing) == ["rain"]
+    assert undoing.ask("what?") == "what? rain"
+    undoing.perform(first)
+    os.write(echo.writer, b"sun")
+    assert _news(undoing) == ["sun"]
+    assert str(record) == "1"
+    undoing.close()
+    assert str(record) == "12"
+
+
+def test_what_is_no_news_is_not_told(echo: Echo) -> None:
+    undoing = Undoing()
+    undoing.leave_to_keeper(echo)
+    os.write(echo.writer, b" ")
+    assert undoing.ask("heard?").startswith("heard?")
+    assert undoing.news() == []
+    undoing.close()
+
+
+def test_an_attendant_that_breaks_is_told_and_the_tasks_are_still_done(
+    echo: Echo, record: Record
+) -> None:
+    undoing = Undoing()
+    undoing.add(record.task("1"))
+    undoing.leave_to_keeper(echo)
+    os.write(echo.writer, b"\xff")  # no UTF-8
+    with pytest.raises(ChildError, match="nobody follows this host's addresses"):
+        _news(undoing)
+    with pytest.raises(ChildError, match="nobody follows this host's addresses"):
+        undoing.ask("what?")
+    assert str(record) == ""
+    undoing.close()
+    assert str(record) == "1"

@@ -252,6 +252,19 @@ def test_the_command_prints_the_plan(
     assert state(machine) == before
 
 
+def test_the_command_tells_which_address_an_interface_has(
+    machine: Namespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--external", "interface:wan0", "--lan", "lan0", "--share-address", *FLAGS[2:]]
+    assert main(["host", "plan", *flags]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "# interface:wan0 is now 198.51.100.254" in lines
+    assert any("to 198.51.100.254/32" in line for line in lines)
+    assert main(["host", "plan", *(flag.replace("wan0", "ppp0") for flag in flags)]) == 1
+    error = capsys.readouterr().err
+    assert "--external interface:ppp0: there is no interface ppp0 (there are " in error
+
+
 def test_the_command_needs_a_lan(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["host", "plan", *FLAGS]) == 2
     assert "--lan IFACE is needed" in capsys.readouterr().err

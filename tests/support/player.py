@@ -19,8 +19,8 @@ STATUS = {
     "compiled": True,
     "offload": ["csum", "tso4", "tso6", "uso4", "uso6"],
     "external": [
-        {"address": "203.0.113.1", "ports": "1024-65535"},
-        {"address": "2001:db8:3::1", "ports": None},
+        {"address": "203.0.113.1", "ports": "1024-65535", "follows": None, "lost": None},
+        {"address": "2001:db8:3::1", "ports": None, "follows": None, "lost": None},
     ],
     "types": dict.fromkeys(("tcp", "udp", "icmp"), "quasi-restricted-cone"),
     "counters": {

@@ -2,11 +2,16 @@
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..daemon.configuration.effective import effective
 from ..daemon.configuration.file import DEFAULT_FILE, options_of, read
+from ..daemon.configuration.followed import sources
+from ..daemon.configuration.options import RunOptions
 from ..daemon.configuration.schema import schema
+from ..host.child import ChildError
+from ..host.interface_address import look
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,5 +33,20 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     configuration = read(Path(arguments.file))
     options = options_of(configuration, {})
-    print(effective(configuration, options), end="")
+    print(effective(configuration, options, list(_addresses(options))), end="")
     return 0
+
+
+def _addresses(options: RunOptions) -> Iterator[str]:
+    """What the interfaces' addresses are on this host, where the file need not be for."""
+    wanted = sources(options.nat.settings)
+    if not wanted:
+        return
+    try:
+        found = look(wanted)
+    except ChildError as error:
+        yield f"the addresses of interfaces cannot be looked up here: {error}"
+        return
+    for source, there in found.items():
+        address = there.choose(None)
+        yield f"{source} is now {address or f'without address: {there.problem}'}"

@@ -43,17 +43,21 @@ def _asked(task: Callable[[], list[str]]) -> list[str]:
 
 
 def _plan(options: RunOptions) -> list[str]:
+    from ..daemon.findings import NOTHING
+    from ..daemon.hosting import with_addresses
     from ..daemon.surroundings import fit, request_of
     from ..host.routing import foresee
 
     if options.lan is None:
         raise UsageError("--lan IFACE is needed: without it `ratsnake run` touches no route")
-    fitted = fit(options)
+    found = with_addresses(options, NOTHING)
+    fitted = fit(options, found)
     left, plan = foresee(request_of(fitted.options, options.lan))
     steps = [(step.reason, str(step.change)) for step in plan.steps]
     return [
         f"# What `ratsnake run` does on this host once its device {options.device} is there,",
         "# in this order; it takes it back in the reverse when it stops.",
+        *(f"# {source} is now {address}" for source, address in found.addresses.items()),
         *(f"# {note}" for note in fitted.notes),
         *_explained("left behind by a killed run", map(str, left.removals)),
         *(line for reason, commands in _together(steps) for line in _explained(reason, commands)),

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from ..daemon.configuration.flags import NAT_GROUPS
-from ..daemon.configuration.options import nat_options
+from ..daemon.configuration.options import fixed_nat_options
 from ..daemon.errors import UsageError
 from .flags import add_groups, texts
 from .progress import Progress
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    options = nat_options(texts(arguments))
+    options = fixed_nat_options(texts(arguments), "a capture has no interfaces")
     number = _number(arguments.seed)
     from ..daemon import seed
     from ..daemon.replay import replay

@@ -6,7 +6,7 @@ computes from is read here.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Network
 from pathlib import Path
 
@@ -107,20 +107,47 @@ def interfaces() -> str:
 
 
 LAN = Question("lan", "IFACE", "The interface your LAN is on", READ["lan"], likely_lan, interfaces)
-EXTERNAL = Question("external", "ADDR", "The outside address", READ["external"])
-SEVERAL_EXTERNAL = Question("external", "ADDR,...", "The outside addresses", each_of("external"))
 #: How the packets of an outside address come to this machine, and what the file says of it.
 PLACES = {
     "routed": "It is routed to this machine, and must not be assigned to an interface.",
     "link": "It is of the WAN's subnet, and must not be assigned to an interface.",
     "own": "It is the WAN's own: this machine keeps the ports it uses.",
 }
+WAYS_OUT = {
+    "link": "The way out; ratsnake answers there for outside addresses of its subnet.",
+    "own": "The way out, whose MTU counts.",
+}
+FOLLOWED = (
+    "It is the WAN's own, whatever that is at the time: this machine keeps the ports it uses."
+)
 PLACE = Question(
     "place",
     "PLACE",
-    "Is that routed to this machine (routed), of the WAN's subnet (link), or the WAN's own (own)",
+    "Is the outside address routed to this machine (routed), of the WAN's subnet (link), or the"
+    " WAN's own (own)",
     one_of(*PLACES),
     lambda: "routed",
+)
+
+
+def place(answers: Answers) -> str:
+    """Where nobody asks, it is the WAN's own."""
+    return answers.get("place", "own")
+
+
+EXTERNAL = Question(
+    "external",
+    "ADDR",
+    "The outside address",
+    READ["external"],
+    applies=lambda answers: place(answers) != "own",
+    optional=True,
+)
+SEVERAL_EXTERNAL = replace(
+    EXTERNAL,
+    metavar="ADDR,...",
+    text="The outside addresses",
+    check=each_of("external"),
 )
 WAN = Question(
     "wan",
@@ -128,7 +155,7 @@ WAN = Question(
     "The interface your WAN is on",
     READ["wan"],
     hint=interfaces,
-    applies=lambda answers: answers["place"] != "routed",
+    applies=lambda answers: place(answers) != "routed",
 )
 INTERNAL = Question(
     "internal",
@@ -149,12 +176,25 @@ def lan_line(answers: Answers) -> Line:
     return Line("host", "lan", answers["lan"], "What comes in by this interface is translated.")
 
 
+def external_line(answers: Answers) -> Line:
+    """The addresses that were answered, or the one the WAN has."""
+    given = words(answers.get("external", ""))
+    if not given:
+        return Line("nat", "external", [f"interface:{answers['wan']}"], FOLLOWED)
+    comment = PLACES[place(answers)]
+    return Line(
+        "nat",
+        "external",
+        given,
+        comment if len(given) == 1 else comment.replace("It is", "Each is"),
+    )
+
+
 def host_lines(answers: Answers) -> Iterator[Line]:
     yield lan_line(answers)
-    if answers["place"] != "routed":
-        comment = "The way out; ratsnake answers there for outside addresses of its subnet."
-        yield Line("host", "wan", answers["wan"], comment)
-    if answers["place"] == "own":
+    if place(answers) != "routed":
+        yield Line("host", "wan", answers["wan"], WAYS_OUT[place(answers)])
+    if place(answers) == "own":
         yield Line("host", "share-address", True, "The outside address is this machine's too.")
 
 
@@ -208,13 +248,29 @@ def map_e_left(answers: Answers) -> Iterator[str]:
     yield "    ip route add default dev map-e"
 
 
-def full_cone_lines(answers: Answers) -> Iterator[Line]:
-    yield Line(
-        "nat",
-        "external",
-        [answers["external"]],
-        PLACES[answers["place"]],
+def forward_line() -> Line:
+    return Line(
+        "rules",
+        "forward",
+        [],
+        'As many as you like, such as "tcp:8080=192.168.1.10:80".',
     )
+
+
+def home_router_lines(answers: Answers) -> Iterator[Line]:
+    yield external_line(answers)
+    yield Line(
+        "types",
+        "nat",
+        "port-restricted-cone",
+        "As most home routers are.  `ratsnake types` explains the others; for games, full-cone.",
+    )
+    yield forward_line()
+    yield from host_lines(answers)
+
+
+def full_cone_lines(answers: Answers) -> Iterator[Line]:
+    yield external_line(answers)
     yield Line(
         "types",
         "udp",
@@ -229,22 +285,12 @@ def full_cone_lines(answers: Answers) -> Iterator[Line]:
         "port-restricted-cone",
         "TCP is let in only from where it was sent to; forward ports for servers, as below.",
     )
-    yield Line(
-        "rules",
-        "forward",
-        [],
-        'As many as you like, such as "tcp:8080=192.168.1.10:80".',
-    )
+    yield forward_line()
     yield from host_lines(answers)
 
 
 def subscribers_lines(answers: Answers) -> Iterator[Line]:
-    yield Line(
-        "nat",
-        "external",
-        words(answers["external"]),
-        PLACES[answers["place"]].replace("It is", "Each is"),
-    )
+    yield external_line(answers)
     yield Line("nat", "internal", words(answers["internal"]), "Where your subscribers are.")
     if answers["deterministic"] == "yes":
         yield Line(
@@ -289,6 +335,12 @@ def nothing_left(answers: Answers) -> Iterator[str]:
 
 
 SETUPS = {
+    "home-router": Setup(
+        "a home router whose WAN has the address, by DHCP or PPPoE or for good",
+        (WAN, LAN),
+        home_router_lines,
+        nothing_left,
+    ),
     "map-e": Setup(
         "a home router on a MAP-E line, such as v6plus or OCN Virtual Connect",
         (
@@ -313,15 +365,15 @@ SETUPS = {
     ),
     "full-cone": Setup(
         "a router for games and peer-to-peer programs, which are to be reachable",
-        (EXTERNAL, PLACE, WAN, LAN),
+        (PLACE, EXTERNAL, WAN, LAN),
         full_cone_lines,
         nothing_left,
     ),
     "subscribers": Setup(
         "many subscribers behind few addresses",
         (
-            SEVERAL_EXTERNAL,
             PLACE,
+            SEVERAL_EXTERNAL,
             WAN,
             INTERNAL,
             LAN,

@@ -44,7 +44,7 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
         f" since {_local(status['since'])}, process {status['pid']}"
     )
     for external in status["external"]:
-        yield from _wrapped("external", f"{external['address']} {ports(external['ports'])}")
+        yield from _wrapped("external", _external(external))
     yield from _wrapped("NAT type", _types(status["types"]))
     yield _line(
         "engine",
@@ -58,6 +58,15 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
     yield from _usage(status["usage"], status["rates"])
     yield ""
     yield from _drops(status["counters"]["dropped"], status["rates"])
+
+
+def _external(external: dict[str, Any]) -> str:
+    """An address; of which interface it is, and what that has instead by now."""
+    lost = f"; {external['lost']}" if external["lost"] else ""
+    if external["address"] is None:
+        return f"none yet of {external['follows']}{lost}"
+    follows = f" of {external['follows']}" if external["follows"] else ""
+    return f"{external['address']}{follows} {ports(external['ports'])}{lost}"
 
 
 def ports(text: str | None) -> str:

@@ -100,7 +100,7 @@ def _lost(event: Event) -> str:
 
 
 def _address(event: Event) -> str:
-    return f"{event['old']} -> {event['new']}"
+    return f"{event['old'] or 'no address'} -> {event['new']}"
 
 
 PARTS: Mapping[str, tuple[Callable[[Event], str], ...]] = {

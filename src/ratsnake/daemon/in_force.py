@@ -10,9 +10,8 @@ other, and a stop after that.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from ..host.accounts import process_account
 from ..nat.nat import Nat
 from .configuration.differences import Difference, differences
 from .configuration.file import Asked
@@ -20,10 +19,11 @@ from .configuration.options import RunOptions
 from .errors import RunError
 from .events.events import Events, open_log
 from .events.sinks import Sink
+from .findings import Findings, fitted_options
 from .loop.engine import make_nat
 from .loop.live_nat import LiveNat
 from .seed import fresh
-from .surroundings import Fitted, change_host, fit
+from .surroundings import Fitted
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,33 @@ class Outcome:
         }
 
 
+class Host(Protocol):
+    """The host's side of the NAT: Hosting, or who asks one."""
+
+    @property
+    def findings(self) -> Findings:
+        """What the host made of the options in force."""
+
+    def fit(self, asked: Asked, lasting: bool) -> Fitted:
+        """What is asked for on this host; raises RunError.
+
+        `lasting`: it is what the configuration says.
+        """
+
+    def change(self, asked: Asked, fitted: Fitted) -> tuple[str, ...]:
+        """Set up what was fitted last; returns warnings.
+
+        Raises RunError with nothing changed.
+        """
+
+    def change_back(self) -> None:
+        """Take the last change back; raises RunError."""
+
+
+def _nobody() -> None:
+    """Is told."""
+
+
 class InForce:
     """`asked` is what the user wants, and `configured` what of it lasts; `fitted` is what it comes
     to on this host."""
@@ -62,48 +89,56 @@ class InForce:
         fitted: RunOptions,
         nat: LiveNat,
         events: Events,
+        host: Host,
         now: Callable[[], int],
-        tell: Callable[[RunOptions], None],
     ) -> None:
-        """`now` is the worker's clock in milliseconds; `tell` gets the fitted options when they
-        have changed."""
+        """`now` is the worker's clock in milliseconds; `tell` is called when something here or of
+        the host's findings has changed."""
         self.asked = self.configured = asked
         self.fitted = fitted
         self._nat = nat
         self._events = events
+        self.host = host
+        self._findings = host.findings
         self._now = now
-        self._tell = tell
+        self.tell: Callable[[], None] = _nobody
 
     def change(self, asked: Asked) -> Outcome:
         """Let what is asked for be in force; raises UsageError or RunError with nothing changed."""
-        outcome = self.change_for_now(asked)
+        outcome = self._change(asked, lasting=True)
         self.configured = asked
         return outcome
 
     def change_for_now(self, asked: Asked) -> Outcome:
         """Likewise, until the next change that lasts."""
+        return self._change(asked, lasting=False)
+
+    def _change(self, asked: Asked, lasting: bool) -> Outcome:
         changed = differences(self.asked.texts, asked.texts)
         _refuse([one for one in changed if one.restart])
-        fitted = _fitted(asked.options)
+        fitted = self.host.fit(asked, lasting)
         warnings = fitted.warnings
         kept, ended = self._nat.totals().usage()["sessions"], 0
-        if fitted.options != self.fitted:
+        differs = fitted.options != self.fitted
+        if differs:
             sink = self._other_sink(fitted.options)
             try:
                 successor = None
                 if fitted.options.nat.settings != self.fitted.nat.settings:
                     successor = make_nat(fitted.options.nat.settings, fresh())
-                warnings += change_host(self.fitted, fitted.options)
+                warnings += self.host.change(asked, fitted)
                 if successor is not None:
-                    kept, ended = self._move_to(successor, fitted.options)
+                    kept, ended = self._move_to(successor)
             except RunError:
                 if sink is not None:
                     sink.close()
                 raise
             if fitted.options.events != self.fitted.events:
                 self._events.change(fitted.options.events, sink)
-            self._tell(fitted.options)
         self.asked, self.fitted = asked, fitted.options
+        self._findings = self.host.findings
+        if differs:
+            self.tell()
         for line in (*map(str, changed), *fitted.notes):
             log.info("%s", line)
         for line in warnings:
@@ -111,32 +146,43 @@ class InForce:
         log.info("%d settings changed; %d sessions kept, %d ended", len(changed), kept, ended)
         return Outcome(changed, kept, ended, fitted.notes, warnings)
 
-    def _move_to(self, successor: Nat, options: RunOptions) -> tuple[int, int]:
+    def _move_to(self, successor: Nat) -> tuple[int, int]:
         """Let it take over; returns how many sessions it keeps, and how many end."""
         try:
             moved = self._nat.replace(successor, self._now)
         except MemoryError:
-            change_host(options, self.fitted)
+            self.host.change_back()
             raise RunError("there is no memory to move the flows in; nothing has changed") from None
         return moved.kept, moved.ended
+
+    def follow(self, findings: Findings) -> None:
+        """Let the NAT have the addresses that the host's side has found; what fails is logged."""
+        before = self._findings
+        kept, ended = self._nat.totals().usage()["sessions"], 0
+        try:
+            fitted = fitted_options(self.asked.options, findings)
+            if fitted.nat.settings != self.fitted.nat.settings:
+                moved = self._nat.replace(make_nat(fitted.nat.settings, fresh()), self._now)
+                kept, ended = moved.kept, moved.ended
+        except (RunError, MemoryError) as error:
+            log.error("the NAT's addresses stay as they are: %s", str(error) or "no memory")
+            return
+        self.fitted, self._findings = fitted, findings
+        self.tell()
+        for source, old, new in findings.moves_since(before):
+            self._events.tell("address", old=None if old is None else str(old), new=str(new))
+            was = old or "no address"
+            log.info("%s: %s -> %s; %d sessions kept, %d ended", source, was, new, kept, ended)
+        for line in findings.losses_since(before):
+            log.warning("%s", line)
+        for line in findings.returns_since(before):
+            log.info("%s", line)
 
     def _other_sink(self, options: RunOptions) -> Sink | None:
         """The sink that the log is to go to, if that is another; raises RunError."""
         if options.events.sink == self.fitted.events.sink:
             return None
         return open_log(options.events)
-
-
-def _fitted(options: RunOptions) -> Fitted:
-    """Looking at the host imports what the start has not kept; raises RunError."""
-    try:
-        return fit(options)
-    except ImportError as error:
-        user, _ = process_account()
-        raise RunError(
-            f"cannot look at this host: {error}; user {user} must be allowed to read all of Python"
-            " and of ratsnake: install them outside of home directories"
-        ) from None
 
 
 def _refuse(restart: Sequence[Difference]) -> None:

@@ -8,7 +8,7 @@ import os
 
 from ..host.accounts import Account
 from ..host.child import ChildError
-from ..host.keeper import Undoing
+from ..host.keeper import Attendant, Undoing
 from .control.control_path import Claim
 from .errors import RunError
 
@@ -18,10 +18,13 @@ def are_to_go(user: Account | None) -> bool:
     return user is not None or os.geteuid() != 0
 
 
-def leave(user: Account | None, claim: Claim, undoing: Undoing) -> None:
-    """Leave undoing to a keeper, and the control socket to `user`; raises RunError."""
+def leave(user: Account | None, claim: Claim, undoing: Undoing, attendant: Attendant) -> None:
+    """Leave undoing to a keeper, with an attendant, and the control socket to `user`.
+
+    Raises RunError.
+    """
     try:
-        undoing.leave_to_keeper()
+        undoing.leave_to_keeper(attendant)
         if user is not None and user.user != os.geteuid():
             claim.give_to(user.user)
     except ChildError as error:

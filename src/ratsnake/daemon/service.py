@@ -1,9 +1,10 @@
 """The life of `ratsnake run`: everything is set up in one order and undone in the reverse.
 
-    signals noted → control socket claimed → device → engine → routing → privileges given up →
-    flows brought back → worker → "ready"
+    signals noted → an outside address there → control socket claimed → device → engine → routing →
+    privileges given up → flows brought back → worker → "ready"
 
-What has to be undone with privileges is left to a keeper when they are given up (host/keeper.py).
+What has to be undone with privileges is left to a keeper when they are given up (host/keeper.py),
+and the host's side with it where it changes while the NAT runs (hosting.py).
 
 One thread moves packets (the worker, without the GIL); this one waits: for signals, for the
 worker's end, for control clients, and once a second for a status request.
@@ -22,11 +23,12 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
 from ..device.linux_tun import LinuxTun
+from ..host.address_watch import AddressWatch
 from ..host.keeper import Undoing
-from ..nat.build import COMPILED
 from . import privileges
+from .awaiting import await_addresses
+from .configuration import followed
 from .configuration.file import Asked, Sources
 from .configuration.listen import Listen
 from .configuration.options import RunOptions, StateOptions
@@ -36,7 +38,10 @@ from .control.peer import allowed_by
 from .duty import Duty
 from .errors import RunError
 from .events.events import Events, open_log
-from .in_force import InForce
+from .facts import facts_of, outside, ready, state
+from .findings import Findings
+from .hosting_orders import AskingHosting, KeptHosting
+from .in_force import Host, InForce
 from .live_forwards import LiveForwards
 from .loop.engine import make_nat
 from .loop.live_nat import LiveNat
@@ -47,7 +52,7 @@ from .seed import fresh
 from .state.keeper import StateKeeper, check_folder, make_folder
 from .state.restoring import bring_back
 from .supervisor import Supervisor
-from .surroundings import fit, request_of
+from .surroundings import Fitted, fit, request_of
 from .views.busiest import Busiest
 from .views.capturing import Capturing
 from .views.explaining import Explainer
@@ -68,7 +73,6 @@ MTU = 65535
 
 TICK_SECONDS = 1.0  # how often housekeeping is due; a status request is answered no oftener
 STATUS_REQUEST = "status-request"
-USUAL = ("tcp", "udp", "icmp")  # the protocols whose NAT types are always told
 
 log = logging.getLogger(__name__)
 
@@ -79,16 +83,17 @@ def serve(sources: Sources, asked: Asked, announce: Callable[[str], None]) -> No
     `sources` are where `asked` was read and is read again.
     Raises UsageError, RunError or DeviceError, always after undoing what was done.
     """
-    fitted = fit(asked.options)
-    options = fitted.options
-    for note in fitted.notes:
-        log.info("%s", note)
-    for warning in fitted.warnings:
-        log.warning("%s", warning)
     with ExitStack() as undo:
         supervisor = Supervisor()
         undo.callback(supervisor.close)
         wakeup = undo.enter_context(Wakeup())
+        watch = AddressWatch(followed.sources(asked.options.nat.settings))
+        undo.callback(watch.close)
+        found = await_addresses(asked.options, watch, wakeup, supervisor)
+        if found is None:
+            return
+        fitted = _fit(asked.options, found)
+        options = fitted.options
         undoing = Undoing()
         undo.callback(undoing.close)
         claim = Claim(options.socket_path, options.access)
@@ -102,17 +107,20 @@ def serve(sources: Sources, asked: Asked, announce: Callable[[str], None]) -> No
         worker, live = _packet_loop(options, device)
         undo.callback(worker.close)
         device.bring_up(MTU)
-        if options.lan is not None:
-            installed = _install_routing(options, options.lan)
-            undo.callback(undoing.perform, undoing.add(installed.undo))
-        facts = _facts(options, device)
+        installed = _install_routing(options)
+        hosting = KeptHosting(sources, asked.options, fitted.findings, watch, installed)
+        undo.callback(undoing.perform, undoing.add(hosting.undo))
+        facts = facts_of(options, fitted.findings, device)
         events = Events(live, options.events, sink, _now)
         undo.callback(events.close)
         thread = WorkerThread(worker, wakeup.worker_ended)
         with ExitStack() as running:
-            keeper = _state_keeper(options.state, live, running)
-            if privileges.are_to_go(options.user):
-                privileges.leave(options.user, claim, undoing)
+            state_keeper = _state_keeper(options.state, live, running)
+            host: Host = hosting
+            if watch.wanted or privileges.are_to_go(options.user):
+                privileges.leave(options.user, claim, undoing, hosting)
+                watch.close()
+                host = AskingHosting(fitted.findings, undoing)
             with going_first():
                 if privileges.are_to_go(options.user):
                     privileges.give_up(options.user)
@@ -120,17 +128,18 @@ def serve(sources: Sources, asked: Asked, announce: Callable[[str], None]) -> No
                     check_folder(options.state.path)
                     bring_back(live, options.state.path, _now())
                 running.enter_context(thread)
-            if keeper is not None:
-                keeper.start()
+            if state_keeper is not None:
+                state_keeper.start()
             for warning in sources.warnings():
                 log.warning("%s", warning)
+            in_force = InForce(asked, options, live, events, host, _now)
             service = _Service(
-                facts, sources, asked, options, live, worker, events, claim, wakeup, supervisor
+                facts, sources, in_force, live, worker, events, claim, wakeup, supervisor
             )
             if metrics is not None:
                 running.callback(metrics.close)
                 _start_metrics(metrics, service)
-            service.run(lambda: announce(_ready(facts)))
+            service.run(lambda: announce(ready(facts)))
             supervisor.tell(STOPPING="1", STATUS="stopping")
         log.info("stopping")
         _check_end(facts.device, thread)
@@ -143,6 +152,15 @@ def _state_keeper(state: StateOptions | None, live: LiveNat, undo: ExitStack) ->
     keeper = StateKeeper(state.path, state.period, live, _now)
     undo.callback(keeper.close)
     return keeper
+
+
+def _fit(options: RunOptions, found: Findings) -> Fitted:
+    fitted = fit(options, found)
+    for note in fitted.notes:
+        log.info("%s", note)
+    for warning in fitted.warnings:
+        log.warning("%s", warning)
+    return fitted
 
 
 def _open_metrics(listen: Listen | None, undo: ExitStack) -> MetricsServer | None:
@@ -177,55 +195,22 @@ def _packet_loop(options: RunOptions, device: LinuxTun) -> tuple[Worker, LiveNat
     return worker, LiveNat(nat, worker)
 
 
-def _install_routing(options: RunOptions, lan: str) -> Installed:
+def _install_routing(options: RunOptions) -> Installed | None:
+    if options.lan is None:
+        return None
     from ..host.child import ChildError
     from ..host.request import RoutingError
     from ..host.routing import install
 
     try:
-        installed = install(request_of(options, lan))
+        installed = install(request_of(options, options.lan))
     except RoutingError as error:
         raise RunError(str(error)) from None
     except ChildError as error:
-        raise RunError(f"--lan {lan}: {error}") from None
+        raise RunError(f"--lan {options.lan}: {error}") from None
     for warning in installed.warnings:
         log.warning("%s", warning)
-
     return installed
-
-
-def _facts(options: RunOptions, device: LinuxTun) -> Facts:
-    return Facts(
-        version=__version__,
-        device=device.name,
-        compiled=COMPILED,
-        offload=tuple(device.features),
-        external=_external(options),
-        types=options.nat.types,
-    )
-
-
-def _external(options: RunOptions) -> tuple[tuple[str, str | None], ...]:
-    return tuple(
-        (str(external.address), str(external.ports) if external.ports else None)
-        for external in options.nat.settings.externals
-    )
-
-
-def _ready(facts: Facts) -> str:
-    types = " ".join(
-        f"{protocol}={name}"
-        for protocol, name in facts.types.items()
-        if protocol in USUAL or name != facts.types[USUAL[0]]
-    )
-    external = ",".join(address for address, _ in facts.external)
-    ports = {ports for _, ports in facts.external if ports}
-    shown = ports.pop() if len(ports) == 1 else "several"
-    return (
-        f"ready: {facts.device} external={external} ports={shown} {types}"
-        f" offload={','.join(facts.offload) or 'none'}"
-        f" engine={'compiled' if facts.compiled else 'interpreted'}"
-    )
 
 
 def _check_end(device: str, thread: WorkerThread) -> None:
@@ -244,8 +229,7 @@ class _Service:
         self,
         facts: Facts,
         sources: Sources,
-        asked: Asked,
-        options: RunOptions,
+        in_force: InForce,
         nat: LiveNat,
         worker: Worker,
         events: Events,
@@ -253,14 +237,14 @@ class _Service:
         wakeup: Wakeup,
         supervisor: Supervisor,
     ) -> None:
-        """`options` are those asked for, as they fit this host."""
         self._facts = facts
+        self._in_force = in_force
         self._nat = nat
         self._worker = worker
         self._events = events
         self._capturing = Capturing(worker.capture, worker.locked)
         self._claim = claim
-        self._allowed = allowed_by(options.access)
+        self._allowed = allowed_by(in_force.fitted.access)
         self._wakeup = wakeup
         self._supervisor = supervisor
         self._started = time.monotonic()
@@ -269,13 +253,14 @@ class _Service:
         self._busiest = Busiest(nat, _now)
         self._explainer = Explainer(nat, worker.locked, _now)
         self._flusher = Flusher(nat, _now, lambda: nat.generation)
-        in_force = InForce(asked, options, nat, events, _now, self._changed)
-        self._reloading = Reloading(sources, in_force, supervisor, lambda: _ready(self._facts))
+        in_force.tell = self._changed
+        self._reloading = Reloading(sources, in_force, supervisor, lambda: state(self._facts))
         self._forwards = LiveForwards(in_force)
 
     def run(self, announce: Callable[[], None]) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(self._wakeup, selectors.EVENT_READ)
+            self._follow_host(selector)
             server = ControlServer(
                 self._claim,
                 {
@@ -296,7 +281,7 @@ class _Service:
                 self._allowed,
             )
             announce()
-            self._supervisor.tell(READY="1", STATUS=_ready(self._facts))
+            self._supervisor.tell(READY="1", STATUS=state(self._facts))
 
             def housekeeping() -> None:
                 server.drop_late()
@@ -329,9 +314,28 @@ class _Service:
             return False
         return bool(noted)
 
-    def _changed(self, options: RunOptions) -> None:
-        """Other settings are in force."""
-        self._facts = replace(self._facts, external=_external(options), types=options.nat.types)
+    def _follow_host(self, selector: selectors.BaseSelector) -> None:
+        host = self._in_force.host
+        if not isinstance(host, AskingHosting):
+            return
+
+        def follow() -> None:
+            try:
+                findings = host.news()
+                if findings is not None:
+                    self._in_force.follow(findings)
+                self._supervisor.tell(STATUS=state(self._facts))
+            except RunError as error:
+                log.error("%s", error)
+                selector.unregister(host)
+
+        selector.register(host, selectors.EVENT_READ, follow)
+
+    def _changed(self) -> None:
+        """Other settings are in force, or an address is there or not."""
+        options = self._in_force.fitted
+        external = outside(options, self._in_force.host.findings)
+        self._facts = replace(self._facts, external=external, types=options.nat.types)
         self._busiest.forget_all()
 
     def status(self) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from ..host.child import ChildError
 from ..host.request import Request, Shared
 from ..host.survey import Survey, survey
 from ..nat.settings.forwarding import FORWARDABLE, resolve
+from ..nat.settings.scope import Address
 from ..nat.settings.settings import LEAST_MTU, External, Settings
 from ..portset import PortSet
 from .configuration.options import RunOptions
 from .errors import RunError
+from .findings import NOTHING, Findings, Shares, fitted_options
 
 # The protocols with ports, by IANA's numbers; Python has no name for DCCP.
 NUMBERS = {
@@ -30,38 +32,39 @@ UNRULY = 65535
 
 @dataclass(frozen=True)
 class Fitted:
-    """Options that fit this host, and what a user should know of how they came about."""
+    """Options that fit this host by these findings, and what a user should know of how they came
+    about."""
 
     options: RunOptions
+    findings: Findings = NOTHING
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
-def fit(options: RunOptions) -> Fitted:
+def fit(options: RunOptions, found: Findings = NOTHING) -> Fitted:
     """Let the host keep its part of shared addresses, and find the MTU of the way out.
 
-    Raises RunError.
+    `found` has the addresses of interfaces, and shares that stay as they are.  Raises RunError.
     """
     if not options.share_address and (options.wan is None or not options.find_mtu):
-        return Fitted(options)
+        found = replace(found, shares={}, mtu=0)
+        return Fitted(fitted_options(options, found), found)
     try:
         host = survey()
     except ChildError as error:
         raise RunError(f"cannot look at this host: {error}") from None
-    settings = options.nat.settings
     notes: list[str] = []
     warnings: list[str] = []
+    settings = fitted_options(options, replace(found, shares={}, mtu=0)).nat.settings
+    shares: Shares = {}
     if options.share_address:
-        settings = _shared(settings, host, notes, warnings)
+        shares = _shares(settings, host, found, notes)
+        warnings += _taken_from_host(settings, host, shares)
     mtu = _mtu(options, host)
     if mtu:
-        settings = replace(settings, mtu=mtu)
         notes.append(f"MTU {mtu}, as that of {options.wan}: the MSS of TCP is lowered to it")
-    return Fitted(
-        replace(options, nat=replace(options.nat, settings=settings)),
-        tuple(notes),
-        tuple(warnings),
-    )
+    found = replace(found, shares=shares, mtu=mtu)
+    return Fitted(fitted_options(options, found), found, tuple(notes), tuple(warnings))
 
 
 def request_of(options: RunOptions, lan: str) -> Request:
@@ -81,70 +84,34 @@ def request_of(options: RunOptions, lan: str) -> Request:
     )
 
 
-def change_host(before: RunOptions, after: RunOptions) -> tuple[str, ...]:
-    """Change what a run has set up on this host, of options that fit; returns warnings.
-
-    Raises RunError with nothing changed: so far with any change at all.
-    """
-    old, new = (
-        None if options.lan is None else request_of(options, options.lan)
-        for options in (before, after)
-    )
-    if old != new:
-        raise RunError(
-            f"{_changed(old, new)}: the routing around a NAT that runs cannot change; restart it"
-        )
-    return ()
-
-
-def _changed(old: Request | None, new: Request | None) -> str:
-    """What differs of two requests."""
-    if old is None or new is None:
-        lan = [f'"{one.lan}"' if one else "not set" for one in (old, new)]
-        return f"host.lan: {lan[0]} -> {lan[1]}"
-    named = {
-        "lan": "host.lan",
-        "wan": "host.wan",
-        "external": "outside addresses",
-        "internal": "inside prefixes",
-        "shared": "the NAT's ports of shared addresses",
-    }
-    return "; ".join(
-        f"{name}: {_shown(getattr(old, field))} -> {_shown(getattr(new, field))}"
-        for field, name in named.items()
-        if getattr(old, field) != getattr(new, field)
-    )
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(_shown, value)) or "none"
-    if isinstance(value, Shared):
-        protocols = {str(PortSet.of(ranges)) for _, ranges in value.ports if ranges}
-        return f"{value.address} {' or '.join(sorted(protocols))}"
-    return "not set" if value is None else str(value)
-
-
-def _mtu(options: RunOptions, host: Survey) -> int | None:
-    """The WAN's MTU, if the LAN's is larger: then what hosts offer may not fit."""
+def _mtu(options: RunOptions, host: Survey) -> int:
+    """The WAN's MTU, if the LAN's is larger: then what hosts offer may not fit.  Else 0."""
     if options.wan is None or options.lan is None or not options.find_mtu:
-        return None
+        return 0
     wan, lan = host.mtus.get(options.wan, 0), host.mtus.get(options.lan, 0)
-    return wan if LEAST_MTU <= wan < lan else None
+    return wan if LEAST_MTU <= wan < lan else 0
 
 
-def _shared(settings: Settings, host: Survey, notes: list[str], warnings: list[str]) -> Settings:
-    externals = [
-        _share(external, host, notes)
-        if external.address in host.assigned
-        and external.ports is not None
-        and external.address.version == 4
-        else external
-        for external in settings.externals
-    ]
-    shared = [external.address for external in externals if external.shared]
+def _shares(settings: Settings, host: Survey, found: Findings, notes: list[str]) -> Shares:
+    """What the NAT gets of each external address that is this host's too."""
+    assigned = host.assigned.union(found.addresses.values())
+    shares: dict[tuple[Address, PortSet], PortSet] = {}
+    for external in settings.externals:
+        address, asked = external.address, external.ports
+        if address not in assigned or asked is None or address.version != 4:
+            continue
+        if (address, asked) in found.shares:
+            shares[address, asked] = found.shares[address, asked]
+        else:
+            shares[address, asked] = _left(address, asked, host, notes)
+    return shares
+
+
+def _taken_from_host(settings: Settings, host: Survey, shares: Shares) -> Iterator[str]:
+    """Warnings of what the host loses, and of sharing nothing; raises RunError."""
+    shared = {address for address, _ in shares}
     if not shared:
-        warnings.append("--share-address: no external IPv4 address is assigned to this host")
+        yield "--share-address: no external IPv4 address is assigned to this host"
     for forward in settings.forwards:
         address = resolve(forward, settings.addresses).external
         if address not in shared:
@@ -156,34 +123,34 @@ def _shared(settings: Settings, host: Survey, notes: list[str], warnings: list[s
             )
         for first, last in host.bound_at(address):
             if forward.first_port <= first and last <= forward.last_port:
-                warnings.append(
+                yield (
                     f"--forward {forward}: takes port {first} of {address} from a program of this "
                     "host that uses it"
                 )
-    try:
-        return replace(settings, externals=tuple(externals))
-    except ValueError as error:
-        raise RunError(f"--share-address leaves too few ports: {error}") from None
 
 
-def _share(external: External, host: Survey, notes: list[str]) -> External:
-    """The same with the ports that the host does not need."""
-    assert external.ports is not None
+def ports_of_host(address: Address, host: Survey) -> tuple[tuple[int, int], ...]:
+    """What the host needs of an address, and what cannot be shared."""
     own = PortSet.of([host.ephemeral]).without(host.reserved)
-    left = external.ports.without((*own, *host.bound_at(external.address), (UNRULY, UNRULY)))
+    return (*own, *host.bound_at(address), (UNRULY, UNRULY))
+
+
+def _left(address: Address, asked: PortSet, host: Survey, notes: list[str]) -> PortSet:
+    """The ports asked for that the host does not need."""
+    left = asked.without(ports_of_host(address, host))
     if not left:
         raise RunError(
-            f"--ports {external.ports}: all of them are this host's own on {external.address}: its "
+            f"--ports {asked}: all of them are this host's own on {address}: its "
             f"connections use {host.ephemeral[0]}-{host.ephemeral[1]}; set "
             "net.ipv4.ip_local_port_range to other ports, or give others"
         )
     ports = PortSet(left)
     kept = PortSet.of(((1, 65535),)).without(left)
     notes.append(
-        f"{external.address} is shared: the NAT has ports {ports}, this host "
+        f"{address} is shared: the NAT has ports {ports}, this host "
         f"{PortSet(kept) if kept else 'none'}"
     )
-    return replace(external, ports=ports, shared=True)
+    return ports
 
 
 def _ports(

@@ -117,16 +117,28 @@ class Route:
             f"{table} proto {PROTOCOL}"
         )
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where only one route can be."""
+        return self.destination, self.table
+
     def apply(self, netlink: IPRoute) -> None:
-        arguments = self._arguments(netlink)
-        if arguments is None:
-            raise OSError(errno.ENODEV, f"no interface {self.device}")
-        netlink.route("add", **arguments)
+        self._put("add", netlink)
+
+    def replace(self, netlink: IPRoute) -> None:
+        """Be where another is, at once."""
+        self._put("replace", netlink)
 
     def undo(self, netlink: IPRoute, before: str | None) -> None:
         arguments = self._arguments(netlink)
         if arguments is not None:
             _remove(netlink.route, arguments)
+
+    def _put(self, command: str, netlink: IPRoute) -> None:
+        arguments = self._arguments(netlink)
+        if arguments is None:
+            raise OSError(errno.ENODEV, f"no interface {self.device}")
+        netlink.route(command, **arguments)
 
     def _arguments(self, netlink: IPRoute) -> dict[str, Any] | None:
         index = link_index(netlink, self.device)

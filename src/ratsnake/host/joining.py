@@ -39,6 +39,9 @@ class UdpJoining:
     def apply(self, netlink: IPRoute) -> str | None:
         return "off" if _switch(self.interface, True) else None
 
+    def renew(self, netlink: IPRoute, before: str | None) -> str | None:
+        return self.apply(netlink) or before
+
     def undo(self, netlink: IPRoute, before: str | None) -> None:
         if before is not None and not others_live(netlink, self.number):
             _switch(self.interface, False)

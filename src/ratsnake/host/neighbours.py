@@ -46,6 +46,9 @@ class ProxyNeighbour:
         netlink.neigh("add", protocol=PROTOCOL, **arguments)
         return None
 
+    def renew(self, netlink: IPRoute, before: str | None) -> str | None:
+        return before if self.apply(netlink) == _THERE else None
+
     def undo(self, netlink: IPRoute, before: str | None) -> None:
         from pyroute2 import NetlinkError
 

@@ -36,6 +36,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
+    """For the run of that number (`runs`)."""
+
+    number: int
     steps: tuple[Step, ...]
     warnings: tuple[str, ...]
 
@@ -48,10 +51,15 @@ def plan(
     `with_device`: the NAT's device must be there already.  `freed` are the numbers of runs whose
     leftovers will have been removed.
     """
-    check(netlink, request, with_device)
     number = free_number(netlink, sharing=bool(request.shared), freed=freed)
     if number is None:
         raise RoutingError("no free routing table and rule priorities for one more run")
+    return plan_of(netlink, request, number, with_device)
+
+
+def plan_of(netlink: IPRoute, request: Request, number: int, with_device: bool = True) -> Plan:
+    """`plan` for the run that has this number, whether it runs already or not."""
+    check(netlink, request, with_device)
     families = request.families()
     steps: list[Step] = []
     for family in families:
@@ -78,6 +86,7 @@ def plan(
         Step(Forwarding(number, family), "last: nothing passes untranslated") for family in families
     ]
     return Plan(
+        number,
         tuple(steps),
         (
             *warnings(netlink, request),

@@ -9,9 +9,10 @@
                                      the internet, by whatever way the host has
 
 `plan` looks at the host and answers with data: the changes in their order, each with its reason,
-and warnings.  `install` applies a plan in a child process; `Installed.undo` takes it back;
-`foresee` only tells it.  What an external address needs that is the host's too is in `sharing`,
-answering for one on the WAN's link in `neighbours`.
+and warnings.  `install` applies a plan in a child process; `Installed.undo` takes it back, and
+`Installed.change` makes another of it (`revision`); `foresee` only tells it.  What an external
+address needs that is the host's too is in `sharing`, answering for one on the WAN's link in
+`neighbours`.
 
 EXTERNAL and INTERNAL are any number of addresses and prefixes.  IPv4 and IPv6 have rules, tables
 and settings of their own, to the same plan; a family with no address or prefix is left alone.
@@ -56,15 +57,16 @@ The other settings of the kernel:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .changes import Change
 from .child import in_child
 from .leftovers import Leftovers, left_by, left_by_all
-from .plan import Plan, plan
+from .plan import Plan, plan, plan_of
 from .request import Request, RoutingError
+from .revision import Done, revise, undo
+from .runs import may_begin_to_share
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -72,14 +74,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Installed:
-    """Changes that are in force, each with what it replaced, in the order they were made."""
+    """Changes that are in force, each with what it replaced, in the order they were made.
 
-    done: tuple[tuple[Change, str | None], ...]
+    `number` is the run's (`runs`), `request` what they were made for.
+    """
+
+    number: int
+    request: Request
+    done: Done
     warnings: tuple[str, ...] = ()
 
     def undo(self) -> tuple[str, ...]:
         """Take every change back, the last first; returns a message for each that failed."""
         return in_child(_undo_all, self.done)
+
+    def change(self, request: Request) -> tuple[Installed, tuple[str, ...]]:
+        """Make of them those that `request`, of the same device, asks for, without a gap; also
+        anew what the kernel forgot with an interface that has been gone.
+
+        Returns what is in force then, and a message for each old change that could not be taken
+        back.  Raises `RoutingError` with all as it was.
+        """
+        return in_child(_change, self, request)
 
 
 def install(request: Request) -> Installed:
@@ -130,35 +146,39 @@ def _remove(netlink: IPRoute, left: Leftovers) -> None:
 
 
 def _install(request: Request) -> Installed:
-    from pyroute2 import IPRoute, NetlinkError
-
-    done: list[tuple[Change, str | None]] = []
-    with IPRoute() as netlink:
-        _remove(netlink, left_by(netlink, request.lan, request.external_networks()))
-        wanted = plan(netlink, request)
-        for change in (step.change for step in wanted.steps):
-            try:
-                done.append((change, change.apply(netlink)))
-            except (NetlinkError, OSError) as error:
-                _undo_in(netlink, done)
-                raise RoutingError(f"cannot do `{change}`: {error}") from None
-    return Installed(tuple(done), wanted.warnings)
-
-
-def _undo_all(done: Sequence[tuple[Change, str | None]]) -> tuple[str, ...]:
     from pyroute2 import IPRoute
 
     with IPRoute() as netlink:
-        return _undo_in(netlink, done)
+        _remove(netlink, left_by(netlink, request.lan, request.external_networks()))
+        wanted = plan(netlink, request)
+        done, _ = revise(netlink, (), _changes(wanted))
+    return Installed(wanted.number, request, done, wanted.warnings)
 
 
-def _undo_in(netlink: IPRoute, done: Sequence[tuple[Change, str | None]]) -> tuple[str, ...]:
-    from pyroute2 import NetlinkError
+def _change(installed: Installed, request: Request) -> tuple[Installed, tuple[str, ...]]:
+    from pyroute2 import IPRoute
 
-    failures = []
-    for change, before in reversed(done):
-        try:
-            change.undo(netlink, before)
-        except (NetlinkError, OSError) as error:
-            failures.append(f"cannot undo `{change}`: {error}")
-    return tuple(failures)
+    old = installed.request
+    if request.device != old.device:
+        raise RoutingError(f"--device {request.device}: is {old.device} as long as this NAT runs")
+    with IPRoute() as netlink:
+        _remove(netlink, left_by(netlink, request.lan, request.external_networks()))
+        begins = bool(request.shared) and not old.shared
+        if begins and not may_begin_to_share(netlink, installed.number):
+            raise RoutingError(
+                "--share-address: no rule priorities are free for it; stop this NAT and start it"
+            )
+        wanted = plan_of(netlink, request, installed.number)
+        done, failures = revise(netlink, installed.done, _changes(wanted))
+    return replace(installed, request=request, done=done, warnings=wanted.warnings), failures
+
+
+def _changes(wanted: Plan) -> tuple[Change, ...]:
+    return tuple(step.change for step in wanted.steps)
+
+
+def _undo_all(done: Done) -> tuple[str, ...]:
+    from pyroute2 import IPRoute
+
+    with IPRoute() as netlink:
+        return undo(netlink, done)

@@ -76,10 +76,7 @@ def free_number(netlink: IPRoute, sharing: bool = False, freed: Collection[int] 
 
     A run that shares an address needs more of them.  `freed` are those that will be free.
     """
-    rules, routes = all_rules(netlink), all_routes(netlink)
-    tables = {rule.get_attr("FRA_TABLE") for rule in rules}
-    tables |= {route.get_attr("RTA_TABLE") for route in routes}
-    priorities = {rule.get_attr("FRA_PRIORITY") for rule in rules}
+    tables, priorities = _in_use(netlink)
     kinds: tuple[Kind | SharingKind, ...] = (*Kind, *(SharingKind if sharing else ()))
     for number in _SHARING_NUMBERS if sharing else _NUMBERS:
         if number in freed or (
@@ -88,6 +85,24 @@ def free_number(netlink: IPRoute, sharing: bool = False, freed: Collection[int] 
         ):
             return number
     return None
+
+
+def may_begin_to_share(netlink: IPRoute, number: int) -> bool:
+    """Whether a live run that shares no address yet can have what that needs besides."""
+    tables, priorities = _in_use(netlink)
+    return (
+        number in _SHARING_NUMBERS
+        and shared_table(number) not in tables
+        and priorities.isdisjoint(priority(kind, number) for kind in SharingKind)
+    )
+
+
+def _in_use(netlink: IPRoute) -> tuple[set[Any], set[Any]]:
+    """The tables, and the priorities of rules, that anybody uses."""
+    rules, routes = all_rules(netlink), all_routes(netlink)
+    tables = {rule.get_attr("FRA_TABLE") for rule in rules}
+    tables |= {route.get_attr("RTA_TABLE") for route in routes}
+    return tables, {rule.get_attr("FRA_PRIORITY") for rule in rules}
 
 
 def others_live(netlink: IPRoute, number: int) -> bool:

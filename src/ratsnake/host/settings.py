@@ -66,6 +66,10 @@ class SharedSetting:
     def apply(self, netlink: IPRoute) -> str:
         return self._setting().apply(netlink)
 
+    def renew(self, netlink: IPRoute, before: str | None) -> str | None:
+        found = self.apply(netlink)
+        return before if found == self.value else found
+
     def undo(self, netlink: IPRoute, before: str | None) -> None:
         if not others_live(netlink, self.number):
             self._setting().undo(netlink, before)

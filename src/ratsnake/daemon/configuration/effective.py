@@ -1,27 +1,37 @@
 """The settings in force, as a configuration file that says all of them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 
 from ...nat.settings.settings import Limits, Timeouts
 from .file import KEYS, TABLE_FLAGS, Configuration
+from .flags import EXTERNAL_FLAG
 from .options import RunOptions
 from .schema import default_text
 from .values import table_names
 
 
-def effective(configuration: Configuration, options: RunOptions) -> str:
-    """TOML, in which what the file leaves to the default is marked so."""
-    return "\n".join(_lines(configuration, options)) + "\n"
+def effective(
+    configuration: Configuration, options: RunOptions, addresses: Iterable[str] = ()
+) -> str:
+    """TOML, in which what the file leaves to the default is marked so.
+
+    `addresses` are remarks about the outside addresses.
+    """
+    return "\n".join(_lines(configuration, options, addresses)) + "\n"
 
 
-def _lines(configuration: Configuration, options: RunOptions) -> Iterator[str]:
+def _lines(
+    configuration: Configuration, options: RunOptions, addresses: Iterable[str]
+) -> Iterator[str]:
     derived = {"control": options.socket_path, **options.nat.types}
     for number, (section, flags) in enumerate(KEYS.items()):
         yield from ([] if number == 0 else [""])
         yield f"[{section}]"
         for flag in flags.values():
+            if flag is EXTERNAL_FLAG:
+                yield from (f"# {remark}" for remark in addresses)
             given = configuration.texts.get(flag.key)
             if given is not None:
                 yield f"{flag.key} = {toml(given, flag.kind)}"

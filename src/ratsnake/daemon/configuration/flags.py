@@ -51,15 +51,17 @@ PROTOCOLS = {
     "sctp": "SCTP",
 }
 
+EXTERNAL_FLAG = Flag(
+    "external",
+    "ADDR[=PORTS]",
+    external,
+    "an outside address, IPv4 or IPv6, with ports of its own if need be, or interface:IFACE for"
+    " the one an interface has at the time; may repeat",
+    required=True,
+    repeat=True,
+)
 ADDRESS_FLAGS = (
-    Flag(
-        "external",
-        "ADDR[=PORTS]",
-        external,
-        "an outside address, IPv4 or IPv6, with ports of its own if need be; may repeat",
-        required=True,
-        repeat=True,
-    ),
+    EXTERNAL_FLAG,
     Flag(
         "internal",
         "PREFIX",

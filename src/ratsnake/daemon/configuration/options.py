@@ -5,11 +5,12 @@ says, for it may come from a file.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...host.accounts import Account
+from ...host.interface_address import InterfaceAddress
 from ...nat.rules.behaviour import Behaviour
 from ...nat.settings.deterministic import Deterministic
 from ...nat.settings.settings import External, Limits, Settings, Timeouts, deterministic_table
@@ -30,6 +31,7 @@ from .flags import (
     USER_FLAG,
     WHO_FLAGS,
 )
+from .followed import OfInterface, sources, stand_ins
 from .listen import Listen
 
 Texts = Mapping[str, str | list[str] | None]
@@ -42,7 +44,8 @@ LONGEST_PERIOD = 86_400
 
 @dataclass(frozen=True)
 class NatOptions:
-    """Settings for the engine, and the name of the type chosen for each protocol."""
+    """Settings for the engine, in which interfaces' addresses have stand-ins (`followed`), and the
+    name of the type chosen for each protocol."""
 
     settings: Settings
     types: dict[str, str]
@@ -112,13 +115,26 @@ def read_flags(flags: Iterable[Flag], texts: Texts, names: Names = COMMAND_LINE)
 
 
 def externals(values: Mapping[str, Any], one_to_one: Iterable[Any] = ()) -> tuple[External, ...]:
-    """The outside addresses with their ports, those of one-to-one addresses last."""
+    """The outside addresses with their ports, those of one-to-one addresses last.
+
+    Those of interfaces have stand-ins (`followed`); raises ValueError as Settings does.
+    """
+    given = values["external"]
+    fixed = [one.address for one in given if isinstance(one, External)]
+    held = [*values["internal"], *values.get("no-nat", ()), *(values.get("nptv6") or ())]
+    named = [rule.external for rule in (*values.get("forward", ()), *one_to_one) if rule.external]
+    places = stand_ins(
+        [one.source for one in given if isinstance(one, OfInterface)], [*fixed, *held, *named]
+    )
     shared = [
-        replace(one, ports=values["ports"] if one.ports is None else one.ports)
-        for one in values["external"]
+        External(
+            places[one.source] if isinstance(one, OfInterface) else one.address,
+            values["ports"] if one.ports is None else one.ports,
+        )
+        for one in given
     ]
-    given = {one.address for one in shared}
-    own = [External(rule.external, None) for rule in one_to_one if rule.external not in given]
+    addresses = {one.address for one in shared}
+    own = [External(rule.external, None) for rule in one_to_one if rule.external not in addresses]
     return (*shared, *own)
 
 
@@ -173,21 +189,37 @@ def nat_options(texts: Texts, names: Names = COMMAND_LINE) -> NatOptions:
         )
     except ValueError as error:
         raise named(error, names) from None
+    if settings.deterministic:
+        _refuse_interfaces(settings, "the ports of --deterministic follow from it", names)
     return NatOptions(settings, types)
+
+
+def fixed_nat_options(texts: Texts, why: str) -> NatOptions:
+    """Likewise, where `why` an address must be known; raises UsageError."""
+    options = nat_options(texts)
+    _refuse_interfaces(options.settings, why, COMMAND_LINE)
+    return options
+
+
+def _refuse_interfaces(settings: Settings, why: str, names: Names) -> None:
+    for source in sources(settings):
+        raise UsageError(
+            f"{names.get('external', '--external')} {source}: {why}; right is an address"
+        )
 
 
 def deterministic(texts: Texts) -> Deterministic:
     """Who has which ports, as WHO_FLAGS say; raises UsageError."""
     values = read_flags(WHO_FLAGS, texts)
     try:
-        return deterministic_table(
-            Settings(
-                externals=externals(values),
-                internal=values["internal"],
-                port_block=values["port-block"],
-                deterministic=True,
-            )
+        settings = Settings(
+            externals=externals(values),
+            internal=values["internal"],
+            port_block=values["port-block"],
+            deterministic=True,
         )
+        _refuse_interfaces(settings, "the ports of each host follow from it", COMMAND_LINE)
+        return deterministic_table(settings)
     except ValueError as error:
         raise named(error, COMMAND_LINE) from None
 
@@ -213,6 +245,19 @@ def _state(path: Path | None, period: int, names: Names) -> StateOptions | None:
     return None if path is None else StateOptions(path, period)
 
 
+def _check_sharing(followed: Iterable[InterfaceAddress], sharing: bool, names: Names) -> None:
+    """An interface's address is the host's own too."""
+    for source in followed:
+        flag = f"{names.get('external', '--external')} {source}"
+        if source.version == 6:
+            raise UsageError(
+                f"{flag}: an IPv6 address of the host cannot be shared with it; give the NAT"
+                " another address of the subnet"
+            )
+        if not sharing:
+            raise UsageError(f"{flag}: is an address of this host too; share it by --share-address")
+
+
 def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
     """What RUN_FLAGS say; raises UsageError."""
     values = read_flags(
@@ -235,6 +280,8 @@ def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
             f"{names.get('share-address', '--share-address')}: the ports left depend on the host's"
             " programs, which --deterministic contradicts; give the NAT an address of its own"
         )
+    if values["lan"] is not None:
+        _check_sharing(sources(nat.settings), values["share-address"], names)
     return RunOptions(
         nat=nat,
         device=values["device"],

@@ -12,27 +12,45 @@ from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 
 from ...device.linux_tun import check_name
+from ...host.interface_address import InterfaceAddress
 from ...nat.settings.scope import Network
 from ...nat.settings.settings import External, Limits, Timeouts
 from ...portset import read_ports
 from .event_kinds import KINDS, SINKS
+from .followed import OfInterface
 
+INTERFACE, IPV6 = "interface:", "ipv6"
 MOST_DIGITS = (
     12  # int() raises on more than 4,300; twelve are beyond every range, and say so better
 )
 
 
-def external(text: str) -> External:
-    """ADDR, whose ports are still to be filled in (None), or ADDR=PORTS."""
+def external(text: str) -> External | OfInterface:
+    """ADDR, or interface:IFACE for what is found there; whose ports are still to be filled in
+    (None), or ADDR=PORTS."""
     address, equals, ports = text.partition("=")
+    own = read_ports(ports) if equals else None
+    if address.startswith(INTERFACE):
+        return OfInterface(interface_address(address), own)
     try:
         parsed = ip_address(address.replace("%", " "))
     except ValueError:
         raise ValueError(
             "must be an IPv4 or IPv6 address, such as 203.0.113.1, or one with its own ports, such"
-            " as 203.0.113.1=5000-5999"
+            " as 203.0.113.1=5000-5999, or interface:IFACE for the address an interface has"
         ) from None
-    return External(parsed, read_ports(ports) if equals else None)
+    return External(parsed, own)
+
+
+def interface_address(text: str) -> InterfaceAddress:
+    """interface:IFACE, its IPv4 address, or interface:IFACE/ipv6."""
+    name, slash, family = text.removeprefix(INTERFACE).partition("/")
+    check_name(name)
+    if slash and family != IPV6:
+        raise ValueError(
+            f"must be interface:IFACE, for its IPv4 address, or interface:IFACE/{IPV6}"
+        )
+    return InterfaceAddress(name, 6 if slash else 4)
 
 
 def prefix(text: str) -> Network:

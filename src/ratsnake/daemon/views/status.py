@@ -9,8 +9,11 @@ The status object, as `ratsnake status --json` prints it:
     since        str     when it was ready, in UTC, as in "2026-01-31T12:00:00Z"
     compiled     bool    whether the engine runs compiled
     offload      [str]   the offload features in use
-    external     [{address: str, ports: str or null}]        the external addresses; their ports as
-                                                             --ports takes them, null for none
+    external     [{address, ports, follows, lost: str or null}]
+                         the external addresses; their ports as --ports takes them, null for none;
+                         the interface whose address it is, null for none, and why that has no
+                         address now.  The last one stays until there is another; it is null where
+                         there has been none yet
     types        {protocol: str}                             NAT type of each protocol
     counters     {outbound, inbound: {packets, bytes: int}, icmp_errors_sent, fragments_held,
                   mappings_made, sessions_opened: int, dropped: {reason: int}}
@@ -25,7 +28,7 @@ The status object, as `ratsnake status --json` prints it:
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 
@@ -37,6 +40,16 @@ class Totals(Protocol):
 
 
 @dataclass(frozen=True)
+class Outside:
+    """An external address; the names are the status object's."""
+
+    address: str | None
+    ports: str | None
+    follows: str | None = None
+    lost: str | None = None
+
+
+@dataclass(frozen=True)
 class Facts:
     """What changes with the settings only; the names are the status object's."""
 
@@ -44,7 +57,7 @@ class Facts:
     device: str
     compiled: bool
     offload: tuple[str, ...]
-    external: tuple[tuple[str, str | None], ...]
+    external: tuple[Outside, ...]
     types: dict[str, str]
 
 
@@ -71,7 +84,7 @@ def status(
         "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock() - uptime)),
         "compiled": facts.compiled,
         "offload": list(facts.offload),
-        "external": [{"address": address, "ports": ports} for address, ports in facts.external],
+        "external": [asdict(one) for one in facts.external],
         "types": facts.types,
         "counters": totals.counters(),
         "rates": rates,

@@ -6,7 +6,7 @@ Each check raises ValueError "key: what is wrong and what is right".
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from ratsnake.portset import PortSet
@@ -203,5 +203,6 @@ def check_untranslated(settings: Settings) -> None:
 
 
 def _overlap(one: Network, other: Address | Network) -> bool:
-    network = ip_network(other)
-    return one.version == network.version and one.overlaps(network)
+    if isinstance(other, IPv4Address | IPv6Address):
+        return other in one
+    return one.version == other.version and one.overlaps(other)

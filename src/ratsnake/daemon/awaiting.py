@@ -1,0 +1,82 @@
+"""Waiting until there is an outside address to begin with: a PPP link may come up long after boot.
+
+A NAT begins with those of its addresses that are there; only without any it waits.
+"""
+
+import logging
+import select
+import signal
+
+from ..host.address_watch import AddressWatch
+from ..host.child import ChildError
+from ..host.interface_address import look
+from .configuration.options import RunOptions
+from .errors import RunError
+from .findings import NOTHING, Findings, fitted_options
+from .hosting import chosen
+from .supervisor import Supervisor
+from .wakeup import Wakeup
+
+# How long a service manager is asked to wait yet, and how often it is asked, in seconds.
+PATIENCE, AGAIN = 30, 10
+
+log = logging.getLogger(__name__)
+
+
+def await_addresses(
+    options: RunOptions, watch: AddressWatch, wakeup: Wakeup, supervisor: Supervisor
+) -> Findings | None:
+    """The addresses that interfaces have, once there are enough for a NAT.
+
+    None if a signal ends the wait.  Raises RunError.
+    """
+    told = ""
+    while True:
+        findings = _look(watch)
+        missing = _missing(options, findings)
+        if not missing:
+            for source, problem in findings.lost.items():
+                log.warning("%s: begins without it: %s", source, problem)
+            return findings
+        if missing != told:
+            log.warning("%s", missing)
+            told = missing
+        if not _wait(watch, wakeup, supervisor, missing):
+            return None
+
+
+def _missing(options: RunOptions, findings: Findings) -> str:
+    """What is waited for, "" for nothing.
+
+    An address that the NAT cannot have is no reason to end: a modem may give one of its own until
+    the line is up.
+    """
+    try:
+        fitted_options(options, findings)
+    except RunError as error:
+        return f"waiting for an outside address: {error}"
+    return ""
+
+
+def _look(watch: AddressWatch) -> Findings:
+    if not watch.wanted:
+        return NOTHING
+    try:
+        found = look(watch.wanted)
+    except ChildError as error:
+        raise RunError(f"the addresses of interfaces cannot be looked up: {error}") from None
+    watch.note(found)
+    return Findings(*chosen(found, {}))
+
+
+def _wait(watch: AddressWatch, wakeup: Wakeup, supervisor: Supervisor, why: str) -> bool:
+    """Until there is a reason to look again; False: a signal came."""
+    while True:
+        supervisor.tell(EXTEND_TIMEOUT_USEC=str(PATIENCE * 1_000_000), STATUS=why)
+        ready = select.select([watch.fileno(), wakeup.fileno()], [], [], AGAIN)[0]
+        if wakeup.fileno() in ready:
+            for number in wakeup.noted():
+                log.info("%s", signal.Signals(number).name)
+            return False
+        if watch.fileno() in ready and watch.heard():
+            return True

@@ -1,0 +1,65 @@
+"""What a run tells of itself: for its status, and in the line that says it is ready."""
+
+from .. import __version__
+from ..device.linux_tun import LinuxTun
+from ..nat.build import COMPILED
+from .configuration.options import RunOptions
+from .findings import Findings
+from .views.status import Facts, Outside
+
+USUAL = ("tcp", "udp", "icmp")  # the protocols whose NAT types are always told
+
+
+def facts_of(options: RunOptions, findings: Findings, device: LinuxTun) -> Facts:
+    """Of options that fit this host by the findings."""
+    return Facts(
+        version=__version__,
+        device=device.name,
+        compiled=COMPILED,
+        offload=tuple(device.features),
+        external=outside(options, findings),
+        types=options.nat.types,
+    )
+
+
+def outside(options: RunOptions, findings: Findings) -> tuple[Outside, ...]:
+    """The external addresses, and those that are waited for."""
+    followed = {address: source for source, address in findings.addresses.items()}
+    there = []
+    for external in options.nat.settings.externals:
+        source = followed.get(external.address)
+        there.append(
+            Outside(
+                str(external.address),
+                str(external.ports) if external.ports else None,
+                str(source) if source else None,
+                findings.lost.get(source) if source else None,
+            )
+        )
+    missing = [
+        Outside(None, None, str(source), problem)
+        for source, problem in findings.lost.items()
+        if source not in findings.addresses
+    ]
+    return (*there, *missing)
+
+
+def ready(facts: Facts) -> str:
+    types = " ".join(
+        f"{protocol}={name}"
+        for protocol, name in facts.types.items()
+        if protocol in USUAL or name != facts.types[USUAL[0]]
+    )
+    external = ",".join(one.address for one in facts.external if one.address)
+    ports = {one.ports for one in facts.external if one.ports}
+    shown = ports.pop() if len(ports) == 1 else "several"
+    return (
+        f"ready: {facts.device} external={external} ports={shown} {types}"
+        f" offload={','.join(facts.offload) or 'none'}"
+        f" engine={'compiled' if facts.compiled else 'interpreted'}"
+    )
+
+
+def state(facts: Facts) -> str:
+    """Likewise, with what is missing."""
+    return "; ".join([ready(facts), *(one.lost for one in facts.external if one.lost)])

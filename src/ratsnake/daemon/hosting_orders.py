@@ -1,0 +1,179 @@
+"""What the NAT may ask of the host's side where that lives in the keeper, and how.
+
+A question is a JSON object with one of these.
+
+    reload     read the configuration file anew, which must be what the asker has read (its check
+               sum), and say what it comes to on this host: findings, notes and warnings
+    forwards   likewise, for this list of static forwards in place of those there are
+    go         set that up
+    back       take it back
+
+The answer has `error`, or what became of it.
+"""
+
+import json
+from binascii import crc32
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from ..host.child import ChildError
+from ..host.keeper import Undoing
+from ..host.request import Request
+from ..host.survey import survey
+from ..nat.settings.forward_text import parse_forward
+from ..portset import PortSet
+from .configuration.file import Asked, Configuration, Sources
+from .configuration.options import RunOptions
+from .errors import RunError, UsageError
+from .findings import Findings, fitted_options, read_findings
+from .hosting import Hosting, State
+from .surroundings import Fitted, ports_of_host, request_of
+
+RELOAD, FORWARDS, GO, BACK = "reload", "forwards", "go", "back"
+
+
+class KeptHosting(Hosting):
+    """In the keeper: it answers."""
+
+    def __init__(self, file: Sources, *arguments: Any) -> None:
+        """`file` is where the start has read what is asked for; the rest is as of Hosting."""
+        super().__init__(*arguments)
+        self._file = file
+        self._prepared: tuple[RunOptions, Fitted] | None = None
+
+    def attend(self) -> str:
+        news = super().attend()
+        if news:
+            self._prepared = None
+        return news
+
+    def answer(self, question: str) -> str:
+        answers: dict[str, Callable[[Any], dict[str, Any]]] = {
+            RELOAD: self._reload,
+            FORWARDS: self._forward,
+            GO: self._go,
+            BACK: self._back,
+        }
+        try:
+            ((name, value),) = json.loads(question).items()
+            return json.dumps(answers[name](value))
+        except (RunError, UsageError) as error:
+            return json.dumps({"error": str(error)})
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return json.dumps({"error": "the question is none of a NAT"})
+
+    def _reload(self, check_sum: object) -> dict[str, Any]:
+        asked = self._file.read()
+        if sum_of(asked.file) != check_sum:
+            raise RunError("the configuration file has changed meanwhile; try again")
+        return self._prepare(asked.options)
+
+    def _forward(self, texts: Iterable[object]) -> dict[str, Any]:
+        forwards = [parse_forward(str(text)) for text in texts]
+        options = self.state.options
+        settings = options.nat.settings
+        others = [forward for forward in settings.forwards if forward.one_to_one]
+        settings = replace(settings, forwards=(*forwards, *others))
+        options = replace(options, nat=replace(options.nat, settings=settings))
+        if self._installed is not None and options.lan is not None:
+            fitted = fitted_options(options, self.findings)
+            _refuse_ports_of_host(self._installed.request, request_of(fitted, options.lan))
+        return self._prepare(options)
+
+    def _prepare(self, options: RunOptions) -> dict[str, Any]:
+        fitted = self.fit_options(options)
+        self._prepared = options, fitted
+        return {
+            "findings": fitted.findings.line(),
+            "notes": fitted.notes,
+            "warnings": fitted.warnings,
+        }
+
+    def _go(self, _: object) -> dict[str, Any]:
+        if self._prepared is None:
+            raise RunError("this host has changed meanwhile; try again")
+        options, fitted = self._prepared
+        self._prepared = None
+        warnings = self.become(State(options, fitted.findings), fitted.options)
+        return {"findings": self.findings.line(), "warnings": warnings}
+
+    def _back(self, _: object) -> dict[str, Any]:
+        self.change_back()
+        return {"findings": self.findings.line()}
+
+
+class AskingHosting:
+    """In the NAT's process: it asks, and hears of the keeper's findings."""
+
+    def __init__(self, findings: Findings, keeper: Undoing) -> None:
+        self.findings = findings
+        self._keeper = keeper
+
+    def fileno(self) -> int:
+        return self._keeper.fileno()
+
+    def news(self) -> Findings | None:
+        """The latest, where an answer was not later; raises RunError if nobody follows any more."""
+        try:
+            told = self._keeper.news()
+        except ChildError as error:
+            raise RunError(str(error)) from None
+        findings = read_findings(told[-1]) if told else self.findings
+        if findings.serial <= self.findings.serial:
+            return None
+        self.findings = findings
+        return findings
+
+    def fit(self, asked: Asked, lasting: bool) -> Fitted:
+        if lasting:
+            answer = self._ask(RELOAD, sum_of(asked.file))
+        else:
+            forwards = asked.options.nat.settings.forwards
+            texts = [str(forward) for forward in forwards if not forward.one_to_one]
+            answer = self._ask(FORWARDS, texts)
+        findings = read_findings(answer["findings"])
+        options = fitted_options(asked.options, findings)
+        return Fitted(options, findings, tuple(answer["notes"]), tuple(answer["warnings"]))
+
+    def change(self, asked: Asked, fitted: Fitted) -> tuple[str, ...]:
+        answer = self._ask(GO, None)
+        self.findings = read_findings(answer["findings"])
+        return tuple(answer["warnings"])
+
+    def change_back(self) -> None:
+        self.findings = read_findings(self._ask(BACK, None)["findings"])
+
+    def _ask(self, name: str, value: object) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = json.loads(self._keeper.ask(json.dumps({name: value})))
+        except ChildError as error:
+            raise RunError(str(error)) from None
+        if "error" in answer:
+            raise RunError(answer["error"])
+        return answer
+
+
+def sum_of(file: Configuration) -> int:
+    """Tells one content of the configuration file from another."""
+    return crc32(json.dumps(file.texts, sort_keys=True).encode())
+
+
+def _refuse_ports_of_host(before: Request, after: Request) -> None:
+    """Raise RunError where another port of the host's would become the NAT's."""
+    try:
+        host = survey()
+    except ChildError as error:
+        raise RunError(f"cannot look at this host: {error}") from None
+    had = {one.address: dict(one.ports) for one in before.shared}
+    for shared in after.shared:
+        own = ports_of_host(shared.address, host)
+        for protocol, ranges in shared.ports:
+            more = PortSet.of(ranges).without(had.get(shared.address, {}).get(protocol, ()))
+            free = PortSet(more).without(own) if more else ()
+            if free != more:
+                refused = PortSet(more).without(free)
+                raise RunError(
+                    f"ports {PortSet(refused)} of {shared.address} are this host's; a forward that"
+                    " takes one has to be in the configuration file"
+                )

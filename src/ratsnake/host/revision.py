@@ -1,0 +1,119 @@
+"""How changes in force become others while packets pass: only what differs is touched.
+
+New ones are made before old ones are taken back, in the orders of a start and of an end, so at no
+moment is less in force than either has.  Where a new route stands in the place of an old one, the
+kernel exchanges the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from .changes import Change, Route
+from .joining import UdpJoining
+from .neighbours import ProxyNeighbour
+from .request import RoutingError
+from .settings import SharedSetting
+
+if TYPE_CHECKING:
+    from pyroute2 import IPRoute
+
+#: Changes with what each replaced, in the order they were made.
+Done: TypeAlias = tuple[tuple[Change, str | None], ...]
+
+#: What the kernel forgets with an interface that is not the run's own, and must be told anew when
+#: there is another of its name.
+_OF_OTHERS = (ProxyNeighbour, SharedSetting, UdpJoining)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What is made, in its order, and what is taken back, in the order it was made.
+
+    `exchanged`: which of the former replaces which of the latter.
+    """
+
+    made: tuple[Change, ...]
+    gone: tuple[Change, ...]
+    exchanged: dict[Route, Route]
+
+
+def difference(present: Sequence[Change], wanted: Sequence[Change]) -> Difference:
+    before, after = set(present), set(wanted)
+    gone = tuple(change for change in present if change not in after)
+    made = tuple(change for change in wanted if change not in before)
+    places = {change.place: change for change in gone if isinstance(change, Route)}
+    exchanged = {
+        change: places[change.place]
+        for change in made
+        if isinstance(change, Route) and change.place in places
+    }
+    return Difference(made, gone, exchanged)
+
+
+def revise(netlink: IPRoute, done: Done, wanted: Sequence[Change]) -> tuple[Done, tuple[str, ...]]:
+    """What is done then, and a message for each old change that could not be taken back.
+
+    Raises `RoutingError` naming the step that failed and why, with all as it was.
+    """
+    before = dict(done)
+    found = difference(tuple(before), wanted)
+    made: list[tuple[Change, str | None]] = []
+    for change in found.made:
+        try:
+            made.append((change, _make(netlink, change, found.exchanged)))
+        except _errors() as error:
+            _unmake(netlink, made, found.exchanged)
+            raise RoutingError(f"cannot do `{change}`: {error}") from None
+    replaced = set(found.exchanged.values())
+    failures: list[str] = []
+    left: list[tuple[Change, str | None]] = []
+    for change in reversed(found.gone):
+        failed = () if change in replaced else undo(netlink, ((change, before[change]),))
+        if failed:
+            left.insert(0, (change, before[change]))
+        failures += failed
+    now = before | dict(made)
+    for change in wanted:
+        if change in before and isinstance(change, _OF_OTHERS):
+            try:
+                now[change] = change.renew(netlink, before[change])
+            except _errors() as error:
+                failures.append(f"cannot do `{change}` again: {error}")
+    return (*left, *((change, now[change]) for change in wanted)), tuple(failures)
+
+
+def undo(netlink: IPRoute, done: Done) -> tuple[str, ...]:
+    """Take every change back, the last first; returns a message for each that failed."""
+    failures = []
+    for change, before in reversed(done):
+        try:
+            change.undo(netlink, before)
+        except _errors() as error:
+            failures.append(f"cannot undo `{change}`: {error}")
+    return tuple(failures)
+
+
+def _make(netlink: IPRoute, change: Change, exchanged: dict[Route, Route]) -> str | None:
+    if isinstance(change, Route) and change in exchanged:
+        change.replace(netlink)
+        return None
+    return change.apply(netlink)
+
+
+def _unmake(
+    netlink: IPRoute, made: Sequence[tuple[Change, str | None]], exchanged: dict[Route, Route]
+) -> None:
+    for change, before in reversed(made):
+        if isinstance(change, Route) and change in exchanged:
+            exchanged[change].replace(netlink)
+        else:
+            undo(netlink, ((change, before),))
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    from pyroute2 import NetlinkError
+
+    return NetlinkError, OSError

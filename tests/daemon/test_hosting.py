@@ -1,0 +1,397 @@
+"""daemon/hosting.py: the routing follows an interface's address, and what a NAT may ask of it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from typing import Any
+
+import pytest
+
+from ratsnake.cli.flags import add_groups, texts
+from ratsnake.cli.main import Parser
+from ratsnake.daemon import hosting as module
+from ratsnake.daemon.configuration.file import Sources
+from ratsnake.daemon.configuration.flags import RUN_GROUPS
+from ratsnake.daemon.configuration.followed import sources
+from ratsnake.daemon.configuration.options import RunOptions, run_options
+from ratsnake.daemon.errors import RunError
+from ratsnake.daemon.findings import NOTHING, Findings, read_findings
+from ratsnake.daemon.hosting import Hosting, chosen
+from ratsnake.daemon.hosting_orders import AskingHosting, KeptHosting
+from ratsnake.daemon.surroundings import fit, request_of
+from ratsnake.host.address_watch import AddressWatch
+from ratsnake.host.changes import PROTOCOL
+from ratsnake.host.interface_address import InterfaceAddress, look
+from ratsnake.host.routing import install
+from ratsnake.lab.namespace import Namespace
+
+WAN = InterfaceAddress("wan0")
+FIRST, SECOND = "198.51.100.7", "203.0.113.9"
+FLAGS = ("--external", "interface:wan0", "--internal", "192.0.2.128/25", "--share-address")
+HOST = ("--device", "nat0", "--lan", "lan0", "--wan", "wan0")
+
+
+@pytest.fixture
+def machine() -> Iterator[Namespace]:
+    """A router: lan0, wan0 with an address, and nat0 where the TUN would be."""
+    try:
+        namespace = Namespace("machine")
+    except OSError as error:
+        pytest.skip(f"no network namespaces here: {error}")
+    with namespace, namespace.entered():
+        with namespace.netlink() as netlink:
+            netlink.link("set", index=1, state="up")
+            for name in ("lan0", "wan0", "nat0"):
+                _link(netlink, "add", name)
+        _address(namespace, "add", "192.0.2.129", "lan0")
+        _address(namespace, "add", FIRST)
+        yield namespace
+
+
+def _link(netlink: Any, command: str, name: str) -> None:
+    if command == "del":
+        netlink.link("del", index=netlink.link_lookup(ifname=name)[0])
+        return
+    netlink.link("add", ifname=name, kind="veth", peer=f"{name}-peer")
+    for end in (name, f"{name}-peer"):
+        netlink.link("set", index=netlink.link_lookup(ifname=end)[0], state="up")
+
+
+def _address(machine: Namespace, command: str, address: str, name: str = "wan0") -> None:
+    with machine.netlink() as netlink:
+        (index,) = netlink.link_lookup(ifname=name)
+        netlink.addr(command, index=index, address=address, prefixlen=25)
+
+
+def _options(*arguments: str) -> RunOptions:
+    parser = Parser()
+    add_groups(parser, RUN_GROUPS)
+    return run_options(texts(parser.parse_args([*FLAGS, *arguments])))
+
+
+def _hosting(*arguments: str) -> KeptHosting:
+    """As a start makes it."""
+    options = _options(*arguments)
+    watch = AddressWatch(sources(options.nat.settings))
+    found = look(watch.wanted)
+    watch.note(found)
+    fitted = fit(options, Findings(*chosen(found, {})))
+    lan = fitted.options.lan
+    installed = install(request_of(fitted.options, lan)) if lan else None
+    return KeptHosting(Sources({}, None), options, fitted.findings, watch, installed)
+
+
+@pytest.fixture
+def hosting(machine: Namespace) -> Iterator[KeptHosting]:
+    made = _hosting(*HOST)
+    yield made
+    made.close()
+
+
+def _shared(machine: Namespace, protocol: int = 6) -> dict[str, list[tuple[int, int]]]:
+    """Which ports the kernel's rules give to the NAT, by address."""
+    shared: dict[str, list[tuple[int, int]]] = {}
+    with machine.netlink() as netlink:
+        for rule in netlink.get_rules(family=socket.AF_INET):
+            ports = rule.get_attr("FRA_DPORT_RANGE")
+            if ports and rule.get_attr("FRA_IP_PROTO") == protocol:
+                first, last = ports.split(":")
+                shared.setdefault(rule.get_attr("FRA_DST"), []).append((int(first), int(last)))
+    return shared
+
+
+def _rules(machine: Namespace) -> list[str]:
+    with machine.netlink() as netlink:
+        rules = netlink.get_rules(family=socket.AF_INET)
+        return [str(rule["attrs"]) for rule in rules]
+
+
+def _attended(hosting: Hosting) -> Findings:
+    return read_findings(hosting.attend())
+
+
+def test_nothing_heard_is_no_news(machine: Namespace, hosting: Hosting) -> None:
+    assert hosting.attend() == ""
+    _address(machine, "add", "192.0.2.130", "lan0")
+    assert hosting.attend() == ""
+
+
+@pytest.mark.parametrize("order", ["new first", "old first"])
+def test_the_routing_follows(machine: Namespace, hosting: Hosting, order: str) -> None:
+    """Whichever a DHCP client does first."""
+    before = _shared(machine)
+    assert before.keys() == {FIRST}
+    changes = [("add", SECOND), ("del", FIRST)]
+    for command, address in changes if order == "new first" else reversed(changes):
+        _address(machine, command, address)
+    findings = _attended(hosting)
+    assert findings == hosting.findings
+    assert {str(one) for one in findings.addresses.values()} == {SECOND} and not findings.lost
+    assert _shared(machine) == {SECOND: before[FIRST]}
+    assert hosting.attend() == ""
+
+
+def test_a_second_address_beside_is_none_of_its_business(
+    machine: Namespace, hosting: Hosting
+) -> None:
+    before = _rules(machine)
+    _address(machine, "add", SECOND)
+    assert hosting.attend() == ""
+    assert _rules(machine) == before
+
+
+def test_while_there_is_none_the_last_one_stays(machine: Namespace, hosting: Hosting) -> None:
+    before = _rules(machine)
+    _address(machine, "del", FIRST)
+    lost = _attended(hosting)
+    assert str(lost.addresses[WAN]) == FIRST
+    assert lost.lost == {WAN: "wan0 has no IPv4 address"}
+    _address(machine, "add", FIRST)
+    back = _attended(hosting)
+    assert str(back.addresses[WAN]) == FIRST and not back.lost
+    assert _rules(machine) == before
+
+
+def test_an_interface_that_goes_and_comes_back(machine: Namespace, hosting: Hosting) -> None:
+    """As PPP does when it connects anew: with another index."""
+    with machine.netlink() as netlink:
+        _link(netlink, "del", "wan0")
+    assert _attended(hosting).lost[WAN].startswith("there is no interface wan0 (there are lan0")
+    with machine.netlink() as netlink:
+        _link(netlink, "add", "wan0")
+    _address(machine, "add", SECOND)
+    assert str(_attended(hosting).addresses[WAN]) == SECOND
+    assert _shared(machine).keys() == {SECOND}
+
+
+def test_ports_of_programs_that_came_meanwhile_stay_the_hosts(
+    machine: Namespace, hosting: Hosting
+) -> None:
+    with socket.socket() as listener:
+        listener.bind(("0.0.0.0", 2000))
+        listener.listen()
+        _address(machine, "add", SECOND)
+        _address(machine, "del", FIRST)
+        hosting.attend()
+    assert (1024, 1999) in _shared(machine)[SECOND]
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("192.0.2.200", "lies inside the internal prefix 192.0.2.128/25"),
+        ("192.0.2.2", "asks for the status"),
+    ],
+)
+def test_an_address_the_nat_cannot_have_is_told_and_the_old_one_stays(
+    machine: Namespace,
+    hosting: Hosting,
+    address: str,
+    problem: str,
+) -> None:
+    before = _rules(machine)
+    _address(machine, "add", address)
+    _address(machine, "del", FIRST)
+    findings = _attended(hosting)
+    assert str(findings.addresses[WAN]) == FIRST and problem in findings.lost[WAN]
+    assert _rules(machine) == before
+    _address(machine, "add", SECOND)
+    _address(machine, "del", address)
+    assert str(_attended(hosting).addresses[WAN]) == SECOND
+
+
+def test_what_the_host_refuses_is_told_and_the_old_state_stays(
+    machine: Namespace, hosting: Hosting
+) -> None:
+    with machine.netlink() as netlink:
+        _link(netlink, "del", "lan0")
+    before = _rules(machine)
+    _address(machine, "add", SECOND)
+    _address(machine, "del", FIRST)
+    findings = _attended(hosting)
+    assert str(findings.addresses[WAN]) == FIRST
+    assert findings.lost[WAN].startswith("--lan lan0: no such interface")
+    assert _rules(machine) == before
+
+
+def test_a_look_that_fails_is_told_and_the_next_one_finds_it(
+    machine: Namespace,
+    hosting: Hosting,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fails(wanted: object) -> None:
+        raise BlockingIOError("no process to be had")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "look", fails)
+        _address(machine, "add", SECOND)
+        _address(machine, "del", FIRST)
+        assert hosting.attend() == ""
+    assert "cannot be looked up: no process to be had" in caplog.text
+    _address(machine, "add", "203.0.113.10")
+    assert str(_attended(hosting).addresses[WAN]) == SECOND
+
+
+def test_in_the_end_all_of_it_is_undone(machine: Namespace) -> None:
+    before = _rules(machine)
+    hosting = _hosting(*HOST)
+    assert _rules(machine) != before
+    _address(machine, "add", SECOND)
+    _address(machine, "del", FIRST)
+    hosting.attend()
+    assert hosting.undo() == ()
+    assert _rules(machine) == before
+    hosting.close()
+
+
+def test_where_nobody_follows_it_is_not_begun(machine: Namespace) -> None:
+    """Without a keeper: what follows would hold up the packets."""
+    asked = Sources({"external": ["interface:wan0"]}, None).read()
+    hosting = Hosting(asked.options, NOTHING, AddressWatch([]), None)
+    with pytest.raises(RunError, match="interface:wan0: nobody follows it .* restart it"):
+        hosting.fit(asked, lasting=True)
+    hosting.close()
+
+
+@pytest.mark.parametrize("begins", [False, True])
+def test_to_begin_or_end_with_routing_takes_a_restart(machine: Namespace, begins: bool) -> None:
+    plain = {"external": ["203.0.113.9"], "internal": ["192.0.2.128/25"], "device": "nat0"}
+    before, after = Sources(plain, None).read(), Sources({**plain, "lan": "lan0"}, None).read()
+    if not begins:
+        before, after = after, before
+    fitted, lan = before.options, before.options.lan
+    installed = install(request_of(fitted, lan)) if lan else None
+    hosting = Hosting(before.options, NOTHING, AddressWatch([]), installed)
+    with pytest.raises(RunError, match="--lan: cannot be given or left out while the NAT runs"):
+        hosting.change(after, hosting.fit(after, lasting=True))
+    assert hosting.undo() == ()
+    hosting.close()
+
+
+def test_without_routing_it_only_tells(machine: Namespace) -> None:
+    options = ("--external", "203.0.113.1")
+    parser = Parser()
+    add_groups(parser, RUN_GROUPS)
+    flags = ["--external", "interface:wan0", *options]
+    made = run_options(texts(parser.parse_args(flags)))
+    watch = AddressWatch([WAN])
+    hosting = Hosting(made, Findings(*chosen(look([WAN]), {})), watch, None)
+    _address(machine, "add", SECOND)
+    _address(machine, "del", FIRST)
+    assert str(_attended(hosting).addresses[WAN]) == SECOND
+    assert hosting.undo() == ()
+    with machine.netlink() as netlink:
+        assert not [r for r in netlink.get_rules() if r.get_attr("FRA_PROTOCOL") == PROTOCOL]
+    hosting.close()
+
+
+def _asked(hosting: KeptHosting, *forwards: str) -> str:
+    """Why it is refused, if it is."""
+    for question in ({"forwards": forwards}, {"go": None}):
+        answer = json.loads(hosting.answer(json.dumps(question)))
+        if "error" in answer:
+            return str(answer["error"])
+    return ""
+
+
+def test_forwards_get_ports_nobody_has(machine: Namespace, hosting: KeptHosting) -> None:
+    own = _shared(machine)[FIRST]
+    assert _asked(hosting, "tcp:80=192.0.2.130:8080", "udp:81=192.0.2.130") == ""
+    assert _shared(machine)[FIRST] == [*own, (80, 80)]
+    assert (81, 81) in _shared(machine, 17)[FIRST]
+    _address(machine, "add", SECOND)
+    _address(machine, "del", FIRST)
+    hosting.attend()
+    assert sorted(_shared(machine)[SECOND]) == sorted([*own, (80, 80)])
+    assert _asked(hosting) == ""
+    assert _shared(machine)[SECOND] == own
+
+
+@pytest.mark.parametrize("ports", ["22", "20-30", "40000", "65000-65535"])
+def test_forwards_get_no_port_of_the_hosts(
+    machine: Namespace, hosting: KeptHosting, ports: str
+) -> None:
+    """Who took over the NAT would read what is meant for the host's programs and connections."""
+    before = _rules(machine)
+    with socket.socket() as listener:
+        listener.bind(("0.0.0.0", 22))
+        listener.listen()
+        assert f"of {FIRST} are this host's" in _asked(hosting, f"tcp:{ports}=192.0.2.130")
+    assert _rules(machine) == before
+
+
+def test_forwards_that_were_there_from_the_start_keep_their_ports(machine: Namespace) -> None:
+    with socket.socket() as listener:
+        listener.bind(("0.0.0.0", 22))
+        listener.listen()
+        hosting = _hosting(*HOST, "--forward", "tcp:22=192.0.2.130")
+        assert (22, 22) in _shared(machine)[FIRST]
+        assert _asked(hosting, "tcp:22=192.0.2.130", "tcp:80=192.0.2.130") == ""
+    hosting.close()
+
+
+_QUESTIONS = """
+
+x
+[]
+{}
+{"go": 1}
+{"reload": 1}
+{"reload": 1, "go": 1}
+{"forwards": 7}
+{"forwards": [7]}
+{"forwards": ["ssh"]}
+{"forwards": ["tcp:80=203.0.113.77"]}
+{"forwards": ["tcp:9.9.9.9:80=192.0.2.130"]}
+"""
+
+
+@pytest.mark.parametrize("question", _QUESTIONS.splitlines())
+def test_whatever_it_is_asked_it_goes_on(
+    machine: Namespace, hosting: KeptHosting, question: str
+) -> None:
+    before = _rules(machine)
+    assert json.loads(hosting.answer(question))["error"]
+    assert _rules(machine) == before
+
+
+class FakeKeeper:
+    """Has told these lines, and answers so."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.answers: list[dict[str, Any]] = []
+        self.asked: list[str] = []
+
+    def news(self) -> list[str]:
+        lines, self.lines = self.lines, []
+        return lines
+
+    def ask(self, question: str) -> str:
+        self.asked.append(question)
+        return json.dumps(self.answers.pop(0))
+
+
+def _findings(address: str, serial: int) -> Findings:
+    return Findings({WAN: IPv4Address(address)}, serial=serial)
+
+
+def test_of_the_news_the_last_counts_unless_an_answer_was_later() -> None:
+    keeper = FakeKeeper()
+    host = AskingHosting(_findings(FIRST, 0), keeper)  # type: ignore[arg-type]
+    first, second, third = (_findings(FIRST, 1), _findings(SECOND, 2), _findings(FIRST, 3))
+    assert host.news() is None
+    keeper.lines = [first.line(), second.line()]
+    assert host.news() == second == host.findings
+    keeper.lines = [third.line()]
+    keeper.answers = [{"findings": _findings(SECOND, 4).line()}]
+    host.change_back()
+    assert host.news() is None
+    assert host.findings.serial == 4 and host.findings == second
+    keeper.answers = [{"error": "no"}]
+    with pytest.raises(RunError, match="^no$"):
+        host.change_back()
