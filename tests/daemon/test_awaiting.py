@@ -14,8 +14,8 @@ import pytest
 from ratsnake.daemon import awaiting
 from ratsnake.daemon.awaiting import await_addresses
 from ratsnake.daemon.configuration.options import RunOptions, run_options
-from ratsnake.daemon.findings import NOTHING, Findings
 from ratsnake.daemon.supervisor import Supervisor
+from ratsnake.daemon.surroundings.findings import NOTHING, Findings
 from ratsnake.host.interface_address import Found, InterfaceAddress
 
 PPP = InterfaceAddress("ppp0")

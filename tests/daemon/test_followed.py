@@ -16,7 +16,7 @@ from ratsnake.daemon.configuration.flags import RUN_GROUPS
 from ratsnake.daemon.configuration.followed import known_settings, sources
 from ratsnake.daemon.configuration.options import RunOptions, run_options
 from ratsnake.daemon.errors import RunError, UsageError
-from ratsnake.daemon.findings import NOTHING, Findings, fitted_options, read_findings
+from ratsnake.daemon.surroundings.findings import NOTHING, Findings, fitted_options, read_findings
 from ratsnake.host.interface_address import Found, InterfaceAddress
 from ratsnake.portset import PortSet
 

@@ -1,4 +1,5 @@
-"""daemon/hosting.py: the routing follows an interface's address, and what a NAT may ask of it."""
+"""The host's side of a run: its routing follows an interface's address, and what a NAT may ask of
+it."""
 
 from __future__ import annotations
 
@@ -12,16 +13,16 @@ import pytest
 
 from ratsnake.cli.flags import add_groups, texts
 from ratsnake.cli.main import Parser
-from ratsnake.daemon import hosting as module
 from ratsnake.daemon.configuration.file import Sources
 from ratsnake.daemon.configuration.flags import RUN_GROUPS
 from ratsnake.daemon.configuration.followed import sources
 from ratsnake.daemon.configuration.options import RunOptions, run_options
 from ratsnake.daemon.errors import RunError
-from ratsnake.daemon.findings import NOTHING, Findings, read_findings
-from ratsnake.daemon.hosting import Hosting, chosen
-from ratsnake.daemon.hosting_orders import AskingHosting, KeptHosting
-from ratsnake.daemon.surroundings import fit, request_of
+from ratsnake.daemon.surroundings import hosting as module
+from ratsnake.daemon.surroundings.findings import NOTHING, Findings, read_findings
+from ratsnake.daemon.surroundings.fitting import fit, request_of
+from ratsnake.daemon.surroundings.hosting import Hosting, chosen
+from ratsnake.daemon.surroundings.hosting_orders import AskingHosting, KeptHosting
 from ratsnake.host.address_watch import AddressWatch
 from ratsnake.host.changes import PROTOCOL
 from ratsnake.host.interface_address import InterfaceAddress, look

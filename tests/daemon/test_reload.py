@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from ratsnake.daemon import in_force as module
+from ratsnake.daemon.changing import in_force as module
+from ratsnake.daemon.changing.in_force import InForce
+from ratsnake.daemon.changing.live_forwards import LiveForwards
+from ratsnake.daemon.changing.reloading import Reloading
 from ratsnake.daemon.configuration.file import Asked, Sources
 from ratsnake.daemon.configuration.options import EventOptions, RunOptions
 from ratsnake.daemon.errors import RunError, UsageError
-from ratsnake.daemon.findings import NOTHING, Findings
-from ratsnake.daemon.in_force import InForce
-from ratsnake.daemon.live_forwards import LiveForwards
-from ratsnake.daemon.reloading import Reloading
 from ratsnake.daemon.supervisor import Supervisor
-from ratsnake.daemon.surroundings import Fitted
+from ratsnake.daemon.surroundings.findings import NOTHING, Findings
+from ratsnake.daemon.surroundings.fitting import Fitted
 from ratsnake.host.interface_address import InterfaceAddress
 from ratsnake.nat.settings.settings import Settings
 from ratsnake.nat.succession.adoption import Transfer

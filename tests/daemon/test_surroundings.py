@@ -1,4 +1,4 @@
-"""daemon/surroundings.py: settings that depend on what the host has."""
+"""daemon/surroundings/fitting.py: settings that depend on what the host has."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 
 from ratsnake.cli.flags import add_groups, texts
 from ratsnake.cli.main import Parser
-from ratsnake.daemon import surroundings
 from ratsnake.daemon.configuration.flags import RUN_GROUPS
 from ratsnake.daemon.configuration.options import RunOptions, run_options
 from ratsnake.daemon.errors import RunError, UsageError
-from ratsnake.daemon.findings import Findings, fitted_options
-from ratsnake.daemon.surroundings import Fitted, fit, request_of
+from ratsnake.daemon.surroundings import fitting as surroundings
+from ratsnake.daemon.surroundings.findings import Findings, fitted_options
+from ratsnake.daemon.surroundings.fitting import Fitted, fit, request_of
 from ratsnake.host.interface_address import InterfaceAddress
 from ratsnake.host.survey import Survey, survey
 from ratsnake.lab.namespace import Namespace

@@ -43,9 +43,9 @@ def _asked(task: Callable[[], list[str]]) -> list[str]:
 
 
 def _plan(options: RunOptions) -> list[str]:
-    from ..daemon.findings import NOTHING
-    from ..daemon.hosting import with_addresses
-    from ..daemon.surroundings import fit, request_of
+    from ..daemon.surroundings.findings import NOTHING
+    from ..daemon.surroundings.fitting import fit, request_of
+    from ..daemon.surroundings.hosting import with_addresses
     from ..host.routing import foresee
 
     if options.lan is None:

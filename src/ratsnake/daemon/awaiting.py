@@ -12,9 +12,9 @@ from ..host.child import ChildError
 from ..host.interface_address import look
 from .configuration.options import RunOptions
 from .errors import RunError
-from .findings import NOTHING, Findings, fitted_options
-from .hosting import chosen
 from .supervisor import Supervisor
+from .surroundings.findings import NOTHING, Findings, fitted_options
+from .surroundings.hosting import chosen
 from .wakeup import Wakeup
 
 # How long a service manager is asked to wait yet, and how often it is asked, in seconds.

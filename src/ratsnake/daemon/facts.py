@@ -4,7 +4,7 @@ from .. import __version__
 from ..device.linux_tun import LinuxTun
 from ..nat.build import COMPILED
 from .configuration.options import RunOptions
-from .findings import Findings
+from .surroundings.findings import Findings
 from .views.status import Facts, Outside
 
 USUAL = ("tcp", "udp", "icmp")  # the protocols whose NAT types are always told

@@ -28,6 +28,9 @@ from ..host.address_watch import AddressWatch
 from ..host.keeper import Undoing
 from . import privileges
 from .awaiting import await_addresses
+from .changing.in_force import Host, InForce
+from .changing.live_forwards import LiveForwards
+from .changing.reloading import Reloading
 from .configuration import followed
 from .configuration.file import Asked, Sources
 from .configuration.listen import Listen
@@ -39,20 +42,17 @@ from .duty import Duty
 from .errors import RunError
 from .events.events import Events, open_log
 from .facts import facts_of, outside, ready, state
-from .findings import Findings
-from .hosting_orders import AskingHosting, KeptHosting
-from .in_force import Host, InForce
-from .live_forwards import LiveForwards
 from .loop.engine import make_nat
 from .loop.live_nat import LiveNat
 from .loop.worker import Worker
 from .loop.worker_thread import WorkerThread, going_first
-from .reloading import Reloading
 from .seed import fresh
 from .state.keeper import StateKeeper, check_folder, make_folder
 from .state.restoring import bring_back
 from .supervisor import Supervisor
-from .surroundings import Fitted, fit, request_of
+from .surroundings.findings import Findings
+from .surroundings.fitting import Fitted, fit, request_of
+from .surroundings.hosting_orders import AskingHosting, KeptHosting
 from .views.busiest import Busiest
 from .views.capturing import Capturing
 from .views.explaining import Explainer

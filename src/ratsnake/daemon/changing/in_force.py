@@ -12,18 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..nat.nat import Nat
-from .configuration.differences import Difference, differences
-from .configuration.file import Asked
-from .configuration.options import RunOptions
-from .errors import RunError
-from .events.events import Events, open_log
-from .events.sinks import Sink
-from .findings import Findings, fitted_options
-from .loop.engine import make_nat
-from .loop.live_nat import LiveNat
-from .seed import fresh
-from .surroundings import Fitted
+from ...nat.nat import Nat
+from ..configuration.differences import Difference, differences
+from ..configuration.file import Asked
+from ..configuration.options import RunOptions
+from ..errors import RunError
+from ..events.events import Events, open_log
+from ..events.sinks import Sink
+from ..loop.engine import make_nat
+from ..loop.live_nat import LiveNat
+from ..seed import fresh
+from ..surroundings.findings import Findings, fitted_options
+from ..surroundings.fitting import Fitted
 
 log = logging.getLogger(__name__)
 

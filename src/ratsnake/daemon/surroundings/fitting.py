@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
-from ..host.child import ChildError
-from ..host.request import Request, Shared
-from ..host.survey import Survey, survey
-from ..nat.settings.forwarding import FORWARDABLE, resolve
-from ..nat.settings.scope import Address
-from ..nat.settings.settings import LEAST_MTU, External, Settings
-from ..portset import PortSet
-from .configuration.options import RunOptions
-from .errors import RunError
+from ...host.child import ChildError
+from ...host.request import Request, Shared
+from ...host.survey import Survey, survey
+from ...nat.settings.forwarding import FORWARDABLE, resolve
+from ...nat.settings.scope import Address
+from ...nat.settings.settings import LEAST_MTU, External, Settings
+from ...portset import PortSet
+from ..configuration.options import RunOptions
+from ..errors import RunError
 from .findings import NOTHING, Findings, Shares, fitted_options
 
 # The protocols with ports, by IANA's numbers; Python has no name for DCCP.

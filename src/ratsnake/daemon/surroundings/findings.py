@@ -11,14 +11,14 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from ..host.interface_address import InterfaceAddress
-from ..nat.settings.scope import Address
-from ..nat.settings.settings import External
-from ..portset import PortSet
-from .configuration.followed import Known, known_settings, sources
-from .configuration.options import RunOptions
-from .configuration.values import interface_address
-from .errors import RunError
+from ...host.interface_address import InterfaceAddress
+from ...nat.settings.scope import Address
+from ...nat.settings.settings import External
+from ...portset import PortSet
+from ..configuration.followed import Known, known_settings, sources
+from ..configuration.options import RunOptions
+from ..configuration.values import interface_address
+from ..errors import RunError
 
 #: What is left to the NAT, of an address and the ports that were asked for.
 Shares: TypeAlias = Mapping[tuple[Address, PortSet], PortSet]

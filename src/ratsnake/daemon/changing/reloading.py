@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from .configuration.differences import differences
-from .configuration.file import Sources
-from .control.control import Request
-from .errors import RunError, UsageError
+from ..configuration.differences import differences
+from ..configuration.file import Sources
+from ..control.control import Request
+from ..errors import RunError, UsageError
+from ..supervisor import Supervisor
 from .in_force import InForce, Outcome
-from .supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
-from ..nat.settings.forwarding import Forward, resolve
-from .configuration.file import Asked
-from .configuration.flags import FORWARD_FLAG
-from .configuration.options import run_options
-from .control.control import Page, Request
-from .errors import UsageError
+from ...nat.settings.forwarding import Forward, resolve
+from ..configuration.file import Asked
+from ..configuration.flags import FORWARD_FLAG
+from ..configuration.options import run_options
+from ..control.control import Page, Request
+from ..errors import UsageError
 from .in_force import InForce
 
 CONFIGURED, LIVE = "configured", "live"

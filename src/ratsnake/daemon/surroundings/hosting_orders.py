@@ -17,18 +17,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from ..host.child import ChildError
-from ..host.keeper import Undoing
-from ..host.request import Request
-from ..host.survey import survey
-from ..nat.settings.forward_text import parse_forward
-from ..portset import PortSet
-from .configuration.file import Asked, Configuration, Sources
-from .configuration.options import RunOptions
-from .errors import RunError, UsageError
+from ...host.child import ChildError
+from ...host.keeper import Undoing
+from ...host.request import Request
+from ...host.survey import survey
+from ...nat.settings.forward_text import parse_forward
+from ...portset import PortSet
+from ..configuration.file import Asked, Configuration, Sources
+from ..configuration.options import RunOptions
+from ..errors import RunError, UsageError
 from .findings import Findings, fitted_options, read_findings
+from .fitting import Fitted, ports_of_host, request_of
 from .hosting import Hosting, State
-from .surroundings import Fitted, ports_of_host, request_of
 
 RELOAD, FORWARDS, GO, BACK = "reload", "forwards", "go", "back"
 

@@ -12,20 +12,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..host.address_watch import AddressWatch
-from ..host.child import ChildError
-from ..host.interface_address import Found, InterfaceAddress, look
-from ..host.request import RoutingError
-from ..nat.settings.scope import Address
-from .configuration.file import Asked
-from .configuration.followed import sources
-from .configuration.options import RunOptions
-from .errors import RunError
+from ...host.address_watch import AddressWatch
+from ...host.child import ChildError
+from ...host.interface_address import Found, InterfaceAddress, look
+from ...host.request import RoutingError
+from ...nat.settings.scope import Address
+from ..configuration.file import Asked
+from ..configuration.followed import sources
+from ..configuration.options import RunOptions
+from ..errors import RunError
 from .findings import Findings, fitted_options
-from .surroundings import Fitted, fit, request_of
+from .fitting import Fitted, fit, request_of
 
 if TYPE_CHECKING:
-    from ..host.routing import Installed
+    from ...host.routing import Installed
 
 log = logging.getLogger(__name__)
 
