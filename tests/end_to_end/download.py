@@ -8,9 +8,9 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event
+from threading import Condition, Event
 
-from end_to_end.harness import DEADLINE, until
+from end_to_end.harness import DEADLINE
 from ratsnake.lab import Topology, traffic
 
 _BLOCK = 1 << 18
@@ -23,14 +23,17 @@ class Download:
         self.received = 0
         self._near, self._far = near, far
         self._over = Event()
+        self._news = Condition()
         self._sent: Future[str] = pool.submit(self._send)
         self._got: Future[str] = pool.submit(self._receive)
 
     def goes_on(self) -> None:
         """Return when much more has come than could have waited in the host."""
         target = self.received + (64 << 20)
-        until(lambda: self.received > target or self._got.done(), "the download goes on")
+        with self._news:
+            self._news.wait_for(lambda: self.received > target or self._got.done(), DEADLINE)
         assert not self._got.done(), self._got.result()
+        assert self.received > target, f"not in {DEADLINE:.0f} s: the download goes on"
 
     def end(self) -> None:
         """What came must be what was sent."""
@@ -52,8 +55,10 @@ class Download:
     def _receive(self) -> str:
         digest = hashlib.sha256()
         while block := self._near.recv(_BLOCK):
-            self.received += len(block)
             digest.update(block)
+            with self._news:
+                self.received += len(block)
+                self._news.notify()
         return digest.hexdigest()
 
 
