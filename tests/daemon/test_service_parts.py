@@ -84,6 +84,20 @@ def test_an_ignored_signal_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+def test_a_storm_of_signals_hides_no_other_and_not_the_workers_end() -> None:
+    with Wakeup() as wakeup:
+        for _ in range(2000):
+            os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGTERM)
+        wakeup.worker_ended()
+        assert readable(wakeup)
+        assert wakeup.noted() == [signal.SIGHUP, signal.SIGTERM, WORKER_ENDED]
+        assert wakeup.noted() == []
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert readable(wakeup)
+        assert wakeup.noted() == [signal.SIGTERM]
+
+
 @pytest.mark.parametrize("worker", [FakeWorker(77), FakeWorker(failure=ValueError("defect"))])
 def test_the_workers_end_wakes_and_is_kept(worker: FakeWorker) -> None:
     with Wakeup() as wakeup:

@@ -1,5 +1,6 @@
 """host/child.py: results and errors come back whole, and the caller outlives everything."""
 
+import errno
 import os
 import signal
 
@@ -72,5 +73,18 @@ def test_signals_wait_until_the_result_is_there(number: int) -> None:
 def test_leaves_no_descriptor_behind() -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
+        in_child(int)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_child_that_cannot_be_made_is_an_error_and_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(os, "fork", fail)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(ChildError, match="no helper process can be started: Resource temporarily"):
         in_child(int)
     assert len(os.listdir("/proc/self/fd")) == before

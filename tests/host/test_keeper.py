@@ -109,6 +109,21 @@ def test_a_keeper_that_does_not_start_is_told_and_its_tasks_are_still_done(
     assert str(record) == "1"
 
 
+def test_an_order_that_there_is_not_is_no_end_of_the_others(
+    record: Record, caplog: pytest.LogCaptureFixture
+) -> None:
+    undoing = Undoing()
+    undoing.add(record.task("1"))
+    second = undoing.add(record.task("2"))
+    undoing.leave_to_keeper()
+    undoing.perform(second)
+    undoing.perform(second)
+    assert caplog.messages == ["there is no task 1 to be done"]
+    assert str(record) == "2"
+    undoing.close()
+    assert str(record) == "21"
+
+
 def test_a_task_that_breaks_ends_the_keeper_and_is_told(
     record: Record, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,16 +1,17 @@
-"""Signals and the worker's end as bytes in a descriptor that the service's selector waits on."""
+"""Signals and the worker's end, noted; a descriptor that the service's selector waits on wakes it.
+
+The descriptor holds some 300 bytes: in a storm of signals others would be lost there.
+"""
 
 import signal
 import socket
+from collections import deque
+from contextlib import suppress
 from types import FrameType, TracebackType
 
 from ..host.child import STOP_SIGNALS
 
 WORKER_ENDED = 0  # no signal has this number
-
-
-def _noted(number: int, frame: FrameType | None) -> None:
-    """The wake-up descriptor carries the signal; nothing is left to do here."""
 
 
 class Wakeup:
@@ -23,13 +24,14 @@ class Wakeup:
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
+        self._noted: deque[int] = deque()
 
     def __enter__(self) -> "Wakeup":
         self._descriptor_before = signal.set_wakeup_fd(
             self._writer.fileno(), warn_on_full_buffer=False
         )
         self._handlers_before = {
-            number: signal.signal(number, _noted)
+            number: signal.signal(number, self._note)
             for number in STOP_SIGNALS
             if signal.getsignal(number) != signal.SIG_IGN
         }
@@ -53,11 +55,16 @@ class Wakeup:
 
     def worker_ended(self) -> None:
         """Note the worker's end; for the worker's thread."""
-        self._writer.send(bytes([WORKER_ENDED]))
+        self._note(WORKER_ENDED)
+        with suppress(BlockingIOError):  # others have woken it already
+            self._writer.send(bytes([WORKER_ENDED]))
 
     def noted(self) -> list[int]:
-        """What has come since the last call: signal numbers, or WORKER_ENDED."""
-        try:
-            return list(self._reader.recv(4096))
-        except BlockingIOError:
-            return []
+        """What has come since the last call, each once: signal numbers, or WORKER_ENDED."""
+        with suppress(BlockingIOError):
+            self._reader.recv(4096)
+        return [self._noted.popleft() for _ in range(len(self._noted))]
+
+    def _note(self, number: int, frame: FrameType | None = None) -> None:
+        if number not in self._noted:
+            self._noted.append(number)

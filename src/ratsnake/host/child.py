@@ -29,12 +29,11 @@ def in_child(function: Callable[..., T], *arguments: Any) -> T:
     a Ctrl-C reaches the whole process group, and a child cut off half-way would leave behind routes
     that nobody remembers.
 
-    Raises `ChildError` when the child dies or its exception cannot be pickled.
+    Raises `ChildError` when the child cannot be made or dies, or its exception cannot be pickled.
     """
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
-        reader, writer = os.pipe()
-        child = os.fork()
+        reader, writer, child = _forked()
         if child == 0:
             _answer(writer, function, arguments)
         os.close(writer)
@@ -51,6 +50,20 @@ def in_child(function: Callable[..., T], *arguments: Any) -> T:
         raise value
     result: T = value
     return result
+
+
+def _forked() -> tuple[int, int, int]:
+    """Both ends of a pipe, and the number of a child, which is 0 there."""
+    try:
+        reader, writer = os.pipe()
+        try:
+            return reader, writer, os.fork()
+        except OSError:
+            os.close(reader)
+            os.close(writer)
+            raise
+    except OSError as error:
+        raise ChildError(f"no helper process can be started: {error.strerror}") from None
 
 
 def _answer(writer: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> NoReturn:

@@ -96,7 +96,7 @@ class Undoing:
     def perform(self, number: int) -> None:
         """Do the task; what fails is logged."""
         keeper = self._keeper
-        for failure in self._tasks.pop(number)() if keeper is None else _ask(keeper, number):
+        for failure in _perform(self._tasks, number) if keeper is None else _ask(keeper, number):
             log.error("%s", failure)
 
     def fileno(self) -> int:
@@ -204,7 +204,7 @@ def _serve(
             if order == b"":
                 return
             if order and order[0] != _QUESTION:
-                _reply(orders, json.dumps(tasks.pop(order[0])()).encode())
+                _reply(orders, json.dumps(_perform(tasks, order[0])).encode())
                 continue
             answer = ""
             try:
@@ -220,6 +220,11 @@ def _serve(
                 told.close()
             if order:
                 _reply(orders, answer.encode())
+
+
+def _perform(tasks: dict[int, Task], number: int) -> Sequence[str]:
+    """Whoever has taken the NAT over may ask for what there is not: that is no end of the rest."""
+    return tasks.pop(number)() if number in tasks else (f"there is no task {number} to be done",)
 
 
 def _reply(orders: socket.socket, answer: bytes) -> None:

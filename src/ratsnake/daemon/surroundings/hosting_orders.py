@@ -60,7 +60,7 @@ class KeptHosting(Hosting):
             return json.dumps(answers[name](value))
         except (RunError, UsageError) as error:
             return json.dumps({"error": str(error)})
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return json.dumps({"error": "the question is none of a NAT"})
 
     def _reload(self, check_sum: object) -> dict[str, Any]:
