@@ -352,6 +352,7 @@ def test_the_log_may_go_elsewhere_end_and_begin() -> None:
     [
         ({"kinds": ["flows"]}, "kinds: must be a list of mapping, session,"),
         ({"kinds": "mapping"}, "kinds: must be"),
+        ({"kinds": [["mapping"]]}, "kinds: must be"),
         ({"protocol": "gre"}, "protocol: must be one of tcp,"),
         ({"host": "nobody"}, "host nobody: must be an inside address"),
     ],

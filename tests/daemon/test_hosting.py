@@ -351,7 +351,7 @@ x
 """
 
 
-@pytest.mark.parametrize("question", _QUESTIONS.splitlines())
+@pytest.mark.parametrize("question", [*_QUESTIONS.splitlines(), "[" * 200_000])
 def test_whatever_it_is_asked_it_goes_on(
     machine: Namespace, hosting: KeptHosting, question: str
 ) -> None:

@@ -245,6 +245,15 @@ def test_a_failure_half_way_leaves_all_as_it_was(scene: Scene, failing: str) -> 
     assert scene.reload("[timeouts]\nudp = 60\n[events]\nsink = 'stdout'")["ended"] == 2
 
 
+def test_a_defect_half_way_leaves_no_log_open(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scene.host, "change", None)
+    with pytest.raises(TypeError):
+        scene.reload("[timeouts]\nudp = 60\n[events]\nsink = 'stdout'")
+    assert [sink.closed for sink in scene.sinks] == [True]
+
+
 def test_without_memory_for_the_flows_the_host_is_set_back_too(scene: Scene) -> None:
     before = scene.in_force.fitted
     scene.nat.full = True

@@ -209,6 +209,26 @@ def test_a_start_with_a_file_that_is_refused_warns_once_and_is_empty(
     assert record.getMessage().endswith("; the NAT starts without flows")
 
 
+def test_a_start_without_memory_for_the_flows_warns_and_is_empty(
+    path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = load("compiled")
+    bench = saved(engine, path, 3)
+
+    def fail(*_: Any) -> int:
+        raise MemoryError
+
+    nat = engine.Nat(bench.nat.settings, SEED)
+    there = live(engine, nat)
+    monkeypatch.setattr(there, "restore", fail)
+    bring_back(there, path, 100_000)
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage() == (
+        f"state: {path}: there is no memory to restore its 3 flows; the NAT starts without flows"
+    )
+
+
 def test_a_start_without_a_file_is_no_warning(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     engine = load("compiled")
     bring_back(live(engine, Bench(engine).nat), path, 0)

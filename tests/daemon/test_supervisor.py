@@ -56,6 +56,12 @@ def test_fields_are_lines_of_one_datagram(manager: Manager, path: str) -> None:
     assert environment == {}
 
 
+def test_a_name_that_is_no_utf_8_is_told_as_far_as_it_can_be(manager: Manager, path: str) -> None:
+    with closing(Supervisor({"NOTIFY_SOCKET": path})) as supervisor:
+        supervisor.tell(READY="1", STATUS=os.fsdecode(b"/etc/\xff.toml"))
+        assert manager.heard() == ["READY=1", "STATUS=/etc/?.toml"]
+
+
 def test_a_reload_is_told_with_its_time_in_one_datagram(manager: Manager, path: str) -> None:
     """As `Type=notify-reload` waits for it."""
     with closing(Supervisor({"NOTIFY_SOCKET": path}, Clock())) as supervisor:

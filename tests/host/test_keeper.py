@@ -5,6 +5,7 @@ And what goes on in the keeper meanwhile.
 
 import os
 import select
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -214,3 +215,15 @@ def test_an_attendant_that_breaks_is_told_and_the_tasks_are_still_done(
     assert str(record) == ""
     undoing.close()
     assert str(record) == "1"
+
+
+def test_a_keeper_that_dies_is_told_as_that(echo: Echo) -> None:
+    undoing = Undoing()
+    undoing.leave_to_keeper(echo)
+    os.kill(undoing._process, signal.SIGKILL)
+    died = "has died: nobody follows its addresses any more, and only another start can change"
+    with pytest.raises(ChildError, match=died):
+        _news(undoing)
+    with pytest.raises(ChildError, match=died):
+        undoing.ask("what?")
+    undoing.close()

@@ -53,7 +53,7 @@ class Supervisor:
             return
         lines = (f"{name}={' '.join(text.splitlines())}" for name, text in fields.items())
         try:
-            self._socket.send("\n".join(lines).encode())
+            self._socket.send("\n".join(lines).encode(errors="replace"))
         except OSError as error:
             log.debug("the service manager does not listen: %s", error)
 

@@ -33,6 +33,7 @@ NAME = "ratsnake-keeper"
 _READY = b"!"
 #: An order is a message: the number of a task, or this one and a question to the attendant.
 _QUESTION = 255
+_NO_TASK = 254  # is answered too
 _LONGEST = 1 << 18  # octets of a message
 
 log = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ class Undoing:
             except BlockingIOError:
                 return found
             if not message:
-                raise ChildError(_UNATTENDED)
+                raise ChildError(self._why_unattended())
             found.append(message.decode())
 
     def ask(self, question: str) -> str:
@@ -123,8 +124,14 @@ class Undoing:
         if self._keeper is not None:
             answer = _exchange(self._keeper, bytes([_QUESTION]) + question.encode())
         if not answer:
-            raise ChildError(_UNATTENDED)
+            raise ChildError(self._why_unattended())
         return answer.decode()
+
+    def _why_unattended(self) -> str:
+        """A keeper that lives has logged it; a dead one has not, and it ends more than that."""
+        if self._keeper is not None and not _exchange(self._keeper, bytes([_NO_TASK])):
+            return _GONE
+        return _UNATTENDED
 
     def close(self) -> None:
         """Let the keeper go, and wait for its end; it does what it has not been asked for yet."""
@@ -136,6 +143,10 @@ class Undoing:
 
 
 _DIED = "the process that was to undo this run's changes to the host has died"
+_GONE = (
+    f"{_DIED}: nobody follows its addresses any more, and only another start can change or undo"
+    " anything there"
+)
 _UNATTENDED = "nobody follows this host's addresses any more; the log says why"
 
 

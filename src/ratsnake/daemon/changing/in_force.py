@@ -129,7 +129,7 @@ class InForce:
                 warnings += self.host.change(asked, fitted)
                 if successor is not None:
                     kept, ended = self._move_to(successor)
-            except RunError:
+            except BaseException:
                 if sink is not None:
                     sink.close()
                 raise

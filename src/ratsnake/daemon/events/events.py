@@ -95,7 +95,9 @@ class Events:
 
 def _wanted(request: dict[str, Any]) -> Wanted:
     kinds = request.get("kinds", list(USUAL_KINDS))
-    if not isinstance(kinds, list) or not all(kind in KINDS for kind in kinds):
+    if not isinstance(kinds, list) or not all(
+        isinstance(kind, str) and kind in KINDS for kind in kinds
+    ):
         raise ValueError(f"kinds: must be a list of {', '.join(KINDS)}")
     protocol = request.get("protocol")
     if protocol is not None and protocol not in PROTOCOL_NAMES:

@@ -27,7 +27,15 @@ def bring_back(nat: LiveNat, path: Path, now: int) -> None:
         log.info("state: there is no %s yet; the NAT starts without flows", path)
         return
     age = Moment.now().since(state.written)
-    kept = nat.restore(state.flows, now, age)
+    try:
+        kept = nat.restore(state.flows, now, age)
+    except MemoryError:
+        log.warning(
+            "state: %s: there is no memory to restore its %d flows; the NAT starts without flows",
+            path,
+            state.count,
+        )
+        return
     log.info(
         "state: %s, written %.0f s ago: %d of %d flows go on", path, age / 1000, kept, state.count
     )
