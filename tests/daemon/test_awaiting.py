@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 from collections.abc import Iterator, Mapping
@@ -45,7 +46,10 @@ class Ears:
         return self._reader.recv(1) == b"!"
 
     def noted(self) -> list[int]:
-        return list(self._reader.recv(100))
+        return list(self._reader.recv(1))
+
+    def put_back(self, number: int) -> None:
+        assert number == signal.SIGHUP
 
 
 class Manager(Supervisor):
@@ -73,6 +77,7 @@ def _await(
     *found: Found,
     heard: bytes = b"",
     signals: bytes = b"",
+    has_file: bool = False,
 ) -> Findings | None:
     """What comes of it where each look finds the next of `found`."""
     looks: Iterator[Found] = iter(found)
@@ -80,7 +85,7 @@ def _await(
     wanted = (PPP,) if found else ()
     with closing(Ears(*wanted, heard=heard)) as watch, closing(Ears(heard=signals)) as wakeup:
         played: Any = (watch, wakeup)
-        result = await_addresses(options, *played, manager)
+        result = await_addresses(options, *played, manager, has_file)
     assert next(looks, None) is None
     return result
 
@@ -121,3 +126,19 @@ def test_a_signal_ends_it(monkeypatch: pytest.MonkeyPatch, manager: Manager) -> 
     signals = bytes([signal.SIGTERM])
     options = _options("interface:ppp0")
     assert _await(monkeypatch, manager, options, NONE, signals=signals) is None
+
+
+@pytest.mark.parametrize(("has_file", "numbers"), [(False, [1]), (True, [1, 1, 15])])
+def test_a_reload_is_no_end_of_it_where_there_is_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+    manager: Manager,
+    caplog: pytest.LogCaptureFixture,
+    has_file: bool,
+    numbers: list[int],
+) -> None:
+    caplog.set_level(logging.INFO)
+    signals = bytes([signal.SIGHUP, signal.SIGHUP, signal.SIGTERM])
+    options = _options("interface:ppp0")
+    found = _await(monkeypatch, manager, options, NONE, signals=signals, has_file=has_file)
+    assert found is None
+    assert caplog.messages[1:] == [signal.Signals(number).name for number in numbers]

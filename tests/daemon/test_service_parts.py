@@ -96,6 +96,8 @@ def test_a_storm_of_signals_hides_no_other_and_not_the_workers_end() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         assert readable(wakeup)
         assert wakeup.noted() == [signal.SIGTERM]
+        wakeup.put_back(signal.SIGHUP)
+        assert wakeup.noted() == [signal.SIGHUP]
 
 
 @pytest.mark.parametrize("worker", [FakeWorker(77), FakeWorker(failure=ValueError("defect"))])

@@ -24,11 +24,16 @@ log = logging.getLogger(__name__)
 
 
 def await_addresses(
-    options: RunOptions, watch: AddressWatch, wakeup: Wakeup, supervisor: Supervisor
+    options: RunOptions,
+    watch: AddressWatch,
+    wakeup: Wakeup,
+    supervisor: Supervisor,
+    has_file: bool,
 ) -> Findings | None:
     """The addresses that interfaces have, once there are enough for a NAT.
 
-    None if a signal ends the wait.  Raises RunError.
+    None if a signal ends the wait.  Where there is a configuration file (`has_file`) SIGHUP asks
+    for a reload, which the NAT does when it begins.  Raises RunError.
     """
     told = ""
     while True:
@@ -41,7 +46,7 @@ def await_addresses(
         if missing != told:
             log.warning("%s", missing)
             told = missing
-        if not _wait(watch, wakeup, supervisor, missing):
+        if not _wait(watch, wakeup, supervisor, missing, has_file):
             return None
 
 
@@ -69,14 +74,19 @@ def _look(watch: AddressWatch) -> Findings:
     return Findings(*chosen(found, {}))
 
 
-def _wait(watch: AddressWatch, wakeup: Wakeup, supervisor: Supervisor, why: str) -> bool:
+def _wait(
+    watch: AddressWatch, wakeup: Wakeup, supervisor: Supervisor, why: str, has_file: bool
+) -> bool:
     """Until there is a reason to look again; False: a signal came."""
     while True:
         supervisor.tell(EXTEND_TIMEOUT_USEC=str(PATIENCE * 1_000_000), STATUS=why)
         ready = select.select([watch.fileno(), wakeup.fileno()], [], [], AGAIN)[0]
         if wakeup.fileno() in ready:
-            for number in wakeup.noted():
+            noted = wakeup.noted()
+            for number in noted:
                 log.info("%s", signal.Signals(number).name)
-            return False
+            if not has_file or noted != [signal.SIGHUP]:
+                return False
+            wakeup.put_back(signal.SIGHUP)
         if watch.fileno() in ready and watch.heard():
             return True

@@ -89,7 +89,8 @@ def serve(sources: Sources, asked: Asked, announce: Callable[[str], None]) -> No
         wakeup = undo.enter_context(Wakeup())
         watch = AddressWatch(followed.sources(asked.options.nat.settings))
         undo.callback(watch.close)
-        found = await_addresses(asked.options, watch, wakeup, supervisor)
+        has_file = sources.file is not None
+        found = await_addresses(asked.options, watch, wakeup, supervisor, has_file)
         if found is None:
             return
         fitted = _fit(asked.options, found)

@@ -65,6 +65,10 @@ class Wakeup:
             self._reader.recv(4096)
         return [self._noted.popleft() for _ in range(len(self._noted))]
 
+    def put_back(self, number: int) -> None:
+        """Let the next call have it again, without waking anybody."""
+        self._note(number)
+
     def _note(self, number: int, frame: FrameType | None = None) -> None:
         if number not in self._noted:
             self._noted.append(number)
