@@ -81,7 +81,12 @@ def run(arguments: argparse.Namespace) -> int:
     options_of(parse(text, str(path)), {})
     _write(path, text, arguments.force)
     print(f"{path} is written.", *setup.left(answers), "Then:", sep="\n")
-    print(f"    ratsnake check {path}", f"    sudo ratsnake run --config {path}", sep="\n")
+    for command in (
+        "ratsnake check",
+        "sudo ratsnake host plan --config",
+        "sudo ratsnake run --config",
+    ):
+        print(f"    {command} {path}")
     return 0
 
 
