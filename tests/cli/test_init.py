@@ -51,7 +51,11 @@ def test_every_setup_is_one_that_check_accepts(
     out, err = capsys.readouterr()
     assert err == ""
     assert out.startswith(f"{path} is written.\n")
-    assert out.endswith(f"    ratsnake check {path}\n    sudo ratsnake run --config {path}\n")
+    assert out.splitlines()[-3:] == [
+        f"    ratsnake check {path}",
+        f"    sudo ratsnake host plan --config {path}",
+        f"    sudo ratsnake run --config {path}",
+    ]
     assert main(["check", str(path)]) == 0
     lines = path.read_text().splitlines()
     assert max(len(line) for line in lines if str(path) not in line) <= 100
