@@ -19,14 +19,8 @@ from ratsnake.daemon.configuration.options import (
 from ratsnake.daemon.control.peer import Access
 from ratsnake.daemon.errors import UsageError
 from ratsnake.nat.rules.behaviour import PRESETS, Filtering, Mapping, Sharing
-from ratsnake.nat.settings.settings import (
-    Limits,
-    NoResources,
-    Pooling,
-    Settings,
-    Timeouts,
-    UnsolicitedSyn,
-)
+from ratsnake.nat.settings.parts import Limits, NoResources, Pooling, Timeouts, UnsolicitedSyn
+from ratsnake.nat.settings.settings import Settings
 
 Texts = dict[str, Any]
 EXTERNAL: Texts = {"external": ["203.0.113.1"]}

@@ -5,7 +5,8 @@ from ipaddress import IPv4Address
 from ratsnake.daemon.relay import relay
 from ratsnake.device.memory import pair
 from ratsnake.nat.nat import SEED_BYTES, Nat
-from ratsnake.nat.settings.settings import External, Settings
+from ratsnake.nat.settings.parts import External
+from ratsnake.nat.settings.settings import Settings
 from ratsnake.portset import PortSet
 from support.packets import error, ip, quoted, seen, udp
 

@@ -14,6 +14,7 @@ import pytest
 
 from end_to_end.harness import greet, router_state, udp_pair, until
 from end_to_end.machine import NEEDED, Machine, machine
+from ratsnake.daemon.state.file import FLOWS_AT
 from ratsnake.lab import EXTERNAL, LAN_PREFIX, Topology
 from ratsnake.lab.topology import LAN_INTERFACE, WAN_INTERFACE
 
@@ -26,8 +27,7 @@ internal = ["{LAN_PREFIX}"]
 [host]
 lan = "{LAN_INTERFACE}"
 """
-# Where the program is here, which the unit's view of the files would not show; and a watchdog for
-# the impatient.
+# Where the program is here, which the unit's view of the files would not show.
 _HERE = f"""
 [Service]
 ExecStart=
@@ -37,9 +37,10 @@ ExecReload={sys.executable} -m ratsnake reload
 ProtectHome=tmpfs
 BindReadOnlyPaths={" ".join(NEEDED)}
 Environment=PYTHONDONTWRITEBYTECODE=1
-WatchdogSec=1
 RestartSec=0
 """
+_IMPATIENT = "[Service]\nWatchdogSec=2\n"
+_STATE = '[state]\nfile = "/var/lib/ratsnake/state"\nperiod = 1\n'
 
 
 @pytest.fixture
@@ -68,6 +69,8 @@ def _main_process(router: Machine) -> int:
 
 def test_its_life(topology: Topology, router: Machine) -> None:
     before = router_state(topology)
+    router.write("/etc/systemd/system/ratsnake.service.d/impatient.conf", _IMPATIENT)
+    router.done("systemctl", "daemon-reload")
     router.done("systemctl", "start", "ratsnake")
     with udp_pair(topology) as (near, far):
         greet(near, far)
@@ -84,6 +87,25 @@ def test_its_life(topology: Topology, router: Machine) -> None:
     router.done("systemctl", "stop", "ratsnake")
     assert router.shown("ratsnake", "Result") == "success"
     assert router_state(topology) == before
+
+
+def test_flows_outlive_a_kill_9(topology: Topology, router: Machine) -> None:
+    router.write("/etc/ratsnake.toml", _CONFIGURATION + _STATE)
+    router.done("systemctl", "start", "ratsnake")
+    first = _main_process(router)
+    with udp_pair(topology) as (near, far):
+        external = greet(near, far)
+
+        def is_kept() -> bool:
+            sizes = router.run("stat", "--format=%s", "/var/lib/ratsnake/state").stdout.split()
+            return sizes != [] and int(sizes[0]) > FLOWS_AT
+
+        until(is_kept, "the flow is in the file")
+        router.done("kill", f"-{signal.SIGKILL}", str(first))
+        until(lambda: _main_process(router) not in (0, first), "it starts again")
+        until(lambda: router.shown("ratsnake", "ActiveState") == "active", "it is there again")
+        far.sendto(b"later", external)
+        assert near.recv(100) == b"later"
 
 
 def test_a_reload_waits_for_the_new_settings_and_fails_where_they_are_refused(

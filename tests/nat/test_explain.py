@@ -65,7 +65,7 @@ def make_settings(engine: Engine, scene: Scene) -> Any:
     rules = tuple(map(forward.parse_forward, keywords.pop("forward", ())))
     pairs = tuple(map(forward.parse_one_to_one, keywords.pop("one_to_one", ())))
     if "pooling" in keywords:
-        keywords["pooling"] = engine.modules["nat.settings.settings"].Pooling(keywords["pooling"])
+        keywords["pooling"] = engine.modules["nat.settings.parts"].Pooling(keywords["pooling"])
     addresses = [(EXTERNAL, engine.PortSet.parse(ports))]
     if pairs or "pooling" in keywords:
         addresses.append((OTHER_EXTERNAL, None if pairs else addresses[0][1]))

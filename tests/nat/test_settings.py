@@ -150,7 +150,7 @@ def test_a_contradiction_is_named_with_what_is_right(
 ) -> None:
     given = dict(keywords)
     if "pooling" in given:
-        given["pooling"] = engine.modules["nat.settings.settings"].Pooling[given["pooling"]]
+        given["pooling"] = engine.modules["nat.settings.parts"].Pooling[given["pooling"]]
     if "internal" in given:
         given["internal"] = tuple(map(ip_network, given["internal"]))
     with pytest.raises(ValueError, match=message) as failure:

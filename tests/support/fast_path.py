@@ -18,7 +18,8 @@ from ipaddress import IPv4Address, IPv4Network
 from ratsnake.daemon.loop.worker import Worker
 from ratsnake.nat.nat import SEED_BYTES, Nat
 from ratsnake.nat.rules.behaviour import PRESETS
-from ratsnake.nat.settings.settings import External, Settings
+from ratsnake.nat.settings.parts import External
+from ratsnake.nat.settings.settings import Settings
 from ratsnake.portset import PortSet
 
 from .packets import Endpoint, answer, opening, seen, tcp

@@ -92,7 +92,11 @@ MODULES = (
     "nat.packets.segment_size",
     "nat.allocation.selection",
     "nat.tables.sessions",
+    "nat.settings.checks",
+    "nat.settings.parts",
     "nat.settings.settings",
+    "nat.settings.share_table",
+    "nat.settings.stated",
     "nat.succession.succession",
     "nat.allocation.taken",
     "nat.allocation.tally",
@@ -148,9 +152,9 @@ class Engine:
         self.modules = modules
         self.Nat = modules["nat.nat"].Nat
         self.Settings = modules["nat.settings.settings"].Settings
-        self.External = modules["nat.settings.settings"].External
-        self.Timeouts = modules["nat.settings.settings"].Timeouts
-        self.Limits = modules["nat.settings.settings"].Limits
+        self.External = modules["nat.settings.parts"].External
+        self.Timeouts = modules["nat.settings.parts"].Timeouts
+        self.Limits = modules["nat.settings.parts"].Limits
         self.Behaviour = modules["nat.rules.behaviour"].Behaviour
         self.PRESETS = modules["nat.rules.behaviour"].PRESETS
         self.REASONS = modules["nat.rules.reasons"].REASONS

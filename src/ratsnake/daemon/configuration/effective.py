@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 
-from ...nat.settings.settings import Limits, Timeouts
+from ...nat.settings.parts import Limits, Timeouts
 from .file import KEYS, TABLE_FLAGS, Configuration
 from .flags import EXTERNAL_FLAG
 from .options import RunOptions

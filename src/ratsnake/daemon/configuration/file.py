@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...host.accounts import process_account
-from ...nat.settings.settings import Limits, Timeouts
+from ...nat.settings.parts import Limits, Timeouts
 from ..errors import UsageError
 from .flag import Flag
 from .flags import CONFIG_FLAG, RUN_FLAGS, RUN_GROUPS, SECTIONS

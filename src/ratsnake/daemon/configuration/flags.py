@@ -8,15 +8,8 @@ from ...host.accounts import account, group_number
 from ...nat.rules.behaviour import parse_behaviour
 from ...nat.settings.forward_text import parse_forward, parse_one_to_one
 from ...nat.settings.nptv6 import parse_prefix_pair
-from ...nat.settings.settings import (
-    DEFAULT_PRESET,
-    PRIVATE_PREFIXES,
-    Limits,
-    NoResources,
-    Pooling,
-    Timeouts,
-    UnsolicitedSyn,
-)
+from ...nat.settings.parts import Limits, NoResources, Pooling, Timeouts, UnsolicitedSyn
+from ...nat.settings.stated import DEFAULT_PRESET, PRIVATE_PREFIXES
 from ...portset import read_ports
 from .event_kinds import KINDS, USUAL_KINDS
 from .flag import Flag

@@ -11,8 +11,9 @@ from typing import TypeAlias
 
 from ...host.interface_address import InterfaceAddress
 from ...nat.settings.forwarding import resolve
+from ...nat.settings.parts import External
 from ...nat.settings.scope import Address, Network
-from ...nat.settings.settings import External, Settings
+from ...nat.settings.settings import Settings
 from ...portset import PortSet
 
 # Of IETF protocol assignments and the discard prefix: no host's (RFC 6890, RFC 6666).

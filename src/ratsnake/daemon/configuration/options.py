@@ -13,7 +13,9 @@ from ...host.accounts import Account
 from ...host.interface_address import InterfaceAddress
 from ...nat.rules.behaviour import Behaviour
 from ...nat.settings.deterministic import Deterministic
-from ...nat.settings.settings import External, Limits, Settings, Timeouts, deterministic_table
+from ...nat.settings.parts import External, Limits, Timeouts
+from ...nat.settings.settings import Settings
+from ...nat.settings.share_table import deterministic_table
 from ..control.peer import Access
 from ..control.protocol import default_path, path_of_running
 from ..errors import UsageError

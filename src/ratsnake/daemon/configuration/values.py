@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ...device.linux_tun import check_name
 from ...host.interface_address import InterfaceAddress
+from ...nat.settings.parts import External, Limits, Timeouts
 from ...nat.settings.scope import Network
-from ...nat.settings.settings import External, Limits, Timeouts
 from ...portset import read_ports
 from .event_kinds import KINDS, SINKS
 from .followed import OfInterface

@@ -26,7 +26,7 @@ from io import FileIO
 from pathlib import Path
 from uuid import UUID
 
-from ...nat.settings.settings import MOST_ROWS
+from ...nat.settings.parts import MOST_ROWS
 
 FLOW_SIZE = 126
 HEADER = struct.Struct(">8sHHI")

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from ...host.interface_address import InterfaceAddress
+from ...nat.settings.parts import External
 from ...nat.settings.scope import Address
-from ...nat.settings.settings import External
 from ...portset import PortSet
 from ..configuration.followed import Known, known_settings, sources
 from ..configuration.options import RunOptions

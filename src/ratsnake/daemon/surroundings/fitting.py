@@ -9,9 +9,11 @@ from ipaddress import IPv4Address
 from ...host.child import ChildError
 from ...host.request import Request, Shared
 from ...host.survey import Survey, survey
+from ...nat.settings.checks import LEAST_MTU
 from ...nat.settings.forwarding import FORWARDABLE, resolve
+from ...nat.settings.parts import External
 from ...nat.settings.scope import Address
-from ...nat.settings.settings import LEAST_MTU, External, Settings
+from ...nat.settings.settings import Settings
 from ...portset import PortSet
 from ..configuration.options import RunOptions
 from ..errors import RunError

@@ -28,7 +28,9 @@ from ratsnake.wire.packet import PROTOCOLS
 from ..rules.behaviour import Sharing
 from ..settings.deterministic import Deterministic
 from ..settings.forwards import Forwards
-from ..settings.settings import Pooling, Settings, deterministic_table
+from ..settings.parts import Pooling
+from ..settings.settings import Settings
+from ..settings.share_table import deterministic_table
 from ..tables.generator import Generator
 from ..tables.hosts import HostTable
 from ..tables.mappings import MappingTable

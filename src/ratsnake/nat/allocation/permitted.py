@@ -2,7 +2,7 @@
 
 from ratsnake.wire.packet import OTHER
 
-from ..settings.settings import External
+from ..settings.parts import External
 from .positions import Ranges
 
 # A protocol without ports has its IANA number in their place.

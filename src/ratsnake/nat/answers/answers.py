@@ -28,8 +28,9 @@ if not cython.compiled:
 from ..packets.outbox import Outbox
 from ..packets.parcels import Parcels
 from ..rules.reasons import WITHOUT_RESOURCES
+from ..settings.parts import NoResources, UnsolicitedSyn
 from ..settings.scope import Scope
-from ..settings.settings import NoResources, Settings, UnsolicitedSyn
+from ..settings.settings import Settings
 from ..tables.secret import Secret
 from ..translation.flows import Flows
 from .bucket import TokenBucket

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING
 
 from ratsnake.portset import PortSet
 
 from .forwarding import Forward, resolve
+from .parts import DEFAULT_PORTS, External, Pooling
 from .scope import ROUTER_ADDRESS, ROUTER_ADDRESS_6, STATUS_ADDRESS, UNROUTABLE, Address, Network
+from .share_table import deterministic_table
+from .stated import Stated
 
-if TYPE_CHECKING:
-    from .deterministic import Deterministic
-    from .settings import External, Settings
-
-ARBITRARY = "arbitrary"
-# RFC 4787 REQ-3a wants internal ports above 1023 to stay there.
-DEFAULT_PORTS = PortSet(((1024, 65535),))
+LEAST_MTU = 576  # RFC 791: what every host must be able to receive
+MOST_MTU = 65535
 MOST_EXTERNALS = 1024
 # A host that has no port left has each of its blocks searched, packet by packet.
 MOST_BLOCKS = 64
@@ -32,7 +29,7 @@ TAKEN = {
 }
 
 
-def check_externals(externals: Sequence[External], internal: Iterable[Network]) -> None:
+def check_externals(externals: Sequence[External], internal: Sequence[Network]) -> None:
     addresses = [external.address for external in externals]
     if not addresses:
         raise ValueError("external: at least one address is needed, such as 203.0.113.1")
@@ -63,7 +60,17 @@ def check_externals(externals: Sequence[External], internal: Iterable[Network]) 
                 )
 
 
-def check_families(settings: Settings) -> None:
+def check_internal(internal: Sequence[Network]) -> None:
+    if not internal:
+        raise ValueError("internal: at least one prefix is needed, such as 192.168.0.0/16")
+
+
+def check_mtu(mtu: int) -> None:
+    if mtu and not LEAST_MTU <= mtu <= MOST_MTU:
+        raise ValueError(f"mtu: {mtu} is not in {LEAST_MTU}..{MOST_MTU} bytes")
+
+
+def check_families(settings: Stated) -> None:
     """IPv4 hosts need an IPv4 address outside, IPv6 hosts an IPv6 one, and the reverse."""
     inside = {prefix.version for prefix in settings.internal}
     for external in settings.externals:
@@ -96,7 +103,7 @@ def check_one_to_one(externals: Iterable[External], forwards: Iterable[Forward])
             )
 
 
-def check_forwarded_ports(settings: Settings) -> None:
+def check_forwarded_ports(settings: Stated) -> None:
     """A forward of a port that another customer has, as on a MAP-E line, would never be reached.
 
     The default set is no such restriction: it only spares the ports below 1024; nor is that of an
@@ -118,7 +125,7 @@ def check_forwarded_ports(settings: Settings) -> None:
             )
 
 
-def check_blocks(settings: Settings) -> None:
+def check_blocks(settings: Stated) -> None:
     sizes = {external.address: len(external.ports or ()) for external in settings.externals}
     if settings.port_block < 0:
         raise ValueError("port-block: right is a number of ports from 1, or 0 for single ports")
@@ -127,7 +134,7 @@ def check_blocks(settings: Settings) -> None:
             f"blocks-per-host: {settings.blocks_per_host}; right is from 1 to {MOST_BLOCKS}, and "
             f"for more ports a larger port-block"
         )
-    if settings.port_block and settings.pooling.value == ARBITRARY:
+    if settings.port_block and settings.pooling is Pooling.ARBITRARY:
         raise ValueError(
             "port-block: blocks are of one address for each host, which contradicts arbitrary "
             "pooling; leave --pooling out"
@@ -150,16 +157,19 @@ def check_blocks(settings: Settings) -> None:
                 f"port-block: {forward} leaves no {settings.port_block} ports of "
                 f"{external.address}; right is a smaller block"
             )
-    if settings.deterministic and settings.pooling.value == ARBITRARY:
+    if settings.deterministic and settings.pooling is Pooling.ARBITRARY:
         raise ValueError(
             "deterministic: the address of each host is computed, which contradicts arbitrary "
             "pooling; leave --pooling out"
         )
 
 
-def check_shares(forwards: Iterable[Forward], table: Deterministic) -> None:
+def check_shares(settings: Stated) -> None:
     """A port that is computed to be a host's may lead to no other: `who` would be wrong."""
-    for forward in forwards:
+    if not settings.deterministic:
+        return
+    table = deterministic_table(settings)
+    for forward in settings.forwards:
         if forward.one_to_one or isinstance(forward.internal, IPv6Address):
             continue
         external = forward.external or table.externals[0]
@@ -174,7 +184,7 @@ def check_shares(forwards: Iterable[Forward], table: Deterministic) -> None:
                 )
 
 
-def check_untranslated(settings: Settings) -> None:
+def check_untranslated(settings: Stated) -> None:
     """What passes as it is, and prefixes that are exchanged, must not hold what is translated."""
     for prefix in settings.no_nat:
         for outside in settings.external_side:

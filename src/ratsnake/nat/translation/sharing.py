@@ -20,7 +20,7 @@ if not cython.compiled:
 from ..settings.scope import Scope
 
 if TYPE_CHECKING:
-    from ..settings.settings import External
+    from ..settings.parts import External
 
 
 class Sharing:

@@ -1,0 +1,133 @@
+"""What a NAT is told of one thing: its timeouts, its limits, an external address, a choice."""
+
+from dataclasses import dataclass, fields
+from enum import Enum
+
+from ratsnake.portset import PortSet
+
+from .scope import Address
+
+LONGEST_TIMEOUT = 7 * 86_400
+MOST_ROWS = 16_000_000  # row numbers are of 24 bits, and a few rows are heads of lists
+MOST_A_SECOND = 1_000_000
+MOST_UNANSWERED = 1_024  # they all end at once, with their mapping, while packets wait
+
+# RFC 4787 REQ-3a wants internal ports above 1023 to stay there.
+DEFAULT_PORTS = PortSet(((1024, 65535),))
+
+
+class Pooling(Enum):
+    """Whether all mappings of an internal host have one external address (RFC 4787 REQ-2)."""
+
+    PAIRED = "paired"
+    ARBITRARY = "arbitrary"
+
+
+class UnsolicitedSyn(Enum):
+    """What answers an inbound SYN that nobody waited for, after 6 s (RFC 5382 REQ-4)."""
+
+    ICMP = "icmp"
+    DROP = "drop"
+
+
+class NoResources(Enum):
+    """What tells the inside that a flow found no room: ICMP 3/13 (RFC 5508 REQ-8), ICMP 3/1
+    (RFC 6888 REQ-11B), or nothing."""
+
+    PROHIBITED = "prohibited"
+    UNREACHABLE = "unreachable"
+    DROP = "drop"
+
+
+def _check_ranges(owner: object, ranges: dict[str, tuple[int, int]], unit: str) -> None:
+    for item in fields(owner):  # type: ignore[arg-type]
+        value = getattr(owner, item.name)
+        least, most = ranges.get(item.name, ranges[""])
+        if not isinstance(value, int) or not least <= value <= most:
+            name = item.name.replace("_", "-")
+            raise ValueError(
+                f"{name}: {value!r} is not a whole number of {unit} in {least}..{most}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Idle seconds after which a session ends, 1..604800 each; the TCP ones hold for DCCP and SCTP
+    too.
+
+    Defaults: RFC 5382 REQ-5 and RFC 7857 section 2.1 (established 2 h 4 min, opening and closing
+    4 min), RFC 4787 REQ-5c (UDP and UDP-Lite 5 min), RFC 5508 REQ-2 (ICMP query 60 s); `other` is
+    for protocols without ports.  `rest` (from 0) is how long a port stays unused after its last
+    mapping where strangers could send to it (RFC 6888 REQ-8), `fragments` how long an incomplete
+    datagram is remembered.
+    """
+
+    tcp_established: int = 7440
+    tcp_opening: int = 240
+    tcp_closing: int = 240
+    udp: int = 300
+    icmp: int = 60
+    other: int = 600
+    rest: int = 120
+    fragments: int = 15
+
+    def __post_init__(self) -> None:
+        _check_ranges(self, {"": (1, LONGEST_TIMEOUT), "rest": (0, LONGEST_TIMEOUT)}, "seconds")
+
+    @property
+    def of_timers(self) -> tuple[int, ...]:
+        """In the order of rules/timers.py."""
+        return (
+            self.tcp_established,
+            self.tcp_opening,
+            self.tcp_closing,
+            self.udp,
+            self.icmp,
+            self.other,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most there may be of something, at most 16,000,000 each, 1000000 of what is a second's.
+
+    `inbound_sessions` bounds what outsiders open in all, `unanswered_sessions` (at most 1,024) what
+    they open of one mapping before the inside has answered.  `host_mappings` and `host_sessions`
+    are what one internal host may have, `host_rate` the sessions it may open a second (RFC 6888
+    REQ-4); 0 is no limit.  `fragments` is the number of incomplete datagrams that are remembered,
+    `icmp_errors` that of ICMP errors the NAT itself sends a second (0: none).
+    """
+
+    mappings: int = 262_144
+    sessions: int = 262_144
+    inbound_sessions: int = 65_536
+    unanswered_sessions: int = 1_024
+    host_mappings: int = 0
+    host_sessions: int = 0
+    host_rate: int = 0
+    fragments: int = 1_024
+    icmp_errors: int = 100
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "": (1, MOST_ROWS),
+            "unanswered_sessions": (1, MOST_UNANSWERED),
+            "host_mappings": (0, MOST_ROWS),
+            "host_sessions": (0, MOST_ROWS),
+            "host_rate": (0, MOST_A_SECOND),
+            "fragments": (4, MOST_ROWS),
+            "icmp_errors": (0, MOST_A_SECOND),
+        }
+        _check_ranges(self, ranges, "things")
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """An external address and the ports of it that mappings may get; None: static forwards only.
+
+    `shared`: it is an address of the host too, which gets the ICMP that the NAT does not translate.
+    """
+
+    address: Address
+    ports: PortSet | None = DEFAULT_PORTS
+    shared: bool = False
