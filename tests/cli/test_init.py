@@ -51,7 +51,11 @@ def test_every_setup_is_one_that_check_accepts(
     out, err = capsys.readouterr()
     assert err == ""
     assert out.startswith(f"{path} is written.\n")
-    assert out.endswith(f"    ratsnake check {path}\n    sudo ratsnake run --config {path}\n")
+    assert out.splitlines()[-3:] == [
+        f"    ratsnake check {path}",
+        f"    sudo ratsnake host plan --config {path}",
+        f"    sudo ratsnake run --config {path}",
+    ]
     assert main(["check", str(path)]) == 0
     lines = path.read_text().splitlines()
     assert max(len(line) for line in lines if str(path) not in line) <= 100
@@ -149,7 +153,7 @@ def test_a_file_that_is_there_is_replaced_by_force_only(
         (("--yes", "--setup", "full-cone"), "--external ADDR is needed: the outside address"),
         (
             ("--yes", "--setup", "full-cone", "--external", "203.0.113.1", "--lan", "br 0"),
-            "--lan br 0: device name 'br 0' ",
+            "--lan br 0: interface name 'br 0' ",
         ),
         (
             ("--yes", "--setup", "full-cone", *ANSWERS["full-cone"], "--block", "512"),
@@ -239,7 +243,9 @@ def test_asked_at_a_terminal_until_every_answer_can_be_right(tmp_path: Path) -> 
     path = tmp_path / "nat.toml"
     with terminal(str(path)) as asked:
         menu = asked.answer("Which is yours: ", "mapp\n")
-        assert all(f"{name} " in menu and SETUPS[name].title in menu for name in SETUPS)
+        unfolded = " ".join(menu.split())
+        assert all(f"{name} {SETUPS[name].title}" in unfolded for name in SETUPS)
+        assert max(map(len, menu.splitlines())) < 80
         assert "did you mean map-e?" in asked.answer("Which is yours: ", "map-e\n")
         asked.answer("any address of it: ", "203.0.113.1\n")
         assert "is not an IPv6 prefix" in asked.answer("any address of it: ", f"{LINE}\n")
@@ -283,3 +289,13 @@ def test_who_leaves_half_way_leaves_nothing(keys: str, status: int, tmp_path: Pa
         asked.answer("[routed]: ", keys)
         assert asked.end(keys)[0] == status
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_there_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "etc" / "nat.toml"
+    flags = ("--setup", "full-cone", "--external", "203.0.113.1", "--lan", "br0")
+    assert main(["init", "--yes", *flags, str(path)]) == 2
+    said = f"ratsnake: error: {path}: there is no directory {path.parent}\n"
+    assert capsys.readouterr().err == said

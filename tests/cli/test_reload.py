@@ -59,14 +59,22 @@ def test_why_not_is_told_as_the_nat_says_it(
     assert capsys.readouterr() == ("", said)
 
 
-@pytest.mark.parametrize(("task", "done"), [("add", "added"), ("remove", "removed")])
+@pytest.mark.parametrize(
+    ("task", "origin", "done"),
+    [
+        ("add", "live", "added until the next `ratsnake reload` or restart"),
+        ("add", "configured", "added"),
+        ("remove", "live", "removed"),
+        ("remove", "configured", "removed until the next `ratsnake reload` or restart"),
+    ],
+)
 def test_a_forward_is_added_or_removed(
-    player: Player, capsys: pytest.CaptureFixture[str], task: str, done: str
+    player: Player, capsys: pytest.CaptureFixture[str], task: str, origin: str, done: str
 ) -> None:
     text = "tcp:8080=192.168.1.10:80"
-    player.rows = [{**OUTCOME, "ended": 2}]
+    player.rows = [{**OUTCOME, "ended": 2, "origin": origin}]
     assert shown(player, capsys, "forward", task, text).splitlines() == [
-        f"{text}: {done} until the next `ratsnake reload` or restart",
+        f"{text}: {done}",
         "flows: 12 kept, 2 ended",
     ]
     assert player.asked == [{"command": "forward", task: text}]

@@ -334,9 +334,9 @@ def test_forwards_are_added_and_removed_until_the_next_reload(scene: Scene) -> N
             "new": [configured, "udp:4000-4009=192.168.1.11"],
         }
     ]
-    assert (row["kept"], row["ended"]) == (10, 2)
+    assert (row["kept"], row["ended"], row["origin"]) == (10, 2, "live")
     assert scene.listed() == {configured: "configured", "udp:4000-4009=192.168.1.11": "live"}
-    scene.forward(remove=configured)
+    assert scene.forward(remove=configured)["origin"] == "configured"
     assert scene.listed() == {"udp:4000-4009=192.168.1.11": "live"}
     assert [len(settings.forwards) for settings in scene.nat.settings] == [2, 1]
     assert scene.reload(FORWARDS)["changed"] == [

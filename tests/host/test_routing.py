@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ratsnake.host.changes import PROTOCOL, Route, Rule, WaylessRoute
 from ratsnake.host.family import IPV4, IPV6
 from ratsnake.host.neighbours import ProxyNeighbour
 from ratsnake.host.request import Request, RoutingError
-from ratsnake.host.routing import install
+from ratsnake.host.routing import foresee, install
 from ratsnake.host.runs import Kind, priority
 from ratsnake.host.settings import Forwarding, Setting, SharedSetting
 from ratsnake.lab.namespace import Namespace
@@ -202,6 +203,18 @@ def test_a_lan_that_is_down_is_a_warning(machine: Namespace) -> None:
     with machine.netlink() as netlink:
         netlink.link("set", index=_index(netlink, "lan0"), state="down")
     assert install(REQUEST).warnings == ("interface lan0 is down: bring it up first",)
+
+
+def test_a_lan_that_is_not_inside_is_a_warning(machine: Namespace) -> None:
+    """One address of the LAN's that is inside is enough."""
+    assert install(REQUEST).warnings == ()
+    request = replace(REQUEST, internal=(IPv4Network("192.168.0.0/16"),))
+    (warning,) = foresee(request)[1].warnings
+    assert warning.startswith("lan0 has 192.0.2.129, which is in none of the internal prefixes: ")
+    with machine.netlink() as netlink:
+        lan = _index(netlink, "lan0")
+        netlink.addr("add", index=lan, address="192.168.1.1", prefixlen=24)
+    assert foresee(request)[1].warnings == ()
 
 
 def test_numbers_in_use_are_left_to_their_users(machine: Namespace) -> None:

@@ -8,6 +8,7 @@ from ..daemon.errors import RunError, UsageError
 from . import inquiry
 
 RIGHT = "right is ADDRESS:PORT, such as 192.168.1.10:4000 or [2001:db8::1]:443"
+WITH_PORTS = ("tcp", "udp", "udplite", "dccp", "sctp")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    source, destination = _endpoint(arguments.source), _endpoint(arguments.destination)
+    ports = arguments.protocol in WITH_PORTS
+    source, destination = (
+        _endpoint(arguments.source, ports),
+        _endpoint(arguments.destination, ports),
+    )
     question = {
         "protocol": arguments.protocol,
         "source": source[0],
@@ -50,8 +55,8 @@ def _lines(said: dict[str, Any]) -> list[str]:
     return [f"{said['direction']}: {verdict}{doubt}", *(f"  {step}" for step in said["steps"])]
 
 
-def _endpoint(text: str) -> tuple[str, int]:
-    """An address, and a port, 0 without one; the NAT checks both further."""
+def _endpoint(text: str, with_port: bool) -> tuple[str, int]:
+    """An address, and a port, 0 where it may have none; the NAT checks both further."""
     if text.startswith("["):
         address, bracket, rest = text[1:].partition("]")
         if not bracket or rest and not rest.startswith(":"):
@@ -63,4 +68,6 @@ def _endpoint(text: str) -> tuple[str, int]:
         address, _, port = text.partition(":")
     if port and not (port.isascii() and port.isdigit() and len(port) <= 5):
         raise UsageError(f"{text}: {port!r} is not a port; {RIGHT}")
+    if with_port and not port:
+        raise UsageError(f"{text}: has no port; {RIGHT}")
     return address, int(port or 0)

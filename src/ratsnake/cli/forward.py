@@ -47,8 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     FORWARD_FLAG.read(arguments.forward, "forward")  # a mistake is told, whether a NAT runs or not
     row = inquiry.change(arguments, {arguments.task: arguments.forward})
-    done = "added" if arguments.task == "add" else "removed"
-    print(f"{arguments.forward}: {done} {UNTIL}")
+    done, passing = ("added", "live") if arguments.task == "add" else ("removed", "configured")
+    until = f" {UNTIL}" if row["origin"] == passing else ""
+    print(f"{arguments.forward}: {done}{until}")
     for line in told(row):
         print(line)
     return 0

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import textwrap
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -80,7 +81,12 @@ def run(arguments: argparse.Namespace) -> int:
     options_of(parse(text, str(path)), {})
     _write(path, text, arguments.force)
     print(f"{path} is written.", *setup.left(answers), "Then:", sep="\n")
-    print(f"    ratsnake check {path}", f"    sudo ratsnake run --config {path}", sep="\n")
+    for command in (
+        "ratsnake check",
+        "sudo ratsnake host plan --config",
+        "sudo ratsnake run --config",
+    ):
+        print(f"    {command} {path}")
     return 0
 
 
@@ -116,8 +122,13 @@ def _help(text: str) -> str:
 
 
 def _menu() -> str:
+    """Each set-up and what it is for, in 80 columns."""
     width = max(map(len, SETUPS))
-    return "".join(f"  {name:<{width}}  {setup.title}\n" for name, setup in SETUPS.items())
+    hang = " " * (width + 4)
+    return "".join(
+        textwrap.fill(f"  {name:<{width}}  {setup.title}", 79, subsequent_indent=hang) + "\n"
+        for name, setup in SETUPS.items()
+    )
 
 
 def _answer(question: Question, given: dict[str, str], asking: bool) -> str:
@@ -165,6 +176,8 @@ def _refuse_unused(given: Iterable[str], answers: Iterable[str]) -> None:
 
 def _write(path: Path, text: str, replace: bool) -> None:
     """The whole file or none of it; raises OSError."""
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no directory {path.parent}")
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(fresh, "x", encoding="utf-8") as file:

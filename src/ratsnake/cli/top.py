@@ -85,8 +85,7 @@ def print_once(
     wait(seconds)
     look = observer.look(choice)
     width, height = shutil.get_terminal_size((PLAIN_WIDTH, PLAIN_HEIGHT))
-    for line in screen(look, choice, width, height, message=""):
-        print(line.rstrip())
+    print("\n".join(screen(look, choice, width, height, message="")).rstrip())
 
 
 class Live:

@@ -58,8 +58,8 @@ def check_name(name: str) -> None:
         problem = "is a word the kernel keeps for itself"
     if problem:
         raise ValueError(
-            f"device name {name!r} {problem}; right is 1 to {abi.IFNAMSIZ - 1} printable ASCII "
-            "characters without space, '/', ':' or '%', for example ratsnake"
+            f"interface name {name!r} {problem}; right is 1 to {abi.IFNAMSIZ - 1} printable ASCII "
+            "characters without space, '/', ':' or '%'"
         )
 
 

@@ -72,13 +72,14 @@ def _check_interfaces(netlink: IPRoute, request: Request, with_device: bool) -> 
 
 
 def warnings(netlink: IPRoute, request: Request) -> tuple[str, ...]:
-    """Interfaces that are down, and external addresses nobody answers for."""
+    """Interfaces that are down, external addresses nobody answers for, a LAN that is not inside."""
     links = {link.get_attr("IFLA_IFNAME"): link for link in netlink.get_links()}
     found = [
         f"interface {name} is down: bring it up first"
         for name in (request.lan, request.wan)
         if name is not None and not links[name]["flags"] & _IFF_UP
     ]
+    found += _lan_outside(netlink, request)
     if request.wan is None:
         there = answered(netlink)
         asked = {
@@ -94,6 +95,20 @@ def warnings(netlink: IPRoute, request: Request) -> tuple[str, ...]:
             if (index, external) not in there
         ]
     return tuple(found)
+
+
+def _lan_outside(netlink: IPRoute, request: Request) -> Iterator[str]:
+    """All that comes from such a LAN would be dropped, and nothing else says so."""
+    names = interface_names(netlink)
+    there = [address for index, address in addresses(netlink) if names.get(index) == request.lan]
+    for version in (4, 6):
+        ours = [address for address in there if address.version == version]
+        inside = [prefix for prefix in request.internal if prefix.version == version]
+        if ours and inside and not any(one in prefix for one in ours for prefix in inside):
+            yield (
+                f"{request.lan} has {ours[0]}, which is in none of the internal prefixes: packets "
+                "of hosts with such addresses are dropped; name their prefix by --internal"
+            )
 
 
 def interface_names(netlink: IPRoute) -> dict[int, str]:

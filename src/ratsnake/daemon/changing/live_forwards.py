@@ -31,9 +31,8 @@ class LiveForwards:
 
     def rows(self, request: Request) -> Iterator[Page]:
         """Those in force, in their order."""
-        lasting = [self._read(text) for text in texts_of(self._in_force.configured)]
         yield [
-            {**_fields(text, forward), "origin": CONFIGURED if forward in lasting else LIVE}
+            {**_fields(text, forward), "origin": self._origin(forward)}
             for text, forward in self._present()
         ]
 
@@ -41,7 +40,7 @@ class LiveForwards:
         wanted = self._read(text)
         if any(forward == wanted for _, forward in self._present()):
             raise UsageError(f"forward {text}: is there already")
-        return self._change([*texts_of(self._in_force.asked), text])
+        return self._change([*texts_of(self._in_force.asked), text], wanted)
 
     def _remove(self, text: str) -> dict[str, Any]:
         unwanted = self._read(text)
@@ -51,15 +50,21 @@ class LiveForwards:
             raise UsageError(
                 f"forward {text}: there is none such{_near(text, [text for text, _ in present])}"
             )
-        return self._change(left)
+        return self._change(left, unwanted)
 
-    def _change(self, texts: list[str]) -> dict[str, Any]:
+    def _change(self, texts: list[str], forward: Forward) -> dict[str, Any]:
         before = self._in_force.asked
         changed = {**before.texts, FORWARD_FLAG.key: texts}
         # What is wrong now is wrong with this forward, wherever the others were read.
         options = run_options(changed, {**before.names, FORWARD_FLAG.key: "forward"})
         asked = replace(before, texts=changed, options=options)
-        return self._in_force.change_for_now(asked).row()
+        row = self._in_force.change_for_now(asked).row()
+        return {**row, "origin": self._origin(forward)}
+
+    def _origin(self, forward: Forward) -> str:
+        """Whether it comes with what the NAT was told to keep to."""
+        lasting = (self._read(text) for text in texts_of(self._in_force.configured))
+        return CONFIGURED if forward in lasting else LIVE
 
     def _present(self) -> list[tuple[str, Forward]]:
         """Those in force: as they were written, and with their outside address."""
