@@ -26,10 +26,18 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
     ("argv", "message"),
     [
         ([], "required: COMMAND"),
-        (["rum"], "invalid choice: 'rum'"),
+        (["rum"], "rum: no such command; did you mean run? (see `ratsnake --help`)"),
+        (["zzz"], "zzz: no such command (see"),
+        (
+            ["run", "--forwrd", "x"],
+            "--forwrd x; did you mean --forward? (see",
+        ),
         (["run", "--bogus"], "unrecognized arguments: --bogus"),
         (["run", "--ext", "203.0.113.1"], "unrecognized arguments"),
-        (["run"], "--external ADDR[=PORTS] is needed"),
+        (
+            ["run"],
+            "or a configuration file: `ratsnake init` writes one",
+        ),
         (["run", "--external", "203.0.113.1", "--nat", "restrictd-cone"], "did you mean"),
         (["replay", "in.pcap"], "required: OUT.pcap"),
         (["replay", "a", "b"], "--external ADDR[=PORTS] is needed"),

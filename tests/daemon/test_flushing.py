@@ -39,7 +39,7 @@ def test_pages_of_one_question_one_after_the_other(caplog: pytest.LogCaptureFixt
         pages = list(Flusher(nat, Clock()).answer({"command": "flush", "host": INSIDE}))
     assert pages == [[], [], [{"mappings": 3, "sessions": 6}]]
     assert nat.asked == [(start, PAGE, 5, 6 + start, False) for start in range(3)]
-    assert caplog.messages == ["flush: ended 3 mappings and 6 sessions"]
+    assert caplog.messages == ["flush: mappings ended: 3, sessions: 6"]
 
 
 def test_the_client_hears_how_far_it_has_come() -> None:
@@ -73,7 +73,7 @@ def test_it_ends_no_more_when_the_client_leaves(caplog: pytest.LogCaptureFixture
     with caplog.at_level("INFO"):
         del answer
     assert len(nat.asked) == 1
-    assert caplog.messages == ["flush: ended 1 mappings and 2 sessions"]
+    assert caplog.messages == ["flush: mappings ended: 1, sessions: 2"]
 
 
 @pytest.mark.parametrize(

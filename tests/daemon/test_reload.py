@@ -459,8 +459,8 @@ def test_the_nat_follows_an_address_and_tells_of_it(
         ("address", {"old": str(A), "new": str(B)}),
     ]
     assert caplog.messages == [
-        f"interface:ppp0: no address -> {A}; 10 sessions kept, 2 ended",
-        f"interface:ppp0: {A} -> {B}; 10 sessions kept, 2 ended",
+        f"interface:ppp0: no address -> {A}; sessions kept: 10, ended: 2",
+        f"interface:ppp0: {A} -> {B}; sessions kept: 10, ended: 2",
     ]
     assert len(following.told) == 2
 

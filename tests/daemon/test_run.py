@@ -310,7 +310,7 @@ def test_a_hang_up_reloads_the_file_or_says_why_not(tmp_path: Path, file: Path) 
         nat.process.send_signal(signal.SIGHUP)
         next_log(nat, 'INFO types.nat: "full-cone" -> "restricted-cone"')
         next_log(nat, "INFO timeouts.udp: 60 -> 300")
-        next_log(nat, "INFO 2 settings changed; 0 sessions kept, 0 ended")
+        next_log(nat, "INFO settings changed: 2; sessions kept: 0, ended: 0")
         types = nat.status()["types"]
         assert (types["udp"], types["tcp"]) == ("restricted-cone", "symmetric")
         file.write_text('[types]\nnat = "cone"\n')

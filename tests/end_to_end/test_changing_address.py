@@ -163,7 +163,7 @@ def test_flows_of_the_old_address_end_and_others_live(
             _router_works(moving, service, then)
         download.goes_on()
         written = running.log()
-        assert f"interface:wan0: {ROUTER_WAN} -> {_NEW}; 1 sessions kept, 1 ended" in written
+        assert f"interface:wan0: {ROUTER_WAN} -> {_NEW}; sessions kept: 1, ended: 1" in written
         assert "ERROR" not in written
         until(lambda: len(_events(log)) >= 7, "all of it is told")
         told = [event for event in _events(log) if event.get("internal_port") in (None, inside)]

@@ -7,7 +7,8 @@ A command's module is imported only when the command is asked for. It offers
 import argparse
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -107,13 +108,26 @@ def make_parser(names: Collection[str]) -> tuple[Parser, dict[str, Parser]]:
 
 
 def _run(argv: Sequence[str]) -> int:
-    parser, _ = make_parser(argv)
+    if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
+        near = _near(argv[0], COMMANDS)
+        raise UsageError(f"{argv[0]}: no such command{near} (see `ratsnake --help`)")
+    parser, commands = make_parser(argv)
     try:
-        arguments = parser.parse_args(argv)
+        arguments, unknown = parser.parse_known_args(argv)
     except SystemExit:  # --help and --version, which argparse answers itself
         return 0
+    if unknown:
+        command = commands[arguments.command]
+        known = [name for action in command._actions for name in action.option_strings]
+        near = _near(unknown[0].split("=")[0], known)
+        command.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
     status: int = _module(arguments.command).run(arguments)
     return status
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    found = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 def _module(command: str) -> Any:

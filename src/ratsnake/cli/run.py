@@ -5,6 +5,7 @@ import contextlib
 
 from ..daemon.configuration.file import sources_of
 from ..daemon.configuration.flags import CONFIG_FLAG, RUN_GROUPS
+from ..daemon.errors import UsageError
 from .flags import add_flags, add_groups, texts
 
 
@@ -15,6 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     sources = sources_of(texts(arguments))
+    if sources.file is None and not sources.flags.get("external"):
+        raise UsageError(
+            "--external ADDR[=PORTS] is needed, or a configuration file: `ratsnake init` writes one"
+            " after a few questions"
+        )
     asked = sources.read()
     # Only now: a mistake in the options is told without waiting for the engine to load.
     from ..daemon import log

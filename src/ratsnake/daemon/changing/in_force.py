@@ -143,7 +143,7 @@ class InForce:
             log.info("%s", line)
         for line in warnings:
             log.warning("%s", line)
-        log.info("%d settings changed; %d sessions kept, %d ended", len(changed), kept, ended)
+        log.info("settings changed: %d; sessions kept: %d, ended: %d", len(changed), kept, ended)
         return Outcome(changed, kept, ended, fitted.notes, warnings)
 
     def _move_to(self, successor: Nat) -> tuple[int, int]:
@@ -172,7 +172,7 @@ class InForce:
         for source, old, new in findings.moves_since(before):
             self._events.tell("address", old=None if old is None else str(old), new=str(new))
             was = old or "no address"
-            log.info("%s: %s -> %s; %d sessions kept, %d ended", source, was, new, kept, ended)
+            log.info("%s: %s -> %s; sessions kept: %d, ended: %d", source, was, new, kept, ended)
         for line in findings.losses_since(before):
             log.warning("%s", line)
         for line in findings.returns_since(before):

@@ -55,7 +55,7 @@ class Flusher:
                 is_told = not start or pages % PAGES_A_ROW == 0
                 yield [{"mappings": mappings, "sessions": sessions}] if is_told else []
         finally:  # also where the client has gone: what is ended stays ended
-            log.info("flush: ended %d mappings and %d sessions", mappings, sessions)
+            log.info("flush: mappings ended: %d, sessions: %d", mappings, sessions)
 
 
 def _read(request: Request) -> RowRequest:
