@@ -19,13 +19,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: build
 	@$(BIN)/ratsnake demo
 
-# Tests of the engine and others without network namespaces share the processors; those that run a
-# NAT between namespaces, with deadlines for its answers, have the machine to themselves.
-PURE_TESTS := $(addprefix tests/,wire nat model portset device daemon cli docs)
+# Tests in which no NAT runs between network namespaces share the processors; those with one, which
+# have deadlines for its answers, have the machine to themselves.
+QUIET_TESTS := $(addprefix tests/,wire nat model portset device daemon cli docs host bench)
 
 test: build $(VENV)/test-extras
-	@$(BIN)/python -m pytest -n auto $(PURE_TESTS)
-	@$(BIN)/python -m pytest $(addprefix --ignore=,$(PURE_TESTS)) tests
+	@$(BIN)/python -m pytest -n auto $(QUIET_TESTS)
+	@$(BIN)/python -m pytest $(addprefix --ignore=,$(QUIET_TESTS)) tests
 
 lint: $(VENV)/lint-extras
 	$(BIN)/ruff check .

@@ -48,7 +48,7 @@ def module_name(header: Path) -> str:
 def flavour() -> tuple[list[str], list[str]]:
     """The arguments for the compiler and the linker."""
     if os.environ.get("RATSNAKE_SANITIZE"):
-        told = ["-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g", "-O1"]
+        told = ["-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g1", "-O1"]
         return [*SANITIZE, *told], SANITIZE
     if os.environ.get("RATSNAKE_PROFILE"):
         return [*OPTIMIZE, *PROFILE], []
