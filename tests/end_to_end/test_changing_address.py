@@ -116,6 +116,16 @@ def _exchange(near: socket.socket, far: socket.socket) -> None:
         assert receiver.recv(100) == b"hello"
 
 
+def _reach(moving: Topology, listener: socket.socket) -> None:
+    """From the internet, by port 80 of the new address, to who listens inside."""
+    with moving.internet.socket(kind=socket.SOCK_STREAM) as client:
+        client.settimeout(DEADLINE)
+        client.connect((_NEW, 80))
+        server, _ = listener.accept()
+        with server:
+            _exchange(client, server)
+
+
 def _router_works(topology: Topology, service: socket.socket, address: str) -> None:
     """The router's own connections, and those to its programs, by that address."""
     remote = topology.remotes[0]
@@ -186,12 +196,7 @@ def test_forwards_follow(moving: Topology) -> None:
         listener.settimeout(DEADLINE)
         _move(moving, ROUTER_WAN, _NEW)
         until(lambda: _has(running, _NEW), "the NAT follows")
-        with moving.internet.socket(kind=socket.SOCK_STREAM) as client:
-            client.settimeout(DEADLINE)
-            client.connect((_NEW, 80))
-            server, _ = listener.accept()
-            with server:
-                _exchange(client, server)
+        _reach(moving, listener)
         _move(moving, _NEW, ROUTER_WAN)
 
 
@@ -220,12 +225,7 @@ def test_forwards_may_be_added_but_for_ports_of_the_routers(
                 add(port)
         _move(moving, ROUTER_WAN, _NEW)
         until(lambda: _has(running, _NEW), "the NAT follows")
-        with moving.internet.socket(kind=socket.SOCK_STREAM) as client:
-            client.settimeout(DEADLINE)
-            client.connect((_NEW, 80))
-            server, _ = listener.accept()
-            with server:
-                _exchange(client, server)
+        _reach(moving, listener)
         _move(moving, _NEW, ROUTER_WAN)
 
 

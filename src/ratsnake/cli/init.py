@@ -9,8 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..daemon.configuration.file import DEFAULT_FILE, options_of, parse
-from ..daemon.configuration.values import near
-from ..daemon.errors import RunError, UsageError
+from ..daemon.errors import RunError, UsageError, near
 from .setups import QUESTIONS, SETUPS, STATE, Line, Question, Setup
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from ..daemon.configuration.flag import Flag
 from ..daemon.configuration.options import read_flags, running_socket_path
-from ..daemon.configuration.values import near, whole_number
+from ..daemon.configuration.values import whole_number
 from ..daemon.control.client import ask_rows
+from ..daemon.errors import near
 from ..daemon.views.row_request import FILTER_FLAGS
 from . import inquiry
 from .flags import add_flags, texts

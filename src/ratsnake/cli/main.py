@@ -7,13 +7,12 @@ A command's module is imported only when the command is asked for. It offers
 import argparse
 import os
 import sys
-from collections.abc import Collection, Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..daemon.errors import STATUS_RUN, STATUS_USAGE, RunError, UsageError
+from ..daemon.errors import STATUS_RUN, STATUS_USAGE, RunError, UsageError, near
 from ..device.base import DeviceError
 
 COMMANDS = {
@@ -109,8 +108,9 @@ def make_parser(names: Collection[str]) -> tuple[Parser, dict[str, Parser]]:
 
 def _run(argv: Sequence[str]) -> int:
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
-        near = _near(argv[0], COMMANDS)
-        raise UsageError(f"{argv[0]}: no such command{near} (see `ratsnake --help`)")
+        raise UsageError(
+            f"{argv[0]}: no such command{near(argv[0], COMMANDS)} (see `ratsnake --help`)"
+        )
     parser, commands = make_parser(argv)
     try:
         arguments, unknown = parser.parse_known_args(argv)
@@ -119,15 +119,10 @@ def _run(argv: Sequence[str]) -> int:
     if unknown:
         command = commands[arguments.command]
         known = [name for action in command._actions for name in action.option_strings]
-        near = _near(unknown[0].split("=")[0], known)
-        command.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
+        hint = near(unknown[0].split("=")[0], known)
+        command.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     status: int = _module(arguments.command).run(arguments)
     return status
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    found = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
 
 
 def _module(command: str) -> Any:

@@ -11,7 +11,7 @@ from ipaddress import IPv6Network
 from pathlib import Path
 
 from ..daemon.configuration.flags import RUN_FLAGS
-from ..daemon.configuration.values import near
+from ..daemon.errors import near
 from ..portset.map_rule import TUNNEL_MTU, CustomerEdge
 from ..portset.notation import read_end_user_prefix
 from ..portset.providers import identify, known_rules

@@ -12,8 +12,7 @@ from dataclasses import replace
 
 from ..daemon.configuration.flag import Flag
 from ..daemon.configuration.options import read_flags, running_socket_path
-from ..daemon.configuration.values import near
-from ..daemon.errors import RunError, UsageError
+from ..daemon.errors import RunError, UsageError, near
 from ..daemon.views.row_request import FILTER_FLAGS
 from ..nat.views.rows import PROTOCOL_NAMES
 from . import inquiry

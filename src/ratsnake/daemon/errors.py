@@ -3,6 +3,9 @@
 With each the exit status of a command that ends so.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 STATUS_RUN = 1
 STATUS_USAGE = 2
 
@@ -13,3 +16,9 @@ class UsageError(Exception):
 
 class RunError(Exception):
     """The request was right but could not be carried out, or ended early."""
+
+
+def near(text: str, known: Iterable[str]) -> str:
+    """What a message about an unknown word ends with: the nearest of those known, if one is."""
+    found = get_close_matches(text, list(known), n=1)
+    return f"; did you mean {found[0]}?" if found else ""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any
 
 from ...nat.settings.forwarding import Forward, resolve
@@ -10,7 +9,7 @@ from ..configuration.file import Asked
 from ..configuration.flags import FORWARD_FLAG
 from ..configuration.options import run_options
 from ..control.control import Page, Request
-from ..errors import UsageError
+from ..errors import UsageError, near
 from .in_force import InForce
 
 CONFIGURED, LIVE = "configured", "live"
@@ -98,8 +97,8 @@ def _fields(text: str, forward: Forward) -> dict[str, Any]:
 
 
 def _near(text: str, known: list[str]) -> str:
-    if found := get_close_matches(text, known, n=1):
-        return f"; did you mean {found[0]}?"
+    if hint := near(text, known):
+        return hint
     if not known:
         return "; there are no forwards at all"
     more = " and others" if len(known) > LISTED else ""

@@ -13,11 +13,11 @@ from typing import Any
 
 from ...host.accounts import process_account
 from ...nat.settings.parts import Limits, Timeouts
-from ..errors import UsageError
+from ..errors import UsageError, near
 from .flag import Flag
 from .flags import CONFIG_FLAG, RUN_FLAGS, RUN_GROUPS, SECTIONS
 from .options import Names, RunOptions, Texts, run_options
-from .values import near, table_names
+from .values import table_names
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -4,9 +4,7 @@ Each raises ValueError saying what would be right.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from enum import Enum
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
@@ -16,6 +14,7 @@ from ...host.interface_address import InterfaceAddress
 from ...nat.settings.parts import External, Limits, Timeouts
 from ...nat.settings.scope import Network
 from ...portset import read_ports
+from ..errors import near
 from .event_kinds import KINDS, SINKS
 from .followed import OfInterface
 
@@ -134,11 +133,6 @@ def socket_mode(text: str) -> int:
             " lets in, such as 0600 or 0660"
         )
     return int(text, 8)
-
-
-def near(text: str, known: Iterable[str]) -> str:
-    found = get_close_matches(text, list(known), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
 
 
 def names_of(owner: type[Timeouts | Limits]) -> str:

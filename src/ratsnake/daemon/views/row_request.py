@@ -9,7 +9,7 @@ from typing import Any
 
 from ...nat.views.rows import PROTOCOL_NAMES
 from ..configuration.flag import Flag
-from ..configuration.values import near
+from ..errors import near
 from .endpoint_text import Endpoints, parse_endpoints
 
 MOST_ROWS = (1 << 32) - 1  # tables number their rows in 32 bits
