@@ -46,7 +46,7 @@ def test_every_setup_is_one_that_check_accepts(
 ) -> None:
     path = tmp_path / "nat.toml"
     options = written(path, setup, *ANSWERS[setup])
-    assert options.lan == "br0"
+    assert options.lans == ("br0",)
     assert options.state == StateOptions(Path("/var/lib/ratsnake/state"), 60)
     out, err = capsys.readouterr()
     assert err == ""
@@ -98,7 +98,13 @@ def test_where_the_outside_address_is(
 ) -> None:
     given = ("--place", place, *(("--wan", wan) if wan else ()))
     options = written(tmp_path / "f", setup, *ANSWERS[setup], *given)
-    assert (options.lan, options.wan, options.share_address) == ("br0", wan, share)
+    assert (options.lans, options.wan, options.share_address) == (("br0",), wan, share)
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_there_may_be_several_lans(setup: str, tmp_path: Path) -> None:
+    answers = [*ANSWERS[setup], "--lan", "br0, wg0"]
+    assert written(tmp_path / "f", setup, *answers).lans == ("br0", "wg0")
 
 
 @pytest.mark.parametrize("setup", ["home-router", "full-cone", "subscribers"])
@@ -107,7 +113,7 @@ def test_the_wans_own_address_is_followed(setup: str, tmp_path: Path) -> None:
     own = () if setup == "home-router" else ("--place", "own")
     options = written(tmp_path / "f", setup, *own, "--wan", "ppp0", *LAN)
     assert [str(one) for one in options.nat.settings.addresses] == ["interface:ppp0"]
-    assert (options.lan, options.wan, options.share_address) == ("br0", "ppp0", True)
+    assert (options.lans, options.wan, options.share_address) == (("br0",), "ppp0", True)
     if own:
         fixed = written(tmp_path / "g", setup, *own, "--wan", "ppp0", *ANSWERS[setup])
         assert str(fixed.nat.settings.addresses[0]) == "203.0.113.1"
@@ -152,8 +158,8 @@ def test_a_file_that_is_there_is_replaced_by_force_only(
         (("--yes", "--setup", "mapp"), "--setup mapp: must be one of home-router, map-e, "),
         (("--yes", "--setup", "full-cone"), "--external ADDR is needed: the outside address"),
         (
-            ("--yes", "--setup", "full-cone", "--external", "203.0.113.1", "--lan", "br 0"),
-            "--lan br 0: interface name 'br 0' ",
+            ("--yes", "--setup", "full-cone", "--external", "203.0.113.1", "--lan", "br0, br/0"),
+            "--lan br0, br/0: interface name 'br/0' ",
         ),
         (
             ("--yes", "--setup", "full-cone", *ANSWERS["full-cone"], "--block", "512"),
@@ -253,7 +259,7 @@ def test_asked_at_a_terminal_until_every_answer_can_be_right(tmp_path: Path) -> 
         assert "(there are " in asked.answer("your LAN is on", "\x15br0\n")
         status, shown = asked.end()
         assert (status, f"{path} is written." in shown) == (0, True)
-    assert options_of(read(path), {}).lan == "br0"
+    assert options_of(read(path), {}).lans == ("br0",)
 
 
 def test_what_is_given_is_not_asked(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ FLAGS: dict[str, Any] = {
     "mtu": "1460",
     "decrement-ttl": "yes",
     "device": "nat0",
-    "lan": "br0",
+    "lan": ["br0"],
     "control": "/run/nat0.sock",
     "timeout": ["udp=180"],
     "limit": ["host-sessions=2000"],
@@ -91,7 +91,19 @@ def test_a_flag_wins_over_its_key() -> None:
     assert [str(address) for address in made.nat.settings.addresses] == ["198.51.100.1"]
     assert made.nat.settings.tcp == PRESETS["full-cone"].behaviour
     assert made.nat.settings.mtu == 1400
-    assert made.lan == "br0"
+    assert made.lans == ("br0",)
+
+
+def test_one_lan_is_a_text_and_several_are_a_list() -> None:
+    several = EXTERNAL + "[host]\nlan = ['br0', 'wg0']"
+    assert options(EXTERNAL + "[host]\nlan = 'br0'").lans == ("br0",)
+    assert options(several).lans == ("br0", "wg0")
+    read = from_document(parsed(several), "home.toml")
+    assert options_of(read, {"lan": ["br1"]}).lans == ("br1",)
+    with pytest.raises(UsageError, match="home.toml: host.lan br0: is given twice"):
+        options_of(
+            from_document(parsed(EXTERNAL + "[host]\nlan = ['br0', 'br0']"), "home.toml"), {}
+        )
 
 
 def test_a_flag_wins_over_one_name_of_a_table() -> None:
@@ -116,7 +128,7 @@ MISTAKES = [
     ("[packets]\nmtu = -1", "packets.mtu -1", "must be a whole number, such as 512"),
     ('[packets]\nmtu = "1460"', "packets.mtu: '1460'", "must be a whole number"),
     ('[packets]\ndecrement-ttl = "yes"', "packets.decrement-ttl: 'yes'", "must be true or false"),
-    ("[host]\nlan = 5", "host.lan: 5", "must be a text in quotes"),
+    ("[host]\nlan = 5", "host.lan: 5", "must be a text in quotes or a list of texts"),
     ("timeouts = 5", "timeouts: ", "must be a section, [timeouts]"),
     ("[timeouts]\nupd = 5", "timeouts.upd: no such key", "mean udp?"),
     ("[timeouts]\nudp = 0", "timeouts.udp: 0", "1..604800"),
@@ -207,7 +219,7 @@ def test_the_default_file_is_read_where_it_is_there(tmp_path: Path) -> None:
     assert configuration.run_options_of({}, default) == run_options(FLAGS)
     other = tmp_path / "other.toml"
     other.write_text(EXTERNAL)
-    assert configuration.run_options_of({"config": str(other)}, default).lan is None
+    assert configuration.run_options_of({"config": str(other)}, default).lans == ()
 
 
 def test_the_effective_settings_are_a_file_that_says_the_same() -> None:
@@ -226,7 +238,16 @@ def test_the_schema_accepts_what_is_right_and_nothing_else() -> None:
     read = from_document(parsed(FULL), "home.toml")
     for text in (FULL, effective(read, options_of(read, {}))):
         validator.validate(parsed(text))
-    for text in ("[nt]", "[nat]\nzzz = 1", "[packets]\nmtu = true", '[nat]\npooling = "some"'):
+    for text in ("'br0'", "['br0', 'wg0']", "[]"):
+        validator.validate(parsed(f"[host]\nlan = {text}"))
+    for text in (
+        "[nt]",
+        "[host]\nlan = 5",
+        "[host]\nlan = [5]",
+        "[nat]\nzzz = 1",
+        "[packets]\nmtu = true",
+        '[nat]\npooling = "some"',
+    ):
         assert list(validator.iter_errors(parsed(text))), text
 
 

@@ -53,6 +53,13 @@ CASES = [
 ]
 
 
+CASES += [
+    ("[host]\nlan = 'br0'", "[host]\nlan = ['br0']", []),
+    ("[host]\nlan = 'br0'", "[host]\nlan = ['br0', 'wg0']", ["host.lan: now with wg0"]),
+    ("[host]\nlan = ['br0', 'wg0']", "[host]\nlan = 'wg0'", ["host.lan: now without br0"]),
+]
+
+
 def found(before: str, after: str) -> tuple[Difference, ...]:
     return differences(parse(before, "a.toml").texts, parse(after, "b.toml").texts)
 

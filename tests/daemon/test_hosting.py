@@ -80,8 +80,8 @@ def _hosting(*arguments: str) -> KeptHosting:
     found = look(watch.wanted)
     watch.note(found)
     fitted = fit(options, Findings(*chosen(found, {})))
-    lan = fitted.options.lan
-    installed = install(request_of(fitted.options, lan)) if lan else None
+    lans = fitted.options.lans
+    installed = install(request_of(fitted.options)) if lans else None
     return KeptHosting(Sources({}, None), options, fitted.findings, watch, installed)
 
 
@@ -261,11 +261,11 @@ def test_where_nobody_follows_it_is_not_begun(machine: Namespace) -> None:
 @pytest.mark.parametrize("begins", [False, True])
 def test_to_begin_or_end_with_routing_takes_a_restart(machine: Namespace, begins: bool) -> None:
     plain = {"external": ["203.0.113.9"], "internal": ["192.0.2.128/25"], "device": "nat0"}
-    before, after = Sources(plain, None).read(), Sources({**plain, "lan": "lan0"}, None).read()
+    before, after = Sources(plain, None).read(), Sources({**plain, "lan": ["lan0"]}, None).read()
     if not begins:
         before, after = after, before
-    fitted, lan = before.options, before.options.lan
-    installed = install(request_of(fitted, lan)) if lan else None
+    fitted = before.options
+    installed = install(request_of(fitted)) if fitted.lans else None
     hosting = Hosting(before.options, NOTHING, AddressWatch([]), installed)
     with pytest.raises(RunError, match="--lan: cannot be given or left out while the NAT runs"):
         hosting.change(after, hosting.fit(after, lasting=True))

@@ -45,7 +45,7 @@ def test_defaults() -> None:
     assert made.tcp == made.udp == made.icmp == made.udplite == made.dccp == made.sctp == DEFAULT
     assert (made.timeouts.tcp_established, made.timeouts.tcp_opening) == (7440, 240)
     assert options.nat.types == dict.fromkeys(PROTOCOLS, "port-restricted-cone")
-    assert (options.device, options.lan) == ("ratsnake", None)
+    assert (options.device, options.lans) == ("ratsnake", ())
     assert options.control is None
     assert options.socket_path.endswith("/ratsnake.sock")
 
@@ -447,8 +447,12 @@ WORDS: list[Mistake] = [
     ({"device": ".."}, "device", r"\.\.", "kernel"),
     ({"device": "tun%d"}, "device", "tun%d", "interface names"),
     ({"device": ""}, "device", "", "0 characters"),
-    ({"lan": ""}, "lan", "", "0 characters"),
-    ({"lan": "eth 0"}, "lan", "eth 0", "interface names"),
+    ({"lan": [""]}, "lan", "", "0 characters"),
+    ({"lan": ["eth 0"]}, "lan", "eth 0", "interface names"),
+    ({"lan": ["br0", "wg0", "br0"]}, "lan", "br0", "is given twice; once is enough"),
+    ({"lan": ["br0", "nat0"], "device": "nat0"}, "lan", "nat0", "the NAT's own device; name the L"),
+    ({"lan": ["br0"], "wan": "ratsnake"}, "wan", "ratsnake", "own device; name the WAN's"),
+    ({"lan": ["br0", "wg0"], "wan": "wg0"}, "wan", "wg0", "is the LAN's interface too; they must"),
 ]
 NUMBERS: list[Mistake] = [
     ({"timeout": ["udp"]}, "timeout", "udp", "must be CLASS=SECONDS in whole seconds"),

@@ -80,7 +80,7 @@ def test_unasked_nothing_is_shared() -> None:
 
 def test_the_kernels_rules_are_asked_by_protocol_and_port() -> None:
     result = fitted(*SHARE, "--forward", "tcp:80=192.168.1.9:80")
-    (shared,) = request_of(result.options, "br0").shared
+    (shared,) = request_of(result.options).shared
     assert shared.address == IPv4Address(ADDRESS)
     own = result.options.nat.settings.externals[0].ports
     assert own is not None
@@ -141,6 +141,8 @@ def test_what_must_not_be_said_together(arguments: Sequence[str], message: str) 
         (["--lan", "br0", "--wan", "tiny"], 0),
         (["--lan", "br0", "--wan", "gone"], 0),
         (["--lan", "br0"], 0),
+        (["--lan", "tiny", "--lan", "br0", "--wan", "ppp0"], 1454),
+        (["--lan", "gone", "--lan", "tiny", "--wan", "ppp0"], 0),
     ],
 )
 def test_the_mtu_is_that_of_the_wan_if_the_lans_is_larger(

@@ -13,7 +13,9 @@ from ratsnake.host.routing import Request, install
 from ratsnake.lab.ethtool import feature, set_feature
 from ratsnake.lab.namespace import Namespace
 
-REQUEST = Request("nat0", "lan0", (IPv4Address("203.0.113.1"),), (IPv4Network("192.0.2.128/25"),))
+REQUEST = Request(
+    "nat0", ("lan0",), (IPv4Address("203.0.113.1"),), (IPv4Network("192.0.2.128/25"),)
+)
 
 
 @pytest.fixture
@@ -74,8 +76,9 @@ def test_of_a_bridge_the_ports_join_and_the_loopback_never(machine: Namespace) -
         bridge = _index(netlink, "br0")
         for port in ("lan0", "other0"):
             netlink.link("set", index=_index(netlink, port), master=bridge)
-        assert joining_interfaces(netlink, "br0") == ("lan0", "other0", "wan0")
-        assert joining_interfaces(netlink, "lo") == ("wan0",)
+        assert joining_interfaces(netlink, ("br0",)) == ("lan0", "other0", "wan0")
+        assert joining_interfaces(netlink, ("br0", "nat0")) == ("lan0", "nat0", "other0", "wan0")
+        assert joining_interfaces(netlink, ("lo",)) == ("wan0",)
 
 
 def test_what_the_kernel_refuses_is_left_out(machine: Namespace) -> None:

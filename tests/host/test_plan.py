@@ -17,10 +17,10 @@ from ratsnake.host.request import Request, RoutingError, Shared
 from ratsnake.host.routing import foresee, install, repair
 from ratsnake.lab.namespace import Namespace
 
-PLAIN = Request("nat0", "lan0", (IPv4Address("203.0.113.1"),), (IPv4Network("192.0.2.128/25"),))
+PLAIN = Request("nat0", ("lan0",), (IPv4Address("203.0.113.1"),), (IPv4Network("192.0.2.128/25"),))
 IN_SUBNET = Request(
     "nat0",
-    "lan0",
+    ("lan0",),
     (
         IPv4Address("203.0.113.1"),
         IPv4Address("198.51.100.200"),
@@ -146,7 +146,7 @@ def test_undo_after_the_wan_has_gone(machine: Namespace) -> None:
 
 
 def test_an_address_nobody_answers_for_is_a_warning(machine: Namespace) -> None:
-    without = Request("nat0", "lan0", (IPv4Address("198.51.100.200"),), PLAIN.internal)
+    without = Request("nat0", ("lan0",), (IPv4Address("198.51.100.200"),), PLAIN.internal)
     (warning,) = install(without).warnings
     assert warning.startswith("198.51.100.200 lies in the subnet of wan0")
     assert warning.endswith("give --wan wan0")
@@ -155,7 +155,7 @@ def test_an_address_nobody_answers_for_is_a_warning(machine: Namespace) -> None:
 def test_no_warning_where_somebody_answers_already(machine: Namespace) -> None:
     with machine.netlink() as netlink:
         netlink.neigh("add", dst="198.51.100.200", ifindex=index(netlink, "wan0"), flags=8)
-    without = Request("nat0", "lan0", (IPv4Address("198.51.100.200"),), PLAIN.internal)
+    without = Request("nat0", ("lan0",), (IPv4Address("198.51.100.200"),), PLAIN.internal)
     assert install(without).warnings == ()
 
 
@@ -207,7 +207,7 @@ def test_the_last_to_share_puts_the_local_table_first_again(machine: Namespace) 
     before = state(machine)["rules"]
     address = IPv4Address("198.51.100.253")
     shared = (replace(SHARING.shared[0], address=address),)
-    other = Request("nat1", "lan1", (address,), PLAIN.internal, shared=shared)
+    other = Request("nat1", ("lan1",), (address,), PLAIN.internal, shared=shared)
     first, second = install(SHARING), install(other)
     assert first.undo() == ()
     packet = f"{REMOTE} ipproto tcp dport 80"
@@ -217,23 +217,15 @@ def test_the_last_to_share_puts_the_local_table_first_again(machine: Namespace) 
     assert state(machine)["rules"] == before
 
 
-@pytest.mark.parametrize(
-    ("wan", "message"),
-    [
-        ("wan7", r"--wan wan7: no such interface \(there are "),
-        ("lan0", "--wan lan0: is the LAN's interface too"),
-        ("nat0", "--wan nat0: is the NAT's own device; name the WAN's"),
-    ],
-)
-def test_a_wan_that_cannot_be(machine: Namespace, wan: str, message: str) -> None:
-    with pytest.raises(RoutingError, match=message):
-        foresee(Request("nat0", "lan0", PLAIN.external, PLAIN.internal, wan=wan))
+def test_a_wan_that_is_not_there(machine: Namespace) -> None:
+    with pytest.raises(RoutingError, match=r"--wan wan7: no such interface \(there are "):
+        foresee(replace(PLAIN, wan="wan7"))
 
 
 def test_a_prefix_in_the_wans_subnet_is_refused(machine: Namespace) -> None:
     external = (IPv6Network("2001:db8:2:0:8000::/65"),)
     with pytest.raises(RoutingError, match="lies in the subnet of wan0.* routed to here"):
-        foresee(Request("nat0", "lan0", external, (IPv6Network("2001:db8:1::/64"),), wan="wan0"))
+        foresee(Request("nat0", ("lan0",), external, (IPv6Network("2001:db8:1::/64"),), wan="wan0"))
 
 
 FLAGS = ["--external", "203.0.113.1", "--internal", "192.0.2.128/25", "--device", "nat0"]

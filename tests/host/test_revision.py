@@ -23,7 +23,7 @@ from ratsnake.lab.namespace import Namespace
 
 NEW = IPv4Address("198.51.100.253")
 PORTS = ((6, ((80, 80), (1024, 9999))), (17, ((7, 9),)))
-PLAIN = Request("nat0", "lan0", (IPv4Address("203.0.113.1"),), (IPv4Network("192.0.2.128/25"),))
+PLAIN = Request("nat0", ("lan0",), (IPv4Address("203.0.113.1"),), (IPv4Network("192.0.2.128/25"),))
 #: 203.0.113.0 and .1 are one prefix together.
 MORE = replace(PLAIN, external=(*PLAIN.external, IPv4Address("203.0.113.0"), NEW), wan="wan0")
 DUAL = replace(
@@ -44,7 +44,9 @@ PAIRS = [
     (SHARING, MOVED),
     (DUAL, MOVED),
     (SHARING, replace(SHARING, shared=(Shared(OWN, PORTS[1:]),))),
-    (PLAIN, replace(PLAIN, lan="wan0")),
+    (PLAIN, replace(PLAIN, lans=("wan0",))),
+    (PLAIN, replace(PLAIN, lans=("lan0", "wan0"))),
+    (replace(PLAIN, lans=("lan0", "wan0")), PLAIN),
 ]
 
 

@@ -25,7 +25,7 @@ from ratsnake.nat.settings.scope import ROUTER_ADDRESS
 
 EXTERNAL = IPv4Address("203.0.113.1")
 INTERNAL = (IPv4Network("192.0.2.128/25"),)
-REQUEST = Request("nat0", "lan0", (EXTERNAL,), INTERNAL)
+REQUEST = Request("nat0", ("lan0",), (EXTERNAL,), INTERNAL)
 
 
 @pytest.fixture
@@ -177,8 +177,7 @@ def test_a_step_that_fails_undoes_those_before_it(machine: Namespace) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"lan": "lan7"}, r"--lan lan7: no such interface \(there are lan0, "),
-        ({"lan": "nat0"}, "--lan nat0: is the NAT's own device"),
+        ({"lans": ("lan7",)}, r"--lan lan7: no such interface \(there are lan0, "),
         ({"device": "nat7"}, "--device nat7: no such interface"),
         (
             {"external": (EXTERNAL, IPv4Address("192.0.2.200"))},
@@ -229,7 +228,7 @@ def test_numbers_in_use_are_left_to_their_users(machine: Namespace) -> None:
 
 def test_two_lans_get_a_table_each(machine: Namespace) -> None:
     install(REQUEST)
-    install(Request("wan0", "nat0", (IPv4Address("203.0.113.2"),), INTERNAL))
+    install(Request("wan0", ("nat0",), (IPv4Address("203.0.113.2"),), INTERNAL))
     rules, _ = _ours(machine)
     assert len(_tables(rules)) == 2
 
@@ -245,7 +244,7 @@ def test_what_a_killed_run_left_behind_is_removed(machine: Namespace) -> None:
 
 def test_a_run_that_lives_is_not_taken_for_a_killed_one(machine: Namespace) -> None:
     install(REQUEST)
-    install(Request("wan0", "lan0", (IPv4Address("203.0.113.2"),), INTERNAL))
+    install(Request("wan0", ("lan0",), (IPv4Address("203.0.113.2"),), INTERNAL))
     rules, _ = _ours(machine)
     assert len(_tables(rules)) == 2
 
@@ -253,7 +252,7 @@ def test_a_run_that_lives_is_not_taken_for_a_killed_one(machine: Namespace) -> N
 def test_what_a_run_killed_for_another_lan_left_stays(machine: Namespace) -> None:
     """It keeps that LAN's packets from leaving untranslated."""
     _killed(machine)
-    install(Request("nat0", "wan0", (IPv4Address("203.0.113.2"),), INTERNAL))
+    install(Request("nat0", ("wan0",), (IPv4Address("203.0.113.2"),), INTERNAL))
     rules, _ = _ours(machine)
     assert len(rules) == 2 * len(Kind)
 
@@ -261,7 +260,7 @@ def test_what_a_run_killed_for_another_lan_left_stays(machine: Namespace) -> Non
 def test_what_a_run_killed_with_this_external_address_left_is_removed(machine: Namespace) -> None:
     """It would take what the new NAT sends for forged."""
     _killed(machine)
-    install(Request("nat0", "wan0", (EXTERNAL,), INTERNAL))
+    install(Request("nat0", ("wan0",), (EXTERNAL,), INTERNAL))
     rules, _ = _ours(machine)
     assert len(rules) == len(Kind)
 
@@ -286,7 +285,7 @@ def test_forwarding_of_each_interface_is_put_back(machine: Namespace) -> None:
 def test_the_first_to_stop_leaves_the_hosts_settings_to_the_second(machine: Namespace) -> None:
     machine.sysctl("net.ipv4.ip_forward", 0)
     first = install(REQUEST)
-    second = install(Request("wan0", "nat0", (IPv4Address("203.0.113.2"),), INTERNAL))
+    second = install(Request("wan0", ("nat0",), (IPv4Address("203.0.113.2"),), INTERNAL))
     for installed in (first, second):
         assert installed.undo() == ()
         assert _setting("ip_forward") == "1"
@@ -297,7 +296,7 @@ def test_the_first_to_stop_leaves_the_hosts_settings_to_the_second(machine: Name
 def test_the_last_to_stop_puts_the_hosts_settings_back(machine: Namespace) -> None:
     machine.sysctl("net.ipv4.ip_forward", 0)
     first = install(REQUEST)
-    second = install(Request("wan0", "nat0", (IPv4Address("203.0.113.2"),), INTERNAL))
+    second = install(Request("wan0", ("nat0",), (IPv4Address("203.0.113.2"),), INTERNAL))
     assert second.undo() == ()
     assert _setting("ip_forward") == "1"
     assert first.undo() == ()
@@ -307,7 +306,7 @@ def test_the_last_to_stop_puts_the_hosts_settings_back(machine: Namespace) -> No
 
 def test_errors_of_the_host_find_the_nat_they_belong_to(machine: Namespace) -> None:
     install(REQUEST)
-    install(Request("wan0", "nat0", (IPv4Address("203.0.113.2"),), INTERNAL))
+    install(Request("wan0", ("nat0",), (IPv4Address("203.0.113.2"),), INTERNAL))
     dummy = {"src": "192.0.0.8"}
     assert _way(machine, "203.0.113.1", **dummy) == "nat0"
     assert _way(machine, "203.0.113.2", **dummy) == "wan0"
@@ -377,7 +376,7 @@ def test_the_host_accepts_its_own_errors_back(machine: Namespace) -> None:
 def test_the_hosts_own_packets_with_lan_lo(machine: Namespace) -> None:
     with machine.netlink() as netlink:
         netlink.link("set", index=1, state="up")
-    install(Request("nat0", "lo", (EXTERNAL,), INTERNAL))
+    install(Request("nat0", ("lo",), (EXTERNAL,), INTERNAL))
     assert _way(machine, "198.51.100.129") == "nat0"
     with machine.netlink() as netlink:
         (route,) = netlink.route("get", dst="198.51.100.129")

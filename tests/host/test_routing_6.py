@@ -23,10 +23,10 @@ from ratsnake.lab.namespace import Namespace
 
 EXTERNAL = IPv6Address("2001:db8:3::1")
 INTERNAL = IPv6Network("2001:db8:1::/64")
-REQUEST = Request("nat0", "lan0", (EXTERNAL,), (INTERNAL,))
+REQUEST = Request("nat0", ("lan0",), (EXTERNAL,), (INTERNAL,))
 BOTH = Request(
     "nat0",
-    "lan0",
+    ("lan0",),
     (IPv4Address("203.0.113.1"), EXTERNAL, IPv4Address("203.0.113.2")),
     (IPv4Network("192.0.2.128/25"), INTERNAL),
 )
@@ -214,7 +214,7 @@ def test_undo_leaves_the_host_as_it_was(machine: Namespace, tun: LinuxTun, wante
 @pytest.mark.usefixtures("tun")
 def test_a_family_without_an_address_is_left_alone(machine: Namespace) -> None:
     before = _state(machine)
-    install(Request("nat0", "lan0", BOTH.external[:1], BOTH.internal[:1]))
+    install(Request("nat0", ("lan0",), BOTH.external[:1], BOTH.internal[:1]))
     assert _state(machine) == before
 
 
@@ -228,7 +228,7 @@ def test_ipv6_alone_leaves_ipv4_alone(machine: Namespace) -> None:
 
 @pytest.mark.usefixtures("tun")
 def test_inside_without_an_external_address_of_its_family_does_not_leak(machine: Namespace) -> None:
-    install(Request("nat0", "lan0", BOTH.external[:1], BOTH.internal))
+    install(Request("nat0", ("lan0",), BOTH.external[:1], BOTH.internal))
     assert _way(machine, REMOTE, src=HOST, iif="lan0") == "nat0"
 
 
@@ -282,7 +282,7 @@ def test_a_translated_error_of_the_router_reaches_the_lan(
 
 def test_errors_find_the_nat_they_belong_to(machine: Namespace, tun: LinuxTun) -> None:
     install(REQUEST)
-    install(Request("wan0", "nat0", (IPv6Address("2001:db8:3::2"),), (INTERNAL,)))
+    install(Request("wan0", ("nat0",), (IPv6Address("2001:db8:3::2"),), (INTERNAL,)))
     assert _way(machine, "2001:db8:3::1", src=ROUTER) == "nat0"
     assert _way(machine, "2001:db8:3::2", src=ROUTER) == "wan0"
 
@@ -303,9 +303,9 @@ def test_what_a_killed_run_left_behind_is_removed(machine: Namespace) -> None:
 @pytest.mark.parametrize(
     "successor",
     [
-        Request("nat0", "lan0", BOTH.external[:1], BOTH.internal[:1]),
-        Request("nat0", "wan0", (EXTERNAL,), (INTERNAL,)),
-        Request("nat0", "wan0", BOTH.external[2:], BOTH.internal[:1]),
+        Request("nat0", ("lan0",), BOTH.external[:1], BOTH.internal[:1]),
+        Request("nat0", ("wan0",), (EXTERNAL,), (INTERNAL,)),
+        Request("nat0", ("wan0",), BOTH.external[2:], BOTH.internal[:1]),
     ],
     ids=["the LAN, other families", "the IPv6 address", "one of the IPv4 addresses"],
 )
@@ -322,7 +322,7 @@ def test_a_successor_in_anything_removes_all_a_killed_run_left(
 def test_a_live_run_is_not_taken_for_a_killed_one(machine: Namespace, tun: LinuxTun) -> None:
     install(REQUEST)
     before = len(_ours(machine)[0])
-    install(Request("wan0", "lan0", (IPv6Address("2001:db8:3::2"),), (INTERNAL,)))
+    install(Request("wan0", ("lan0",), (IPv6Address("2001:db8:3::2"),), (INTERNAL,)))
     assert len(_ours(machine)[0]) == 2 * before
 
 
@@ -330,7 +330,7 @@ def test_a_live_run_is_not_taken_for_a_killed_one(machine: Namespace, tun: Linux
 def test_neighbouring_addresses_share_their_rules(machine: Namespace) -> None:
     """The kernel tries rules one by one for every packet."""
     pool = tuple(IPv4Address("203.0.113.16") + n for n in range(16))
-    install(Request("nat0", "lan0", pool, BOTH.internal[:1]))
+    install(Request("nat0", ("lan0",), pool, BOTH.internal[:1]))
     rules, _ = _ours(machine)
     sources = [
         f"{rule.get_attr('FRA_SRC')}/{rule['src_len']}"
@@ -343,23 +343,23 @@ def test_neighbouring_addresses_share_their_rules(machine: Namespace) -> None:
 
 def test_an_external_prefix_is_as_good_as_its_addresses(machine: Namespace) -> None:
     with _device():
-        install(Request("nat0", "lan0", (IPv6Network("2001:db8:3::/64"),), (INTERNAL,)))
+        install(Request("nat0", ("lan0",), (IPv6Network("2001:db8:3::/64"),), (INTERNAL,)))
         assert _way(machine, "2001:db8:3::77") == "nat0"
     with _device():  # a successor for one of the addresses finds what a killed run left
-        install(Request("nat0", "wan0", (IPv6Address("2001:db8:3::77"),), (INTERNAL,))).undo()
+        install(Request("nat0", ("wan0",), (IPv6Address("2001:db8:3::77"),), (INTERNAL,))).undo()
         assert _ours(machine) == ([], [])
         for prefix in ("2001:db8:2::/64", "2001:db8::/32"):
             with pytest.raises(RoutingError, match="is assigned to|is inside the internal"):
-                install(Request("nat0", "lan0", (IPv6Network(prefix),), (INTERNAL,)))
+                install(Request("nat0", ("lan0",), (IPv6Network(prefix),), (INTERNAL,)))
 
 
 @pytest.mark.usefixtures("tun")
 def test_an_external_address_of_the_host_is_refused(machine: Namespace) -> None:
     before = _state(machine)
     with pytest.raises(RoutingError, match=r"2001:db8:2::fe: is assigned to wan0 of this host"):
-        install(Request("nat0", "lan0", (EXTERNAL, IPv6Address("2001:db8:2::fe")), (INTERNAL,)))
+        install(Request("nat0", ("lan0",), (EXTERNAL, IPv6Address("2001:db8:2::fe")), (INTERNAL,)))
     with pytest.raises(RoutingError, match=r"2001:db8:1::9: is inside the internal prefix"):
-        install(Request("nat0", "lan0", (IPv6Address("2001:db8:1::9"),), (INTERNAL,)))
+        install(Request("nat0", ("lan0",), (IPv6Address("2001:db8:1::9"),), (INTERNAL,)))
     assert _state(machine) == before
 
 
@@ -379,7 +379,7 @@ def test_an_advertised_route_that_will_be_lost_is_a_warning(machine: Namespace) 
     (warning,) = installed.warnings
     assert warning.startswith("interface wan0 has IPv6 routes from router advertisements")
     assert warning.endswith("set net.ipv6.conf.wan0.accept_ra=2 before")
-    late = install(Request("lan0", "wan0", (EXTERNAL + 1,), (INTERNAL,))).warnings
+    late = install(Request("lan0", ("wan0",), (EXTERNAL + 1,), (INTERNAL,))).warnings
     assert not any("router advertisements" in warning for warning in late)
     installed.undo()
 
@@ -396,7 +396,7 @@ def test_an_advertised_route_that_stays_is_none(machine: Namespace) -> None:
 @pytest.mark.usefixtures("tun")
 def test_the_hosts_own_packets_with_lan_lo(machine: Namespace) -> None:
     """They are sent from an inside address; those for the link stay there."""
-    install(Request("nat0", "lo", (EXTERNAL,), (INTERNAL,)))
+    install(Request("nat0", ("lo",), (EXTERNAL,), (INTERNAL,)))
     assert _way(machine, REMOTE) == "nat0"
     with machine.netlink() as netlink:
         (route,) = netlink.route("get", dst=REMOTE)

@@ -104,7 +104,9 @@ def _bring_up(topology: Topology) -> bool:
 
 @contextmanager
 def _routing(topology: Topology) -> Iterator[None]:
-    request = Request(DEVICE, LAN_INTERFACE, (IPv4Address(EXTERNAL),), (IPv4Network(LAN_PREFIX),))
+    request = Request(
+        DEVICE, (LAN_INTERFACE,), (IPv4Address(EXTERNAL),), (IPv4Network(LAN_PREFIX),)
+    )
     try:
         with topology.router.entered():
             installed = install(request)

@@ -48,11 +48,11 @@ def _plan(options: RunOptions) -> list[str]:
     from ..daemon.surroundings.hosting import with_addresses
     from ..host.routing import foresee
 
-    if options.lan is None:
+    if not options.lans:
         raise UsageError("--lan IFACE is needed: without it `ratsnake run` touches no route")
     found = with_addresses(options, NOTHING)
     fitted = fit(options, found)
-    left, plan = foresee(request_of(fitted.options, options.lan))
+    left, plan = foresee(request_of(fitted.options))
     steps = [(step.reason, str(step.change)) for step in plan.steps]
     return [
         f"# What `ratsnake run` does on this host once its device {options.device} is there,",

@@ -106,7 +106,14 @@ def interfaces() -> str:
     return f"there are {', '.join(names)}" if names else ""
 
 
-LAN = Question("lan", "IFACE", "The interface your LAN is on", READ["lan"], likely_lan, interfaces)
+LAN = Question(
+    "lan",
+    "IFACE,...",
+    "The interface your LAN is on, or several",
+    each_of("lan"),
+    likely_lan,
+    interfaces,
+)
 #: How the packets of an outside address come to this machine, and what the file says of it.
 PLACES = {
     "routed": "It is routed to this machine, and must not be assigned to an interface.",
@@ -173,7 +180,10 @@ def check_line(text: str) -> None:
 
 
 def lan_line(answers: Answers) -> Line:
-    return Line("host", "lan", answers["lan"], "What comes in by this interface is translated.")
+    names = words(answers["lan"])
+    if len(names) == 1:
+        return Line("host", "lan", names[0], "What comes in by this interface is translated.")
+    return Line("host", "lan", names, "What comes in by these interfaces is translated.")
 
 
 def external_line(answers: Answers) -> Line:

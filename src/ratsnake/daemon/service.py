@@ -197,18 +197,18 @@ def _packet_loop(options: RunOptions, device: LinuxTun) -> tuple[Worker, LiveNat
 
 
 def _install_routing(options: RunOptions) -> Installed | None:
-    if options.lan is None:
+    if not options.lans:
         return None
     from ..host.child import ChildError
     from ..host.request import RoutingError
     from ..host.routing import install
 
     try:
-        installed = install(request_of(options, options.lan))
+        installed = install(request_of(options))
     except RoutingError as error:
         raise RunError(str(error)) from None
     except ChildError as error:
-        raise RunError(f"--lan {options.lan}: {error}") from None
+        raise RunError(f"--lan {', '.join(options.lans)}: {error}") from None
     for warning in installed.warnings:
         log.warning("%s", warning)
     return installed

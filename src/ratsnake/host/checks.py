@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import ip_address
+from itertools import product
 from typing import TYPE_CHECKING
 
 from .changes import link_index
@@ -51,24 +52,18 @@ def check(netlink: IPRoute, request: Request, with_device: bool) -> None:
 
 
 def _check_interfaces(netlink: IPRoute, request: Request, with_device: bool) -> None:
-    for flag, name in (("--lan", request.lan), ("--wan", request.wan)):
+    named = [*(("--lan", lan) for lan in request.lans), ("--wan", request.wan)]
+    for flag, name in named:
         if name is not None and link_index(netlink, name) is None:
             there = ", ".join(sorted(interface_names(netlink).values()))
             raise RoutingError(f"{flag} {name}: no such interface (there are {there})")
-        if name == request.device:
-            whose = {"--lan": "LAN", "--wan": "WAN"}[flag]
-            raise RoutingError(
-                f"{flag} {name}: is the NAT's own device; name the {whose}'s interface"
-            )
     if with_device and link_index(netlink, request.device) is None:
         raise RoutingError(f"--device {request.device}: no such interface")
-    if request.shared and request.lan == _LOOPBACK:
+    if request.shared and _LOOPBACK in request.lans:
         raise RoutingError(
-            f"--lan {request.lan} with --share-address: the host's own connections have the "
+            f"--lan {_LOOPBACK} with --share-address: the host's own connections have the "
             "address without the NAT; right is an external address of its own"
         )
-    if request.lan == request.wan:
-        raise RoutingError(f"--wan {request.wan}: is the LAN's interface too; they must differ")
 
 
 def warnings(netlink: IPRoute, request: Request) -> tuple[str, ...]:
@@ -76,7 +71,7 @@ def warnings(netlink: IPRoute, request: Request) -> tuple[str, ...]:
     links = {link.get_attr("IFLA_IFNAME"): link for link in netlink.get_links()}
     found = [
         f"interface {name} is down: bring it up first"
-        for name in (request.lan, request.wan)
+        for name in (*request.lans, request.wan)
         if name is not None and not links[name]["flags"] & _IFF_UP
     ]
     found += _lan_outside(netlink, request)
@@ -85,7 +80,7 @@ def warnings(netlink: IPRoute, request: Request) -> tuple[str, ...]:
         asked = {
             link["index"]: name
             for name, link in links.items()
-            if not link["flags"] & _IFF_NOARP and name not in (request.device, request.lan)
+            if not link["flags"] & _IFF_NOARP and name not in (request.device, *request.lans)
         }
         found += [
             f"{external} lies in the subnet of {asked[index]}, and nobody answers there for it: "
@@ -98,15 +93,15 @@ def warnings(netlink: IPRoute, request: Request) -> tuple[str, ...]:
 
 
 def _lan_outside(netlink: IPRoute, request: Request) -> Iterator[str]:
-    """All that comes from such a LAN would be dropped, and nothing else says so."""
+    """All that comes from such a LAN is dropped, and nothing else says so."""
     names = interface_names(netlink)
-    there = [address for index, address in addresses(netlink) if names.get(index) == request.lan]
-    for version in (4, 6):
-        ours = [address for address in there if address.version == version]
+    there = [(names.get(index), address) for index, address in addresses(netlink)]
+    for lan, version in product(request.lans, (4, 6)):
+        ours = [one for name, one in there if name == lan and one.version == version]
         inside = [prefix for prefix in request.internal if prefix.version == version]
         if ours and inside and not any(one in prefix for one in ours for prefix in inside):
             yield (
-                f"{request.lan} has {ours[0]}, which is in none of the internal prefixes: packets "
+                f"{lan} has {ours[0]}, which is in none of the internal prefixes: packets "
                 "of hosts with such addresses are dropped; name their prefix by --internal"
             )
 

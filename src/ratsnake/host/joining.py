@@ -6,6 +6,7 @@ interface says so (Linux 5.12).  They leave as they came: the way out cuts them 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -47,17 +48,21 @@ class UdpJoining:
             _switch(self.interface, False)
 
 
-def joining_interfaces(netlink: IPRoute, lan: str, wan: str | None = None) -> tuple[str, ...]:
-    """Where packets for the NAT arrive: LAN and WAN.
+def joining_interfaces(
+    netlink: IPRoute, lans: Collection[str], wan: str | None = None
+) -> tuple[str, ...]:
+    """Where packets for the NAT arrive: LANs and WAN.
 
-    The LAN's interface, or the ports if it is a bridge; the WAN's, or if it is not given the
+    A LAN's interface, or the ports if it is a bridge; the WAN's, or if it is not given the
     interfaces of the default routes.
     """
-    index = link_index(netlink, lan)
-    names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in netlink.get_links()}
-    inside = [
-        link["index"] for link in netlink.get_links() if link.get_attr("IFLA_MASTER") == index
-    ] or [index]
+    links = list(netlink.get_links())
+    names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in links}
+    inside = [index for index, name in names.items() if name in lans]
+    ports = {
+        index: [link["index"] for link in links if link.get_attr("IFLA_MASTER") == index]
+        for index in inside
+    }
     outside = (
         [link_index(netlink, wan)]
         if wan
@@ -67,7 +72,8 @@ def joining_interfaces(netlink: IPRoute, lan: str, wan: str | None = None) -> tu
             for route in netlink.get_default_routes(family=family.number, table=MAIN_TABLE)
         ]
     )
-    found = {names[one] for one in (*inside, *outside) if one in names}
+    arriving = [one for index in inside for one in ports[index] or [index]]
+    found = {names[one] for one in (*arriving, *outside) if one in names}
     return tuple(sorted(found - {_LOOPBACK}))
 
 

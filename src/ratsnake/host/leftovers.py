@@ -6,7 +6,7 @@ entries for proxy ARP and NDP, and the local table where it had been moved to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -81,13 +81,13 @@ class Undoing:
         self.change.undo(netlink, None)
 
 
-def left_by(netlink: IPRoute, lan: str, external: Iterable[AnyNetwork]) -> Leftovers:
-    """What runs for this LAN or an external address left behind.
+def left_by(netlink: IPRoute, lans: Iterable[str], external: Iterable[AnyNetwork]) -> Leftovers:
+    """What runs for one of these LANs or an external address left behind.
 
     The rules for another LAN stay: they keep its packets from leaving untranslated.
     """
-    networks = tuple(external)
-    return _left(netlink, lambda number, own: _concerns(number, own, lan, networks))
+    names, networks = frozenset(lans), tuple(external)
+    return _left(netlink, lambda number, own: _concerns(number, own, names, networks))
 
 
 def left_by_all(netlink: IPRoute) -> Leftovers:
@@ -126,12 +126,14 @@ def _left(netlink: IPRoute, concerned: Callable[[int, list[Any]], bool]) -> Left
     return Leftovers(frozenset(dead), tuple(removals))
 
 
-def _concerns(number: int, rules: Iterable[Any], lan: str, external: Iterable[AnyNetwork]) -> bool:
-    """Whether the run took packets from this LAN, or had one of the external addresses."""
+def _concerns(
+    number: int, rules: Iterable[Any], lans: Collection[str], external: Iterable[AnyNetwork]
+) -> bool:
+    """Whether the run took packets from one of these LANs, or had one of the external addresses."""
     at = priority(Kind.FROM_LAN, number)
     rules = list(rules)
     return any(
-        rule.get_attr("FRA_PRIORITY") == at and rule.get_attr("FRA_IIFNAME") == lan
+        rule.get_attr("FRA_PRIORITY") == at and rule.get_attr("FRA_IIFNAME") in lans
         for rule in rules
     ) or any(
         network.version == theirs.version and network.overlaps(theirs)

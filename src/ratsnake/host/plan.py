@@ -80,7 +80,7 @@ def plan_of(netlink: IPRoute, request: Request, number: int, with_device: bool =
     steps += _proxies(netlink, request, number)
     steps += [
         Step(UdpJoining(name, number), "UDP datagrams that arrive together pass together")
-        for name in joining_interfaces(netlink, request.lan, request.wan)
+        for name in joining_interfaces(netlink, request.lans, request.wan)
     ]
     steps += [
         Step(Forwarding(number, family), "last: nothing passes untranslated") for family in families
@@ -141,7 +141,7 @@ def _routes(netlink: IPRoute, request: Request, family: Family, number: int) -> 
         ),
         Step(
             Route(family.everything, device, own_table, source=source),
-            f"all else that comes in by {request.lan} goes to the NAT",
+            f"all else that comes in by {request.lan_names()} goes to the NAT",
         ),
         *(
             Step(Route(prefix, device), "external addresses are the NAT's")
@@ -171,7 +171,10 @@ def _rules(request: Request, family: Family, number: int) -> tuple[Step, ...]:
             )
             for one in own
         ),
-        (Rule(at[Kind.FROM_LAN], request.lan, table=own_table), "what comes from the LAN"),
+        *(
+            (Rule(at[Kind.FROM_LAN], lan, table=own_table), "what comes from the LAN")
+            for lan in request.lans
+        ),
         (
             Rule(at[Kind.ERROR_INBOUND], "lo", router, table=own_table),
             "the router's own ICMP errors about inbound packets",
@@ -183,7 +186,7 @@ def _rules(request: Request, family: Family, number: int) -> tuple[Step, ...]:
         *(
             (
                 Rule(at[Kind.INTERNAL_FORGED], None, prefix, one, action="blackhole"),
-                f"forged: these come in by {request.lan} only",
+                f"forged: these come in by {request.lan_names()} only",
             )
             for prefix in request.internal_prefixes(family)
             for one in own

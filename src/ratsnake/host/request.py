@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, collapse_addresses, ip_network
 
@@ -26,16 +26,21 @@ class Shared:
 class Request:
     """Names of interfaces, addresses and prefixes of any family.
 
-    `external` are all of them, those of `shared` too; an external prefix is as good as all its
-    addresses.  `wan` is the interface on whose link external addresses may be looked for.
+    `lans` are the interfaces behind which inside hosts are, one at least.  `external` are all of
+    them, those of `shared` too; an external prefix is as good as all its addresses.  `wan` is the
+    interface on whose link external addresses may be looked for.
     """
 
     device: str
-    lan: str
+    lans: tuple[str, ...]
     external: tuple[AnyAddress | AnyNetwork, ...]
     internal: tuple[AnyNetwork, ...]
     wan: str | None = None
     shared: tuple[Shared, ...] = ()
+
+    def lan_names(self, conjunction: str = "or") -> str:
+        """The LANs' interfaces, for a sentence."""
+        return listed(self.lans, conjunction)
 
     def families(self) -> tuple[Family, ...]:
         """Those that an address or prefix belongs to."""
@@ -60,6 +65,12 @@ class Request:
 
     def internal_prefixes(self, family: Family) -> tuple[str, ...]:
         return _prefixes(self.internal, family)
+
+
+def listed(names: Iterable[str], conjunction: str) -> str:
+    """ "a", "a or b", "a, b or c"."""
+    *others, last = names
+    return f"{', '.join(others)} {conjunction} {last}" if others else last
 
 
 def _networks(values: Sequence[AnyAddress | AnyNetwork]) -> tuple[AnyNetwork, ...]:

@@ -123,7 +123,7 @@ def _foresee(request: Request) -> tuple[Leftovers, Plan]:
     from pyroute2 import IPRoute
 
     with IPRoute() as netlink:
-        left = left_by(netlink, request.lan, request.external_networks())
+        left = left_by(netlink, request.lans, request.external_networks())
         return left, plan(netlink, request, with_device=False, freed=left.numbers)
 
 
@@ -149,7 +149,7 @@ def _install(request: Request) -> Installed:
     from pyroute2 import IPRoute
 
     with IPRoute() as netlink:
-        _remove(netlink, left_by(netlink, request.lan, request.external_networks()))
+        _remove(netlink, left_by(netlink, request.lans, request.external_networks()))
         wanted = plan(netlink, request)
         done, _ = revise(netlink, (), _changes(wanted))
     return Installed(wanted.number, request, done, wanted.warnings)
@@ -162,7 +162,7 @@ def _change(installed: Installed, request: Request) -> tuple[Installed, tuple[st
     if request.device != old.device:
         raise RoutingError(f"--device {request.device}: is {old.device} as long as this NAT runs")
     with IPRoute() as netlink:
-        _remove(netlink, left_by(netlink, request.lan, request.external_networks()))
+        _remove(netlink, left_by(netlink, request.lans, request.external_networks()))
         begins = bool(request.shared) and not old.shared
         if begins and not may_begin_to_share(netlink, installed.number):
             raise RoutingError(

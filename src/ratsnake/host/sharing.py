@@ -40,15 +40,16 @@ def sharing_rules(request: Request, number: int) -> Iterator[tuple[Rule, str]]:
         Rule(at[SharingKind.HOST], "lo", goto=local, action="goto"),
         "what the router itself sends is not for the NAT",
     )
-    yield (
-        Rule(at[SharingKind.FROM_LAN], request.lan, goto=shared, action="goto"),
-        "the LAN's addresses are true",
-    )
+    for lan in request.lans:
+        yield (
+            Rule(at[SharingKind.FROM_LAN], lan, goto=shared, action="goto"),
+            "the LAN's addresses are true",
+        )
     for prefix in request.internal_prefixes(IPV4):
         for address in addresses:
             yield (
                 Rule(at[SharingKind.INTERNAL_FORGED], None, prefix, address, action="blackhole"),
-                f"forged: these come in by {request.lan} only",
+                f"forged: these come in by {request.lan_names()} only",
             )
     for one, address in zip(request.shared, addresses, strict=True):
         for protocol, ranges in one.ports:

@@ -94,7 +94,8 @@ def nat(
     options += [word for prefix in internal for word in ("--internal", prefix)]
     with tempfile.TemporaryDirectory(prefix="ratsnake-lab-") as folder:
         control, log_file = Path(folder, "control.sock"), Path(folder, "log")
-        command = [sys.executable, *_PROGRAM, "run", "--lan", LAN_INTERFACE, *options]
+        command = [sys.executable, *_PROGRAM, "run", *options]
+        command += [] if "--lan" in arguments else ["--lan", LAN_INTERFACE]
         command += ["--control", str(control), *arguments]
         with open(log_file, "wb") as log:
             process = topology.router.popen(

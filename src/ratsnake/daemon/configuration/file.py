@@ -36,6 +36,7 @@ WANTED = {
     "number": "a whole number",
     "switch": "true or false",
     "texts": "a list of texts",
+    "text or texts": "a text in quotes or a list of texts",
 }
 
 
@@ -176,7 +177,9 @@ def _text(name: str, kind: str, value: Any) -> str | list[str]:
         return str(value)
     if kind == "text" and isinstance(value, str):
         return value
-    if kind == "texts" and isinstance(value, list) and all(isinstance(one, str) for one in value):
+    if kind == "text or texts" and isinstance(value, str):
+        return [value]
+    if "texts" in kind and isinstance(value, list) and all(isinstance(one, str) for one in value):
         return list(value)
     raise UsageError(f"{name}: {value!r}: must be {WANTED[kind]}")
 

@@ -18,6 +18,8 @@ class Flag:
     written (a tuple of texts when the flag repeats); None where there is none. A `switch` takes no
     value on the command line: to give it is to say yes.
 
+    `single`: where it repeats, the file may have one text in place of a list.
+
     `flag` is what it is called on the command line where its key alone would say too little.
 
     `table` is the name of the configuration file's table whose keys are this flag's names, for a
@@ -33,6 +35,7 @@ class Flag:
     default: str | tuple[str, ...] | None = None
     required: bool = False
     repeat: bool = False
+    single: bool = False
     switch: bool = False
     flag: str = ""
     table: str = ""
@@ -46,11 +49,12 @@ class Flag:
 
     @property
     def kind(self) -> str:
-        """What a configuration file has for it: "text", "number", "switch", "texts" or "table"."""
+        """What a configuration file has for it: "text", "number", "switch", "texts",
+        "text or texts" or "table"."""
         if self.table:
             return "table"
         if self.repeat:
-            return "texts"
+            return "text or texts" if self.single else "texts"
         return KINDS.get(self.parse, "text")
 
     def read(self, text: str, name: str | None = None) -> Any:

@@ -263,7 +263,10 @@ LAN_FLAG = Flag(
     "lan",
     "IFACE",
     device_name,
-    "route what comes in by this interface through the NAT, until exit",
+    "route what comes in by this interface through the NAT, until exit; may repeat",
+    default=(),
+    repeat=True,
+    single=True,
 )
 ACCESS_FLAGS = (
     Flag(

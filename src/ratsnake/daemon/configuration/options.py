@@ -80,7 +80,7 @@ class RunOptions:
 
     nat: NatOptions
     device: str
-    lan: str | None
+    lans: tuple[str, ...]
     wan: str | None
     share_address: bool
     find_mtu: bool
@@ -260,6 +260,21 @@ def _check_sharing(followed: Iterable[InterfaceAddress], sharing: bool, names: N
             raise UsageError(f"{flag}: is an address of this host too; share it by --share-address")
 
 
+def _check_interfaces(values: Mapping[str, Any], names: Names) -> None:
+    """Each name stands for an interface of its own."""
+    device, lans, wan = values["device"], values["lan"], values["wan"]
+    for key, name in (*(("lan", lan) for lan in lans), ("wan", wan)):
+        flag = names.get(key, "--" + key)
+        if name == device:
+            raise UsageError(
+                f"{flag} {name}: is the NAT's own device; name the {key.upper()}'s interface"
+            )
+        if key == "lan" and lans.count(name) > 1:
+            raise UsageError(f"{flag} {name}: is given twice; once is enough")
+        if key == "wan" and name in lans:
+            raise UsageError(f"{flag} {name}: is the LAN's interface too; they must differ")
+
+
 def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
     """What RUN_FLAGS say; raises UsageError."""
     values = read_flags(
@@ -271,7 +286,7 @@ def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
         names,
     )
     nat = nat_options(texts, names)
-    for key in ("wan", "share-address") if values["lan"] is None else ():
+    for key in ("wan", "share-address") if not values["lan"] else ():
         if values[key]:
             raise UsageError(
                 f"{names.get(key, '--' + key)}: is part of what --lan sets up on this host; give"
@@ -282,12 +297,13 @@ def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
             f"{names.get('share-address', '--share-address')}: the ports left depend on the host's"
             " programs, which --deterministic contradicts; give the NAT an address of its own"
         )
-    if values["lan"] is not None:
+    _check_interfaces(values, names)
+    if values["lan"]:
         _check_sharing(sources(nat.settings), values["share-address"], names)
     return RunOptions(
         nat=nat,
         device=values["device"],
-        lan=values["lan"],
+        lans=values["lan"],
         wan=values["wan"],
         share_address=values["share-address"],
         find_mtu=texts.get("mtu") is None,

@@ -20,8 +20,15 @@ TYPES: dict[str, dict[str, Any]] = {
     "number": {"type": "integer", "minimum": 0},
     "switch": {"type": "boolean"},
     "texts": {"type": "array", "items": {"type": "string"}},
+    "text or texts": {"type": ["string", "array"], "items": {"type": "string"}},
 }
-WORDS = {"text": "text", "number": "whole number", "switch": "true or false", "texts": "texts"}
+WORDS = {
+    "text": "text",
+    "number": "whole number",
+    "switch": "true or false",
+    "texts": "texts",
+    "text or texts": "text or texts",
+}
 
 # What the names of a table mean, and where they come from.
 TIMEOUT_MEANINGS = {

@@ -69,12 +69,12 @@ def fit(options: RunOptions, found: Findings = NOTHING) -> Fitted:
     return Fitted(fitted_options(options, found), found, tuple(notes), tuple(warnings))
 
 
-def request_of(options: RunOptions, lan: str) -> Request:
+def request_of(options: RunOptions) -> Request:
     """What the kernel is asked for, of options that fit."""
     settings = options.nat.settings
     return Request(
         options.device,
-        lan,
+        options.lans,
         settings.external_side,
         settings.internal_side,
         wan=options.wan,
@@ -87,10 +87,10 @@ def request_of(options: RunOptions, lan: str) -> Request:
 
 
 def _mtu(options: RunOptions, host: Survey) -> int:
-    """The WAN's MTU, if the LAN's is larger: then what hosts offer may not fit.  Else 0."""
-    if options.wan is None or options.lan is None or not options.find_mtu:
+    """The WAN's MTU, if that of a LAN is larger: then what its hosts offer may not fit.  Else 0."""
+    if options.wan is None or not options.lans or not options.find_mtu:
         return 0
-    wan, lan = host.mtus.get(options.wan, 0), host.mtus.get(options.lan, 0)
+    wan, lan = host.mtus.get(options.wan, 0), max(host.mtus.get(lan, 0) for lan in options.lans)
     return wan if LEAST_MTU <= wan < lan else 0
 
 

@@ -142,11 +142,11 @@ class Hosting:
 
         `anew`: also if it is the same, for an interface has come back.
         """
-        if (self._installed is None) != (fitted.lan is None):
+        if (self._installed is None) == bool(fitted.lans):
             raise RunError("--lan: cannot be given or left out while the NAT runs; restart it")
-        if self._installed is None or fitted.lan is None:
+        if self._installed is None:
             return ()
-        request = request_of(fitted, fitted.lan)
+        request = request_of(fitted)
         if request == self._installed.request and not anew:
             return ()
         try:

@@ -76,9 +76,9 @@ class KeptHosting(Hosting):
         others = [forward for forward in settings.forwards if forward.one_to_one]
         settings = replace(settings, forwards=(*forwards, *others))
         options = replace(options, nat=replace(options.nat, settings=settings))
-        if self._installed is not None and options.lan is not None:
+        if self._installed is not None and options.lans:
             fitted = fitted_options(options, self.findings)
-            _refuse_ports_of_host(self._installed.request, request_of(fitted, options.lan))
+            _refuse_ports_of_host(self._installed.request, request_of(fitted))
         return self._prepare(options)
 
     def _prepare(self, options: RunOptions) -> dict[str, Any]:
