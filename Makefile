@@ -7,6 +7,7 @@
 # make pictures  docs/demo.svg and docs/top.svg, of what the demo and `ratsnake top` show now
 # make bench   build, install what makes load, and measure; make bench BENCH=--quick in a minute
 # make profile  where the time goes under load, with perf; make profile PROFILE="tcp-1-out --null"
+# make soak    an hour of floods, reloads and mishaps; make soak SOAK="--seconds 300 --seed 7"
 # make clean   remove what the others made
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint sanitize man completion pictures bench profile clean build
+.PHONY: demo test lint sanitize man completion pictures bench profile soak clean build
 
 demo: build
 	@$(BIN)/ratsnake demo
@@ -55,6 +56,11 @@ PROFILE :=
 
 profile: build
 	@sh tools/profile.sh $(PROFILE)
+
+SOAK :=
+
+soak: build $(VENV)/test-extras
+	@PYTHONPATH=tests $(BIN)/python tests/soak $(SOAK)
 
 build: $(VENV)/installed
 	@$(BIN)/python tools/build.py
