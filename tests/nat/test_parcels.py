@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.flavours import Engine
 from support.properties import examples
 
-LARGEST = 65535
+LARGEST = 65575  # octets of an IPv6 packet
 
 
 def parcels(engine: Engine, count: int = 4, octets: int = 1000) -> Any:
@@ -61,7 +61,7 @@ def test_a_parcel_is_a_copy_of_as_much_as_was_said(engine: Engine) -> None:
 
 def test_the_largest_packet_fits_and_one_octet_more_than_the_room_does_not(engine: Engine) -> None:
     store = parcels(engine, 2, LARGEST)
-    packet = bytearray(range(256)) * 256
+    packet = bytearray(range(256)) * 257
     slot = store.store(packet, LARGEST)
     assert contents(store, slot) == packet[:LARGEST]
     assert store.store(packet, 1) == 0
@@ -113,3 +113,11 @@ def test_the_outbox_gives_packets_in_the_order_they_were_pushed(
             size = outbox.pop(buffer)
             assert buffer[:size] == (model.popleft() if model else b"")
         assert outbox.waiting == store.count == len(model)
+
+
+def test_no_parcel_is_larger_than_its_readers_have_room_for(engine: Engine) -> None:
+    store = parcels(engine, octets=1 << 20)
+    packet = bytearray(LARGEST + 1)
+    assert store.store(packet, LARGEST + 1) == 0
+    assert store.count == store.octets == 0
+    assert store.store(packet, LARGEST) == 1

@@ -10,7 +10,7 @@ from .events.events cimport Events
 from .translation.forecast cimport Forecast
 from .packets.fragments cimport Fragments, KNOWN, REFUSED
 from .packets.outbox cimport Outbox
-from .packets.parcels cimport Parcels
+from .packets.parcels cimport LARGEST, Parcels
 from .rules.reasons cimport (
     FRAGMENT_HELD, FRAGMENT_LIMIT, FRAGMENT_REFUSED, HOP_LIMIT as HOPS_USED_UP, REASONS_COUNT,
     TRANSLATED, UNMAPPABLE,

@@ -20,6 +20,7 @@ if not cython.compiled:
     from ratsnake.wire.types import M32, Bytes, u32, u64
 
     from .packets.fragments import KNOWN, REFUSED
+    from .packets.parcels import LARGEST
     from .packets.rewrite import RECEIVER, SENDER, readdress, renumber, take_hop
     from .rules.reasons import (
         FRAGMENT_HELD,
@@ -51,7 +52,6 @@ from .views.rows import MappingRow, PortRow, SessionRow
 from .views.traffic import Traffic
 
 SEED_BYTES = 80  # eight hash secrets and the generator's key, 64 bits each
-LARGEST_PACKET = 40 + 65535  # of IPv6: its payload length does not count the header
 PARCELS = 4096  # packets that wait: held fragments, and what is to be sent
 PARCEL_OCTETS = 4 << 20
 
@@ -84,7 +84,7 @@ class Nat:
         )
         self.answers = Answers(settings, flows.scope, self.parcels, self.outbox, flows.secret)
         self.decrements = settings.decrement_ttl
-        self.scratch = new_octets(LARGEST_PACKET)
+        self.scratch = new_octets(LARGEST)
         self.traffic = Traffic()
         self.overview = Overview(flows, self.answers, self.traffic, self.events)
         self.clock = 0

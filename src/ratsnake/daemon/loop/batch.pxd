@@ -16,6 +16,9 @@ cdef inline Bytes new_buffer(size_t n) except NULL:
         raise MemoryError
     return <Bytes>p
 
+cdef inline Bytes no_frame() noexcept nogil:
+    return NULL
+
 cdef inline Bytes behind(Bytes buffer, u32 size) noexcept nogil:
     return buffer + size
 
@@ -23,10 +26,10 @@ cdef inline Bytes behind(Bytes buffer, u32 size) noexcept nogil:
 cdef class Batch:
     cdef Bytes buffer
     cdef Numbers starts, sizes
-    cdef u32 count, end
-    cdef void clear(self) noexcept nogil
-    cdef bint is_full(self) noexcept nogil
+    cdef readonly u32 count, end
+    cpdef void clear(self) noexcept nogil
+    cpdef bint is_full(self) noexcept nogil
     cdef Bytes frame(self, u32 k) noexcept nogil
     cdef Bytes next_frame(self) noexcept nogil
-    cdef void add(self, u32 size) noexcept nogil
+    cpdef bint add(self, u32 size) noexcept nogil
     cdef i64 receive(self, i32 fd, i32 linger) noexcept nogil

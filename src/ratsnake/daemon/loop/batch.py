@@ -28,16 +28,25 @@ if not cython.compiled:
         """The buffer without its first bytes, not a copy."""
         return cast(Bytes, memoryview(buffer)[size:])
 
+    def no_frame() -> Bytes:
+        """Where there is no room to write to; C gives a null pointer, which no write survives."""
+        raise IndexError("a full batch takes no frame")
+
 
 class Batch:
+    """A full batch takes no frame: what more there is waits for the next, which is empty.
+
+    Every frame is written where `next_frame` says and counted by `add`; both bound it.
+    """
+
     buffer: Bytes
     starts: Numbers
     sizes: Numbers
 
     def __init__(self) -> None:
-        self.buffer = new_buffer(ROOM + 2 * LONGEST)
-        self.starts = new_numbers(FRAMES + 1)
-        self.sizes = new_numbers(FRAMES + 1)
+        self.buffer = new_buffer(ROOM + LONGEST)
+        self.starts = new_numbers(FRAMES)
+        self.sizes = new_numbers(FRAMES)
         self.count = 0
         self.end = 0
 
@@ -52,22 +61,25 @@ class Batch:
         self.end = 0
 
     def is_full(self) -> bool:
-        return bool(self.count == FRAMES or self.end >= ROOM)
+        return self.count >= FRAMES or self.end >= ROOM
 
     def frame(self, k: u32) -> Bytes:
         """The frame of that number, from 0."""
         return behind(self.buffer, self.starts[k])
 
     def next_frame(self) -> Bytes:
-        """Room for one more frame, LONGEST bytes; a batch that is full has room for one too."""
-        return behind(self.buffer, self.end)
+        """Room for one more frame, LONGEST bytes; none (see `no_frame`) in a full batch."""
+        return no_frame() if self.is_full() else behind(self.buffer, self.end)
 
-    def add(self, size: u32) -> None:
-        """The next frame is there, so many bytes."""
+    def add(self, size: u32) -> bool:
+        """The next frame is there, so many bytes; False, and it is not, where there was no room."""
+        if self.is_full() or size > LONGEST:
+            return False
         self.starts[self.count] = self.end
         self.sizes[self.count] = size
         self.count += 1
         self.end = (self.end + size + LINE) & ~(LINE - 1)
+        return True
 
     def receive(self, fd: i32, linger: i32) -> i64:
         """Read anew until nothing is there or the batch is full.

@@ -239,18 +239,22 @@ class Worker:
         return self.nat.process(behind(frame, self.header), size, partial == PARTIAL, now)
 
     def collect(self) -> bool:
-        """Add to the batch what the NAT itself has to send: whether there may be more of it."""
-        size: u32 = 1
-        while size:
-            size = self.nat.next_outgoing(behind(self.batch.next_frame(), self.header))
-            if size:
-                if self.capture.active:
-                    self.capture.own(behind(self.batch.next_frame(), self.header), size)
-                clear_header(self.batch.next_frame(), self.header)
-                self.batch.add(self.header + size)
-                if self.batch.is_full():
-                    return True
-        return False
+        """Add to the batch what the NAT itself has to send: whether there may be more of it.
+
+        What does not fit stays with the NAT, for the next batch.
+        """
+        frame: Bytes
+        size: u32
+        while not self.batch.is_full():
+            frame = self.batch.next_frame()
+            size = self.nat.next_outgoing(behind(frame, self.header))
+            if size == 0:
+                return False
+            if self.capture.active:
+                self.capture.own(behind(frame, self.header), size)
+            clear_header(frame, self.header)
+            self.batch.add(self.header + size)
+        return True
 
     def transmit(self) -> i64:
         """Write the frames of the batch; a negative errno if the device is dead."""

@@ -27,7 +27,7 @@ class Outbox:
         self.waiting += 1
 
     def pop(self, b: Bytes) -> u32:
-        """Move the oldest packet to b, which has room for 65575 octets; its size, or 0 if none."""
+        """Move the oldest packet to b, which has room for LARGEST octets; its size, or 0."""
         if self.waiting == 0:
             return 0
         slot: u32 = self.first

@@ -2,6 +2,9 @@ cimport cython
 from ratsnake.wire.types cimport Bytes, u32, u64
 from ..tables.records cimport Numbers, new_numbers, release
 
+cdef enum:
+    LARGEST = 65575
+
 cdef extern from *:
     """
     #include <stdlib.h>

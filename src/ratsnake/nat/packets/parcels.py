@@ -12,6 +12,8 @@ if not cython.compiled:
 
     from ..tables.records import Numbers, new_numbers, release
 
+    LARGEST = 40 + 65535  # octets of an IPv6 packet: its payload length does not count the header
+
     Copies: TypeAlias = list[bytes]
 
     def new_copies(n: int) -> Copies:
@@ -57,8 +59,8 @@ class Parcels:
         release(self.links)
 
     def store(self, b: Bytes, size: u32) -> u32:
-        """Copy b[:size] (1..65575 octets); its slot, linked to none, or 0 if there is no room."""
-        if self.count == self.capacity or size > self.room - self.octets:
+        """Copy b[:size] (1..LARGEST octets); its slot, linked to none, or 0 if there is no room."""
+        if self.count >= self.capacity or size > LARGEST or size > self.room - self.octets:
             return 0
         slot: u32 = self.free or self.fresh
         if not keep(self.copies, slot, b, size):
@@ -77,7 +79,7 @@ class Parcels:
         return self.sizes[slot]
 
     def copy_out(self, slot: u32, b: Bytes) -> u32:
-        """Write the copy to b, which has room for 65575 octets; return its size."""
+        """Write the copy to b, which has room for LARGEST octets; return its size."""
         paste(self.copies, slot, b, self.sizes[slot])
         return self.sizes[slot]
 
