@@ -46,6 +46,7 @@ def machine() -> Iterator[Namespace]:
 
 
 def _type(commands: list[str]) -> None:
+    commands = [command for line in commands for command in line.split(" && ")]
     for program in {command.split()[0] for command in commands}:
         if which(program) is None:
             pytest.skip(f"{program} is not installed (packages iproute2, procps, ethtool)")

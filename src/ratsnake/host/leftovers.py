@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from .changes import PROTOCOL, WaylessRoute, ip_command
 from .family import FAMILIES, AnyNetwork, Family
-from .local_table import FirstRule, has_first_rule
+from .local_table import FirstRule, LocalFirst, has_first_rule, leads_past
 from .neighbours import ProxyNeighbour, left_over
 from .runs import (
     Kind,
@@ -104,12 +104,13 @@ def _left(netlink: IPRoute, concerned: Callable[[int, list[Any]], bool]) -> Left
         if number not in alive and concerned(number, own)
     }
     removals: list[Removal] = []
-    if (
-        any(shares(number, own) for number, own in dead.items())
-        and not others_share(netlink, -1)
-        and not has_first_rule(netlink)
-    ):
-        removals.append(FirstRule())
+    if not others_share(netlink, -1):
+        if any(shares(number, own) for number, own in dead.items()) and (
+            not has_first_rule(netlink)
+        ):
+            removals.append(FirstRule())
+        if leads_past(netlink):
+            removals.append(LocalFirst())
     removals += [
         RuleRemoval(rule.get_attr("FRA_PRIORITY"), _family(rule))
         for own in dead.values()

@@ -11,7 +11,7 @@ from .checks import addresses, check, warnings
 from .family import IPV4, IPV6, AnyNetwork, Family
 from .firewall import forward_warnings
 from .joining import UdpJoining, joining_interfaces
-from .local_table import NoFirstRule
+from .local_table import SharingFirst
 from .neighbours import ProxyNeighbour, links_of
 from .request import Request, RoutingError
 from .runs import Kind, free_number, priority, shared_table, table
@@ -76,7 +76,7 @@ def plan_of(netlink: IPRoute, request: Request, number: int, with_device: bool =
             for one in request.shared
         ]
         steps += reversed([Step(*pair) for pair in sharing_rules(request, number)])
-        steps.append(Step(NoFirstRule(number), "the rules before it are in force from here on"))
+        steps.append(Step(SharingFirst(number), "the rules before it are in force from here on"))
     steps += _proxies(netlink, request, number)
     steps += [
         Step(UdpJoining(name, number), "UDP datagrams that arrive together pass together")

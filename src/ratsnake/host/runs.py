@@ -26,7 +26,9 @@ _FIRST_PRIORITY = 20000
 #: Before everybody's but that of the local table, which moves behind them: few, to be out of the
 #: way of other software.
 _SHARING_NUMBERS = range(10)
-_FIRST_SHARING_PRIORITY = 1
+#: Where the rules of all runs begin that share an address (`local_table`); theirs follow.
+SHARING_START = 1
+_FIRST_SHARING_PRIORITY = SHARING_START + 1
 
 
 class Kind(IntEnum):
@@ -52,6 +54,7 @@ class SharingKind(IntEnum):
     INTERNAL_FORGED = 4
     SHARED = 5
     LOCAL = 6
+    LOCAL_AGAIN = 7
 
 
 def table(number: int) -> int:
@@ -123,11 +126,12 @@ def shares(number: int, rules: Iterable[Any]) -> bool:
 
 
 def own_rules(netlink: IPRoute) -> dict[int, list[Any]]:
-    """Our rules, by the run's number."""
+    """Our rules, by the run's number; without those that several runs have together."""
     found: dict[int, list[Any]] = {}
     for rule in all_rules(netlink):
-        if rule.get_attr("FRA_PROTOCOL") == PROTOCOL:
-            found.setdefault(_number(rule.get_attr("FRA_PRIORITY")), []).append(rule)
+        at = rule.get_attr("FRA_PRIORITY") or 0
+        if rule.get_attr("FRA_PROTOCOL") == PROTOCOL and at > SHARING_START:
+            found.setdefault(_number(at), []).append(rule)
     return found
 
 

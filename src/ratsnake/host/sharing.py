@@ -72,3 +72,7 @@ def sharing_rules(request: Request, number: int) -> Iterator[tuple[Rule, str]]:
         Rule(local, table=LOCAL_TABLE),
         "then what is the host's, which was the first of all rules",
     )
+    yield (
+        Rule(at[SharingKind.LOCAL_AGAIN], table=LOCAL_TABLE),
+        "and once more: whichever rule others take away, the host can be reached",
+    )
