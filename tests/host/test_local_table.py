@@ -20,9 +20,9 @@ from ratsnake.lab.namespace import Namespace
 OWN, SECOND = IPv4Address("198.51.100.254"), IPv4Address("198.51.100.253")
 PORTS = ((6, ((80, 80), (1024, 9999))), (17, ((7, 9),)))
 SHARING = Request(
-    "nat0", "lan0", (OWN,), (IPv4Network("192.0.2.128/25"),), "wan0", (Shared(OWN, PORTS),)
+    "nat0", ("lan0",), (OWN,), (IPv4Network("192.0.2.128/25"),), "wan0", (Shared(OWN, PORTS),)
 )
-OTHER = replace(SHARING, device="nat1", lan="lan1", external=(SECOND,), wan=None)
+OTHER = replace(SHARING, device="nat1", lans=("lan1",), external=(SECOND,), wan=None)
 OTHER = replace(OTHER, shared=(Shared(SECOND, PORTS),))
 
 
