@@ -2,6 +2,7 @@
 
 RATSNAKE_INTERPRETED=1  build no extensions (the package then needs Cython at run time)
 RATSNAKE_SANITIZE=1     AddressSanitizer and UndefinedBehaviorSanitizer
+RATSNAKE_SANITIZE=fuzz  the same, and counters of the paths taken, for libFuzzer (clang only)
 RATSNAKE_PROFILE=1      frame pointers and debug information, for perf
 """
 
@@ -38,7 +39,8 @@ HEADERS = {
 }
 OPTIMIZE = ["-O3", "-g0", "-Werror=shift-count-overflow"]
 PROFILE = ["-g", "-fno-omit-frame-pointer"]
-SANITIZE = ["-fsanitize=address,undefined"]
+SANITIZE = {"1": ["-fsanitize=address,undefined"]}
+SANITIZE["fuzz"] = ["-fsanitize=address,undefined,fuzzer-no-link"]
 
 
 def module_name(header: Path) -> str:
@@ -47,9 +49,9 @@ def module_name(header: Path) -> str:
 
 def flavour() -> tuple[list[str], list[str]]:
     """The arguments for the compiler and the linker."""
-    if os.environ.get("RATSNAKE_SANITIZE"):
+    if sanitize := os.environ.get("RATSNAKE_SANITIZE"):
         told = ["-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g1", "-O1"]
-        return [*SANITIZE, *told], SANITIZE
+        return [*SANITIZE[sanitize], *told], SANITIZE[sanitize]
     if os.environ.get("RATSNAKE_PROFILE"):
         return [*OPTIMIZE, *PROFILE], []
     return OPTIMIZE, []

@@ -1,4 +1,6 @@
-"""Build the extensions in place, showing how far it is; the compiler's output only on failure.
+"""Build the extensions, showing how far it is; the compiler's output only on failure.
+
+They are built in place, unless other arguments for setup.py are given, such as `build --build-lib`.
 
 Runs every time, because an editable install would hide an edited .py behind its old .so; where
 nothing changed it takes a second.
@@ -8,7 +10,7 @@ import re
 import subprocess
 import sys
 
-COMMAND = [sys.executable, "setup.py", "build_ext", "--inplace", "--parallel", "2"]
+IN_PLACE = ["build_ext", "--inplace"]
 STEP = re.compile(
     r"^(?:\[ *\d+/\d+\] (Cythonizing) .*/(\w+/\w+)\.py|building '([\w.]+)' extension)"
 )
@@ -19,10 +21,11 @@ HINT = (
 
 
 def main() -> int:
+    command = [sys.executable, "setup.py", *(sys.argv[1:] or IN_PLACE), "--parallel", "2"]
     lines = []
     step = 0
     with subprocess.Popen(
-        COMMAND, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as build:
         assert build.stdout is not None
         for line in build.stdout:
