@@ -45,7 +45,11 @@ class Kind(IntEnum):
 
 
 class SharingKind(IntEnum):
-    """Those of a run that shares an address with the host, all before those above."""
+    """Those of a run that shares an address with the host, all before those above.
+
+    SHARED and NEXT of a run come together, before those of the next: what one run gives back goes
+    on to the others that share the address, and from the last to the host.
+    """
 
     FROM_DEVICE = 0
     ERROR_OUTBOUND = 1
@@ -53,8 +57,13 @@ class SharingKind(IntEnum):
     FROM_LAN = 3
     INTERNAL_FORGED = 4
     SHARED = 5
-    LOCAL = 6
-    LOCAL_AGAIN = 7
+    NEXT = 6
+    LOCAL = 7
+    LOCAL_AGAIN = 8
+
+
+_PAIRED = (SharingKind.SHARED, SharingKind.NEXT)
+_FIRST_PAIRED = _FIRST_SHARING_PRIORITY + len(_SHARING_NUMBERS) * SharingKind.SHARED
 
 
 def table(number: int) -> int:
@@ -69,6 +78,8 @@ def shared_table(number: int) -> int:
 
 def priority(kind: Kind | SharingKind, number: int) -> int:
     """The priority of a run's rules of that kind."""
+    if isinstance(kind, SharingKind) and kind in _PAIRED:
+        return _FIRST_PAIRED + len(_PAIRED) * number + _PAIRED.index(kind)
     if isinstance(kind, SharingKind):
         return _FIRST_SHARING_PRIORITY + len(_SHARING_NUMBERS) * kind + number
     return _FIRST_PRIORITY + len(_NUMBERS) * kind + number
@@ -168,6 +179,8 @@ def all_routes(netlink: IPRoute) -> list[Any]:
 
 
 def _number(priority: int) -> int:
+    if 0 <= priority - _FIRST_PAIRED < len(_PAIRED) * len(_SHARING_NUMBERS):
+        return (priority - _FIRST_PAIRED) // len(_PAIRED)
     if priority < _FIRST_PRIORITY:
         return (priority - _FIRST_SHARING_PRIORITY) % len(_SHARING_NUMBERS)
     return (priority - _FIRST_PRIORITY) % len(_NUMBERS)

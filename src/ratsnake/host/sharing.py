@@ -7,7 +7,8 @@ neighbour discovery is ICMPv6, which no rule can tell from pings and errors.
 When the device goes, so does the way to it, and all of the address is the host's again.
 
 ICMP has no ports.  What is sent to the address goes to the NAT, which gives back what it has no
-flow for; that comes out of the device unchanged, and is the host's.
+flow for; that comes out of the device unchanged, and goes on to the next run that shares the
+address.  What the last gives back is the host's.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def sharing_rules(request: Request, number: int) -> Iterator[tuple[Rule, str]]:
     local, shared, own_table = at[SharingKind.LOCAL], at[SharingKind.SHARED], shared_table(number)
     addresses = [f"{one.address}/32" for one in request.shared]
     yield (
-        Rule(at[SharingKind.FROM_DEVICE], request.device, goto=local, action="goto"),
+        Rule(at[SharingKind.FROM_DEVICE], request.device, goto=at[SharingKind.NEXT], action="goto"),
         "translated already, or given back by the NAT",
     )
     for address in addresses:
@@ -68,6 +69,10 @@ def sharing_rules(request: Request, number: int) -> Iterator[tuple[Rule, str]]:
             Rule(shared, destination=address, table=own_table, protocol=IPPROTO_ICMP),
             "and ICMP, of which it gives back what is the host's",
         )
+    yield (
+        Rule(at[SharingKind.NEXT], action="nop"),
+        "where what it gives back goes on, to other runs that share the address",
+    )
     yield (
         Rule(local, table=LOCAL_TABLE),
         "then what is the host's, which was the first of all rules",
