@@ -50,7 +50,8 @@ class Mapping:
 @dataclass(eq=False)
 class Session:
     """`expected` and `window` are what the inside said last it would take, `in_syn` whether it did
-    so in a SYN; `scales` are the window scales both sides offered."""
+    so in a SYN, `asks` whether in one without ACK and no ACK since;
+    `scales` are the window scales both sides offered."""
 
     mapping: Mapping
     remote: Endpoint
@@ -63,6 +64,7 @@ class Session:
     window: int = 0
     scales: dict[str, int | None] = field(default_factory=dict)
     in_syn: bool = False
+    asks: bool = False
     traffic: dict[str, list[int]] = field(default_factory=lambda: {INSIDE: [0, 0], OUTSIDE: [0, 0]})
 
     def passed(self, side: str, packet: Packet) -> None:
@@ -73,20 +75,27 @@ class Session:
         """What the inside takes begins after the SYN it was sent, or where its segments say.
 
         Scales count if both sides offer one, and never in a SYN (RFC 7323 section 2.2).  A SYN from
-        outside is forged if it comes while the connection runs.
+        outside may be forged if it comes while the connection runs and the inside has not asked for
+        it; if the inside answers it, its answer says whether the outside offers a scale.
         """
         runs = self.connection is not None and self.connection.phase == "established"
-        if event == "syn" and not (side == OUTSIDE and runs):
+        begins = event in ("syn", "syn-ack")
+        if begins and not (side == OUTSIDE and runs and not self.asks):
             self.scales[side] = packet.scale
             if side == OUTSIDE:
                 self.expected = (packet.sequence + 1) % (1 << 32)
-        if side == INSIDE and (event == "syn" or "A" in packet.flags):
-            self.in_syn = event == "syn"
+            elif event == "syn-ack" and runs:
+                self.scales[OUTSIDE] = packet.scale
+        if side == INSIDE and (begins or "A" in packet.flags):
+            self.in_syn, self.asks = begins, event == "syn"
         if side == INSIDE and "A" in packet.flags:
             self.expected, self.window = packet.acknowledgment, packet.window
 
     def would_take(self, packet: Packet) -> bool:
-        """Whether the inside would heed a reset with this number (RFC 5961 section 3.2)."""
+        """Whether the inside would heed a reset with this number (RFC 5961 section 3.2); any, where
+        it has lost the connection and asks for a new one."""
+        if self.asks:
+            return True
         scale, other = self.scales.get(INSIDE), self.scales.get(OUTSIDE)
         is_scaled = scale is not None and other is not None and not self.in_syn
         window = self.window << min(scale or 0, LARGEST_SCALE) if is_scaled else self.window
@@ -151,9 +160,9 @@ class Model:
         session.passed(INSIDE, packet)
         # A reset refuses what came in: it is no part in it (RFC 7857 section 7.1).
         session.inside_sent |= event != "rst"
+        session.note_window(INSIDE, packet, event)
         if session.inside_sent:
             self.keep_alive(session, INSIDE, event)
-        session.note_window(INSIDE, packet, event)
         # Datagrams that may be fragmented are numbered anew (RFC 6864 section 5.3.1).
         number = packet.identification if packet.fixed_size or packet.version == 6 else None
         return replace(packet.sent_by(session.mapping.external), identification=number)
@@ -318,7 +327,7 @@ class Model:
         return session
 
     def keep_alive(self, session: Session, side: str, event: str) -> None:
-        if session.connection is None or session.connection.saw(side, event):
+        if session.connection is None or session.connection.saw(side, event, side == INSIDE):
             session.expires = self.now + self.timeout(session)
 
     def timeout(self, session: Session) -> int:

@@ -13,6 +13,7 @@ from support.wire import tcp
 LONG, SHORT = 7440, 60
 FAMILIES = pytest.mark.parametrize("places", [V4, V6], ids=["ipv4", "ipv6"])
 THEIRS, OURS = 5_000_000, 9_000_000  # what each side sends next
+OTHERS = 3_000_000_000  # what the outside sends first in another connection
 WORD = 1 << 32
 
 
@@ -48,15 +49,23 @@ class Connection:
             self.external = self.site.open("tcp", self.host, (places.remotes[9], 9))
             self.outside("S", first, options=others)
             self.inside("SA", options=ours)
+            self.outside("A", expected)
         else:
             self.external = self.inside("S", options=ours)
             self.outside("SA", first, options=others)
         if established:
             self.inside("A")
 
-    def inside(self, flags: str, options: bytes = b"", sequence: int = OURS) -> Endpoint:
+    def inside(
+        self,
+        flags: str,
+        options: bytes = b"",
+        sequence: int = OURS,
+        acknowledgment: int | None = None,
+    ) -> Endpoint:
         """A segment that acknowledges all and announces the window."""
-        segment = tcp(self.host, self.far, flags, sequence, self.expected, self.window, options)
+        number = self.expected if acknowledgment is None else acknowledgment
+        segment = tcp(self.host, self.far, flags, sequence, number, self.window, options)
         return self.site.passes(segment).source
 
     def outside(self, flags: str, sequence: int, options: bytes = b"") -> None:
@@ -151,12 +160,77 @@ def test_the_other_sides_scale_is_not_the_insides(engine: Engine, called: bool) 
     assert not connection.is_reset_by(1000)
 
 
-def test_before_the_insides_first_ack_the_other_syn_says_where_the_window_is(
-    engine: Engine,
+def test_before_the_insides_first_ack_there_is_nothing_to_reset(engine: Engine) -> None:
+    connection = Connection(engine, established=False)
+    for distance in (0, 1000, -1):
+        connection.outside("R", THEIRS + distance)
+        assert connection.row == ("server-acked", 240)
+
+
+def test_after_a_new_handshake_from_outside_its_numbers_count(engine: Engine) -> None:
+    for distance, counts in ((0, True), (999, True), (1000, False), (-1, False)):
+        connection = Connection(engine)
+        connection.outside("FA", THEIRS)
+        connection.inside("FA")
+        connection.outside("S", OTHERS - 1)
+        connection.inside("SA", acknowledgment=OTHERS)
+        connection.outside("A", OTHERS)
+        assert connection.is_reset_by(OTHERS - THEIRS + distance) == counts
+
+
+@pytest.mark.parametrize("called", [False, True])
+@pytest.mark.parametrize("side", ["inside", "outside"])
+@pytest.mark.parametrize("ended", ["nobody", "inside", "outside"])
+def test_with_a_new_handshake_the_window_begins_anew(
+    engine: Engine, ended: str, side: str, called: bool
 ) -> None:
-    assert Connection(engine, established=False).is_reset_by(0)
-    assert not Connection(engine, established=False).is_reset_by(1000)
-    assert not Connection(engine, established=False).is_reset_by(-1)
+    """Also where one side's end was seen only, or none; and so do the scales."""
+    for distance, counts in ((0, True), (1000, False), (-1, False), (THEIRS - OTHERS, False)):
+        connection = Connection(engine, ours=scale(7), others=scale(7), called=called)
+        if ended == "inside":
+            connection.inside("FA")
+        elif ended == "outside":
+            connection.outside("FA", THEIRS)
+        if side == "inside":
+            connection.inside("S", scale(7))
+            connection.outside("SA", OTHERS - 1)
+        else:
+            connection.outside("S", OTHERS - 1)
+            connection.inside("SA", acknowledgment=OTHERS)
+            connection.outside("A", OTHERS)
+        connection.inside("A", acknowledgment=OTHERS)
+        assert connection.is_reset_by(OTHERS - THEIRS + distance) == counts
+
+
+@pytest.mark.parametrize("ended", ["nobody", "inside", "outside"])
+def test_a_syn_from_outside_alone_neither_ends_nor_shortens_nor_moves_the_window(
+    engine: Engine, ended: str
+) -> None:
+    """RFC 5961 section 4: the inside answers it with a challenge ACK."""
+    connection = Connection(engine)
+    if ended == "inside":
+        connection.inside("FA")
+    elif ended == "outside":
+        connection.outside("FA", THEIRS)
+    before = connection.row
+    for flags in ("S", "SA"):
+        connection.outside(flags, OTHERS - 1, scale(14))
+        connection.inside("A")
+        assert connection.row == before and before[1] == LONG
+        connection.outside("R", OTHERS)
+        assert connection.row == before
+    connection.outside("R", THEIRS)
+    assert connection.row == ("reset", SHORT)
+
+
+@pytest.mark.parametrize("called", [False, True])
+def test_who_has_asked_anew_takes_any_reset(engine: Engine, called: bool) -> None:
+    """RFC 9293 section 3.10.7.3: a refusal has the number 0 and acknowledges the SYN."""
+    connection = Connection(engine, called=called)
+    connection.inside("S")
+    assert connection.row == ("established", LONG)
+    connection.outside("RA", 0)
+    assert connection.row == ("reset", SHORT)
 
 
 def test_the_window_of_a_syn_is_not_scaled(engine: Engine) -> None:
@@ -226,10 +300,11 @@ def test_what_outsiders_send_does_not_move_the_window(engine: Engine) -> None:
 
 
 def test_a_segment_without_ack_says_nothing_about_the_window(engine: Engine) -> None:
-    """The number there is meaningless (RFC 9293 section 3.1), as in the inside's own RST."""
+    """The number there is meaningless (RFC 9293 section 3.1)."""
     connection = Connection(engine)
-    segment = tcp(connection.host, connection.far, "S", OURS, 0, 65535)
+    segment = tcp(connection.host, connection.far, "R", OURS, 0, 65535)
     connection.site.passes(segment)
+    connection.site.passes(tcp(connection.far, connection.external, "A", THEIRS))
     assert connection.is_reset_by(999)
 
 

@@ -167,6 +167,7 @@ def test_the_window_is_scaled_where_both_sides_offered_it(
         external = bench.open("tcp", HOST, (R2, 1))
         bench.passes(tcp((R1, 80), external, "S", options=offered))
         bench.passes(tcp(HOST, (R1, 80), "SA", options=taken))
+        bench.passes(tcp((R1, 80), external, "A"))
     bench.passes(tcp(HOST, (R1, 80), "A", acknowledgment=1000, window=50))
     states = {}
     for sequence in (1000 + 50 * factor, 1000 + 50 * factor - 1):
@@ -181,6 +182,7 @@ def test_the_window_of_a_syn_is_never_scaled(engine: Engine) -> None:
     external = bench.open("tcp", HOST, (R2, 1))
     bench.passes(tcp((R1, 80), external, "S", options=SCALE))
     bench.passes(tcp(HOST, (R1, 80), "SA", options=SCALE, acknowledgment=1000, window=50))
+    bench.passes(tcp((R1, 80), external, "A"))
     bench.send(tcp((R1, 80), external, "R", sequence=1050))
     assert [row.state for row in bench.sessions() if row.remote == R1] == ["established"]
     bench.send(tcp((R1, 80), external, "R", sequence=1049))

@@ -12,11 +12,15 @@ HOST, SERVER = (INSIDE, 4000), (R1, 80)
 # Idle seconds by timer; the defaults of the last two are equal, which would hide a wrong one.
 LONG, OPENING, CLOSING = 7440, 240, 150
 TIMEOUTS = {"tcp_closing": CLOSING}
-EVENTS = {"SYN": "S", "FIN": "FA", "RST": "R", "OTHER": "A"}
+EVENTS = {"SYN": "S", "SYN-ACK": "SA", "FIN": "FA", "RST": "R", "OTHER": "A"}
+SYNCHRONIZING = ("SYN", "SYN-ACK")
 # How to come to each state from nothing: (side, flags); the client opens the session.
 PATHS: dict[str, list[tuple[str, str]]] = {
     "init": [("client", "S")],
     "established": [("client", "S"), ("server", "SA"), ("client", "A")],
+    "simultaneous-open": [("client", "S"), ("server", "S")],
+    "server-acked": [("client", "S"), ("server", "SA")],
+    "client-acked": [("client", "S"), ("server", "S"), ("client", "SA")],
     "client-fin": [("client", "S"), ("server", "SA"), ("client", "FA")],
     "server-fin": [("client", "S"), ("server", "SA"), ("client", "A"), ("server", "FA")],
     "both-fin": [("client", "S"), ("server", "SA"), ("client", "FA"), ("server", "FA")],
@@ -27,6 +31,9 @@ PATHS: dict[str, list[tuple[str, str]]] = {
 }
 LIFE = {
     "init": OPENING,
+    "simultaneous-open": OPENING,
+    "server-acked": OPENING,
+    "client-acked": OPENING,
     "established": LONG,
     "client-fin": LONG,
     "server-fin": LONG,
@@ -34,29 +41,39 @@ LIFE = {
     "reset": CLOSING,
     "reopened": OPENING,
 }
-# What each event leads to from each state; what is not here changes nothing.
-CHANGES: dict[tuple[str, str, str], str] = {
-    ("init", "server", "SYN"): "established",
-    ("established", "client", "FIN"): "client-fin",
-    ("established", "server", "FIN"): "server-fin",
-    ("established", "client", "RST"): "reset",
-    ("established", "server", "RST"): "reset",
-    ("client-fin", "server", "FIN"): "both-fin",
-    ("client-fin", "client", "RST"): "reset",
-    ("client-fin", "server", "RST"): "reset",
-    ("server-fin", "client", "FIN"): "both-fin",
-    ("server-fin", "client", "RST"): "reset",
-    ("server-fin", "server", "RST"): "reset",
-    ("both-fin", "client", "SYN"): "init",
-    ("both-fin", "server", "SYN"): "reopened",
-    ("reset", "client", "SYN"): "init",
-    ("reset", "server", "SYN"): "reopened",
-    ("reset", "client", "FIN"): "client-fin",
-    ("reset", "server", "FIN"): "server-fin",
-    ("reset", "client", "OTHER"): "established",
-    ("reset", "server", "OTHER"): "established",
-    ("reopened", "client", "SYN"): "established",
-}
+
+
+def after(state: str, side: str, event: str, is_inside: bool) -> str:
+    """What follows, from the rules and not from the table.
+
+    RFC 5382 section 5: partly open until both have sent an ACK, closing from both FINs or a RST on.
+    RFC 6146 section 3.5.2: a SYN opens what is closing; RFC 7857 section 2.2: after a RST all else
+    shows that the connection lives.  RFC 5961 section 4: what a SYN from outside says of a
+    connection that may be alive is believed when the inside answers it.
+    """
+    other = "server" if side == "client" else "client"
+    acked, finished = f"{side}-acked", f"{side}-fin"
+    syn_of = {"init": "client", "reopened": "server"}
+    if event == "RST":
+        return "reset" if state in ("established", "client-fin", "server-fin") else state
+    if state in ("client-fin", "server-fin", "both-fin", "reset"):
+        if event in SYNCHRONIZING and (is_inside or LIFE[state] != LONG):
+            opened = "init" if side == "client" else "reopened"
+            return opened if event == "SYN" else acked
+        if state == "reset" and event in ("OTHER", "FIN"):
+            return finished if event == "FIN" else "established"
+        return "both-fin" if event == "FIN" and state != finished else state
+    if state in syn_of:
+        if side == syn_of[state] or event not in SYNCHRONIZING:
+            return state
+        return "simultaneous-open" if event == "SYN" else acked
+    if event == "SYN" or (state == "established" and event != "FIN"):
+        return state
+    if state == "simultaneous-open":
+        return acked
+    if event == "FIN":
+        return finished
+    return "established" if state == f"{other}-acked" else state
 
 
 class Connection:
@@ -102,7 +119,7 @@ def test_every_state_side_and_event_leads_where_the_table_says(
         if opener == "outside" and state == "init" and side == "client":
             continue  # an outsider alone moves nothing: see the next test
         assert connection.segment(side, EVENTS[event]) == "translated"
-        expected = CHANGES.get((state, side, event), state)
+        expected = after(state, side, event, side == connection.inside_is)
         assert (side, event, connection.state) == (side, event, expected)
         # A RST that changes nothing refreshes nothing either.
         still = event == "RST" and expected == state
@@ -119,7 +136,7 @@ def test_an_outsider_alone_neither_moves_nor_refreshes_a_session(engine: Engine)
 
 
 @pytest.mark.parametrize("opener", ["inside", "outside"])
-@pytest.mark.parametrize("state", ["both-fin", "reset"])
+@pytest.mark.parametrize("state", ["client-fin", "server-fin", "both-fin", "reset"])
 def test_the_server_may_open_the_same_five_tuple_again(
     engine: Engine, opener: str, state: str
 ) -> None:
@@ -132,8 +149,10 @@ def test_the_server_may_open_the_same_five_tuple_again(
 
 
 def test_the_client_may_open_the_same_five_tuple_again(engine: Engine) -> None:
-    for state in ("both-fin", "reset"):
-        connection = Connection(engine, "inside")
+    for state, opener in product(
+        ("client-fin", "server-fin", "both-fin", "reset"), ("inside", "outside")
+    ):
+        connection = Connection(engine, opener)
         connection.come_to(state)
         for side, flags in (("client", "S"), ("server", "SA"), ("client", "A")):
             assert connection.segment(side, flags) == "translated"
@@ -146,6 +165,7 @@ def test_simultaneous_open_establishes(engine: Engine) -> None:
     external = bench.open("tcp", HOST, SERVER)
     assert bench.send(tcp(SERVER, external, "S")) == "translated"
     assert bench.send(tcp(HOST, SERVER, "SA")) == "translated"
+    assert [row.state for row in bench.sessions()] == ["client-acked"]
     assert bench.send(tcp(SERVER, external, "SA")) == "translated"
     assert [row.state for row in bench.sessions()] == ["established"]
 
@@ -197,7 +217,7 @@ def test_a_closed_connection_may_be_reopened_for_the_closing_time(
 
 @pytest.mark.parametrize("flags", ["SA", "A", "FA", "R"])
 def test_an_unfinished_reopening_gets_no_long_timeout(engine: Engine, flags: str) -> None:
-    """The client's SYN alone establishes: what the server sends more is still one side's word."""
+    """Without the client's SYN: what the server sends more is still one side's word."""
     connection = Connection(engine, "inside")
     connection.come_to("reopened")
     connection.segment("server", flags)
@@ -260,4 +280,5 @@ def test_ecn_flags_do_not_matter(engine: Engine) -> None:
     bench = Bench(engine, "full-cone")
     assert bench.send(tcp(HOST, SERVER, "SEC")) == "translated"
     assert bench.send(tcp(SERVER, bench.seen().source, "SAE")) == "translated"
+    assert bench.send(tcp(HOST, SERVER, "AC")) == "translated"
     assert bench.sessions()[0].state == "established"

@@ -65,7 +65,7 @@ OPEN = "inside open, outside answer, inside data"
     [
         ("inside open", OPENING),
         ("inside open, inside data, outside data", OPENING),
-        ("inside open, outside answer", ESTABLISHED),
+        ("inside open, outside answer", OPENING),
         (OPEN, ESTABLISHED),
         (f"{OPEN}, inside close", ESTABLISHED),
         (f"{OPEN}, outside close", ESTABLISHED),
@@ -79,6 +79,16 @@ OPEN = "inside open, outside answer, inside data"
         (f"{OPEN}, inside reset, inside data", ESTABLISHED),
         (f"{OPEN}, inside close, outside close, inside open", OPENING),
         (f"{OPEN}, outside reset, inside open", OPENING),
+        (f"{OPEN}, inside close, inside open", OPENING),
+        (f"{OPEN}, outside close, inside open", OPENING),
+        (f"{OPEN}, inside close, outside open", ESTABLISHED),
+        (f"{OPEN}, outside close, outside open", ESTABLISHED),
+        (f"{OPEN}, inside open", ESTABLISHED),
+        (f"{OPEN}, outside open", ESTABLISHED),
+        (f"{OPEN}, inside close, outside open, inside answer", OPENING),
+        (f"{OPEN}, inside close, outside open, inside answer, outside data", ESTABLISHED),
+        (f"{OPEN}, inside close, inside open, outside answer", OPENING),
+        (f"{OPEN}, outside close, inside open, outside answer, inside data", ESTABLISHED),
         (f"{OPEN}, inside close, outside close, outside open", OPENING),
     ],
 )
@@ -126,10 +136,12 @@ def opened_from_outside(engine: Engine, protocol: str) -> Connection:
 @pytest.mark.parametrize(
     ("steps", "seconds"),
     [
-        ("inside answer", ESTABLISHED),
+        ("inside answer", OPENING),
+        ("inside answer, inside answer, inside data", OPENING),
+        ("inside answer, outside data", ESTABLISHED),
         ("inside answer, outside data, inside close, outside close", CLOSING),
-        ("inside answer, outside reset", CLOSING),
-        ("inside answer, inside reset", CLOSING),
+        ("inside answer, outside data, outside reset", CLOSING),
+        ("inside answer, outside data, inside reset", CLOSING),
     ],
 )
 def test_a_connection_from_outside_has_the_same_timers(

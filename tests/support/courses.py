@@ -27,7 +27,7 @@ Step = tuple[str, int, str, int]
 DCCP_CLOSED_BY_CLIENT: list[Step] = [
     ("client", REQUEST, "init", OPENING),
     ("client", DCCP_DATA, "init", OPENING),
-    ("server", RESPONSE, "established", ESTABLISHED),
+    ("server", RESPONSE, "server-acked", OPENING),
     ("client", DCCP_DATA, "established", ESTABLISHED),
     ("client", CLOSE, "client-fin", ESTABLISHED),
     ("server", RESET, "reset", CLOSING),
@@ -35,7 +35,7 @@ DCCP_CLOSED_BY_CLIENT: list[Step] = [
 ]
 DCCP_CLOSED_BY_SERVER: list[Step] = [
     ("client", REQUEST, "init", OPENING),
-    ("server", RESPONSE, "established", ESTABLISHED),
+    ("server", RESPONSE, "server-acked", OPENING),
     ("server", CLOSE_REQUEST, "server-fin", ESTABLISHED),
     ("client", CLOSE, "both-fin", CLOSING),
     ("server", RESET, "both-fin", CLOSING - 1),
@@ -46,13 +46,14 @@ DCCP_REFUSED: list[Step] = [
 ]
 DCCP_BACK_AGAIN: list[Step] = [
     ("client", REQUEST, "init", OPENING),
-    ("server", RESPONSE, "established", ESTABLISHED),
+    ("server", RESPONSE, "server-acked", OPENING),
+    ("client", DCCP_DATA, "established", ESTABLISHED),
     ("client", RESET, "reset", CLOSING),
     ("server", SYNC, "established", ESTABLISHED),
 ]
 SCTP_CLOSED: list[Step] = [
     ("client", INIT, "init", OPENING),
-    ("server", INIT_ACK, "established", ESTABLISHED),
+    ("server", INIT_ACK, "server-acked", OPENING),
     ("client", COOKIE_ECHO, "established", ESTABLISHED),
     ("server", DATA, "established", ESTABLISHED),
     ("client", HEARTBEAT, "established", ESTABLISHED),
@@ -63,7 +64,8 @@ SCTP_CLOSED: list[Step] = [
 ]
 SCTP_ABORTED: list[Step] = [
     ("client", INIT, "init", OPENING),
-    ("server", INIT_ACK, "established", ESTABLISHED),
+    ("server", INIT_ACK, "server-acked", OPENING),
+    ("client", COOKIE_ECHO, "established", ESTABLISHED),
     ("server", ABORT, "reset", CLOSING),
 ]
 COURSES = {

@@ -2,15 +2,24 @@
 
 The *client* is the side that opened the session.  What the table does not name changes nothing.
 
-- INIT: the client's SYN was seen.  Only the server's SYN establishes, so that neither stray
-  segments nor a reset give an unanswered session the long timeout.  The server's SYN need not
-  acknowledge the client's: that is a simultaneous open (RFC 5382 REQ-2a).
+- INIT: the client's SYN was seen.  Only the server's SYN leads on, so that neither stray segments
+  nor a reset give an unanswered session the long timeout.  The server's SYN need not acknowledge
+  the client's: that is a simultaneous open (SIMULTANEOUS, RFC 5382 REQ-2a).
+- SERVER_ACKED, CLIENT_ACKED: both SYNs were seen, and the ACK of one side.  "ACKs in both
+  directions mark the beginning of the established phase" (RFC 5382 section 5): a server's answer
+  to a forged SYN alone gets no long timeout.  A server may close at once what began with data
+  (RFC 7413).
+- ESTABLISHED: a SYN changes nothing (RFC 6146 section 3.5.2.2).  It is late, or forged (RFC 5961
+  section 4); or its sender has lost the connection, and then the other side's challenge ACK draws a
+  RST from it, or the new handshake goes through in the state that is there.
 - One FIN leaves the long timeout on: a half-closed connection may go on for hours (RFC 5382 REQ-5
   counts a connection as established until both sides have closed or one has reset it).
 - RESET (TRANS in RFC 7857 section 2): a RST may be forged, so the session stays for the closing
   time, and any other segment in it brings it back to ESTABLISHED (section 2.2).
-- BOTH_FIN, RESET: the same 5-tuple may be opened again, by the client (INIT) or by the server
-  (REOPENED, which the client's SYN establishes).
+- CLIENT_FIN, SERVER_FIN, BOTH_FIN, RESET: the same 5-tuple may be opened again, by the client
+  (INIT) or by the server (REOPENED, INIT with exchanged roles).  While the long timeout runs,
+  only the inside's SYN is heard (`Translator.inbound`): one from outside may be forged and would
+  shorten it.  If it is not, the inside answers it with a SYN and ACK, which begins anew as well.
 
 DCCP and SCTP say the same things with other packets; `EVENTS_OF` translates.
 """
@@ -34,7 +43,10 @@ SERVER_FIN = 4
 BOTH_FIN = 5
 RESET = 6
 REOPENED = 7
-STATES = 8
+SIMULTANEOUS = 8
+SERVER_ACKED = 9
+CLIENT_ACKED = 10
+STATES = 11
 
 CLIENT = 0
 SERVER = 1
@@ -43,8 +55,9 @@ SYN = 0
 FIN = 1
 RST = 2
 OTHER = 3
-EVENTS = 4
-INVALID = 4
+SYN_ACK = 4
+EVENTS = 5
+INVALID = 5
 
 STATE_NAMES = (
     "open",
@@ -55,10 +68,31 @@ STATE_NAMES = (
     "both-fin",
     "reset",
     "reopened",
+    "simultaneous-open",
+    "server-acked",
+    "client-acked",
 )
 
+# Half closed, closed or reset: what may begin anew.
+ENDING = (CLIENT_FIN, SERVER_FIN, BOTH_FIN, RESET)
+
 TRANSITIONS: dict[tuple[int, int, int], int] = {
-    (INIT, SERVER, SYN): ESTABLISHED,
+    (INIT, SERVER, SYN): SIMULTANEOUS,
+    (INIT, SERVER, SYN_ACK): SERVER_ACKED,
+    (SIMULTANEOUS, CLIENT, SYN_ACK): CLIENT_ACKED,
+    (SIMULTANEOUS, CLIENT, OTHER): CLIENT_ACKED,
+    (SIMULTANEOUS, CLIENT, FIN): CLIENT_ACKED,
+    (SIMULTANEOUS, SERVER, SYN_ACK): SERVER_ACKED,
+    (SIMULTANEOUS, SERVER, OTHER): SERVER_ACKED,
+    (SIMULTANEOUS, SERVER, FIN): SERVER_ACKED,
+    (SERVER_ACKED, CLIENT, SYN_ACK): ESTABLISHED,
+    (SERVER_ACKED, CLIENT, OTHER): ESTABLISHED,
+    (SERVER_ACKED, CLIENT, FIN): CLIENT_FIN,
+    (SERVER_ACKED, SERVER, FIN): SERVER_FIN,
+    (CLIENT_ACKED, SERVER, SYN_ACK): ESTABLISHED,
+    (CLIENT_ACKED, SERVER, OTHER): ESTABLISHED,
+    (CLIENT_ACKED, SERVER, FIN): SERVER_FIN,
+    (CLIENT_ACKED, CLIENT, FIN): CLIENT_FIN,
     (ESTABLISHED, CLIENT, FIN): CLIENT_FIN,
     (ESTABLISHED, SERVER, FIN): SERVER_FIN,
     (ESTABLISHED, CLIENT, RST): RESET,
@@ -69,15 +103,16 @@ TRANSITIONS: dict[tuple[int, int, int], int] = {
     (SERVER_FIN, CLIENT, FIN): BOTH_FIN,
     (SERVER_FIN, CLIENT, RST): RESET,
     (SERVER_FIN, SERVER, RST): RESET,
-    (BOTH_FIN, CLIENT, SYN): INIT,
-    (BOTH_FIN, SERVER, SYN): REOPENED,
-    (RESET, CLIENT, SYN): INIT,
-    (RESET, SERVER, SYN): REOPENED,
+    **{(ending, CLIENT, SYN): INIT for ending in ENDING},
+    **{(ending, SERVER, SYN): REOPENED for ending in ENDING},
+    **{(ending, CLIENT, SYN_ACK): CLIENT_ACKED for ending in ENDING},
+    **{(ending, SERVER, SYN_ACK): SERVER_ACKED for ending in ENDING},
     (RESET, CLIENT, FIN): CLIENT_FIN,
     (RESET, SERVER, FIN): SERVER_FIN,
     (RESET, CLIENT, OTHER): ESTABLISHED,
     (RESET, SERVER, OTHER): ESTABLISHED,
-    (REOPENED, CLIENT, SYN): ESTABLISHED,
+    (REOPENED, CLIENT, SYN): SIMULTANEOUS,
+    (REOPENED, CLIENT, SYN_ACK): CLIENT_ACKED,
 }
 
 TIMER_OF_STATE: dict[int, int] = {
@@ -88,6 +123,9 @@ TIMER_OF_STATE: dict[int, int] = {
     BOTH_FIN: TCP_CLOSING,
     RESET: TCP_CLOSING,
     REOPENED: TCP_OPENING,
+    SIMULTANEOUS: TCP_OPENING,
+    SERVER_ACKED: TCP_OPENING,
+    CLIENT_ACKED: TCP_OPENING,
 }
 
 # Timer of a new session, by protocol row (TCP, UDP, ICMP, UDP-Lite, DCCP, SCTP, others).
@@ -120,7 +158,9 @@ def event_of_segment(flags: int) -> int:
     SYN excludes FIN and RST, and only a SYN or a RST may lack ACK: scanners send the rest.
     """
     if flags & FLAG_SYN:
-        return INVALID if flags & (FLAG_FIN | FLAG_RST) else SYN
+        if flags & (FLAG_FIN | FLAG_RST):
+            return INVALID
+        return SYN_ACK if flags & FLAG_ACK else SYN
     if flags & FLAG_RST:
         return RST
     if not flags & FLAG_ACK:
@@ -134,7 +174,7 @@ DCCP_REQUEST = 0
 DCCP_LISTEN = 10
 DCCP_EVENTS: dict[int, int] = {
     DCCP_REQUEST: SYN,
-    1: SYN,  # Response
+    1: SYN_ACK,  # Response
     2: OTHER,  # Data
     3: OTHER,  # Ack
     4: OTHER,  # DataAck
@@ -150,7 +190,7 @@ DCCP_EVENTS: dict[int, int] = {
 SCTP_INIT = 1
 SCTP_EVENTS: dict[int, int] = {
     SCTP_INIT: SYN,
-    2: SYN,  # INIT ACK
+    2: SYN_ACK,  # INIT ACK
     6: RST,  # ABORT
     7: FIN,  # SHUTDOWN
     8: FIN,  # SHUTDOWN ACK

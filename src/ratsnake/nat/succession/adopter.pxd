@@ -16,7 +16,9 @@ from ..rules.policies cimport STATIC
 from ..tables.records cimport (
     Mappings, NONE32, Numbers, Octets, Sessions, new_numbers, new_octets, release,
 )
-from ..tables.sessions cimport COUNTED, INSIDE_SENT, OPENED_OUTSIDE, OUTSIDE_SCALES, WINDOW_OF_SYN
+from ..tables.sessions cimport (
+    COUNTED, INSIDE_SENT, INSIDE_SYN, OPENED_OUTSIDE, OUTSIDE_SCALES, WINDOW_OF_SYN,
+)
 from ..rules.timers cimport TIMERS
 from ..translation.window cimport LARGEST_SCALE
 

@@ -43,6 +43,7 @@ if not cython.compiled:
     from ..tables.sessions import (
         COUNTED,
         INSIDE_SENT,
+        INSIDE_SYN,
         OPENED_OUTSIDE,
         OUTSIDE_SCALES,
         WINDOW_OF_SYN,
@@ -156,7 +157,7 @@ class Adopter:
             self.flows.confirm(i)
         s: Sessions = self.flows.sessions.rows
         s[i].state = state
-        s[i].flags |= flags & (OUTSIDE_SCALES | WINDOW_OF_SYN)
+        s[i].flags |= flags & (INSIDE_SYN | OUTSIDE_SCALES | WINDOW_OF_SYN)
         s[i].packets_out = be64(b, at + AT_PACKETS_OUT) & M40
         s[i].bytes_out = be64(b, at + AT_BYTES_OUT) & M48
         s[i].packets_in = be64(b, at + AT_PACKETS_IN) & M40

@@ -41,11 +41,11 @@ cdef extern from *:
     /* Each 64 bits of a session hold one wide field and the narrow ones that fit beside it. */
     typedef struct __attribute__((aligned(64))) {
         uint64_t remote_low;
-        uint64_t expires : 48, inside_window : 16;
+        uint64_t expires : 45, timer : 3, inside_window : 16;
         uint64_t packets_out : 40, ring_previous : 24;
         uint64_t packets_in : 40, ring_next : 24;
         uint64_t bytes_out : 48, remote_port : 16;
-        uint64_t bytes_in : 48, state : 3, timer : 3, inside_scale : 4, flags : 6;
+        uint64_t bytes_in : 48, state : 4, inside_scale : 4, flags : 8;
         uint32_t mapping, inside_next, older, younger;
     } ratsnake_session;
     typedef struct {

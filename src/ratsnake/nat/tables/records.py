@@ -24,7 +24,8 @@ class SessionFields:
     `ring_previous`/`ring_next` link the sessions of one mapping.
     `inside_next` is the sequence number the inside of a TCP session expects next, `inside_window`
     how much it takes from there, to be shifted by `inside_scale` (RFC 7323 section 2).
-    Packets are counted in 40 bits, bytes in 48, and then from zero again.
+    Packets are counted in 40 bits, bytes in 48, and then from zero again.  `expires` has 45 bits,
+    which last for 1,100 years: see LATEST in `nat.py`.
     """
 
     remote_low: u64 = 0

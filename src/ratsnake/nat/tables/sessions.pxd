@@ -16,6 +16,7 @@ cdef enum:
     OUTSIDE_SCALES = 8
     WINDOW_OF_SYN = 16
     IS_WIDE = 32
+    INSIDE_SYN = 64
 
 @cython.final
 cdef class SessionTable:

@@ -7,7 +7,10 @@ from ratsnake.wire.packet cimport (
 )
 from ratsnake.wire.types cimport Bytes, M16, M40, M48, u32, u64
 from .admission cimport admit_inbound, admit_outbound
-from ..rules.connection cimport CLIENT, EVENTS, INVALID, KINDS, OPEN, RST, SERVER, STATES, SYN
+from ..rules.connection cimport (
+    CLIENT, EVENTS, FLAG_SYN, INVALID, KINDS, OPEN, RST, SERVER, STATES, SYN, SYN_ACK,
+)
+from ..rules.connection cimport OTHER as SEGMENT
 from .errors cimport inbound_error, outbound_error, quoted_high, quoted_low
 from .flows cimport Flows
 from ..packets.identifications cimport Identifications
@@ -16,7 +19,7 @@ from ..tables.records cimport Mappings, Octets, Sessions, new_octets, release
 from ..packets.rewrite cimport RECEIVER, SENDER, renumber, rewrite
 from ..packets.segment_size cimport clamp
 from ..tables.sessions cimport INSIDE_SENT, OPENED_OUTSIDE
-from ..rules.timers cimport ROOM
+from ..rules.timers cimport ROOM, TCP_ESTABLISHED
 from .window cimport in_window, inside_sent, outside_synchronized
 
 @cython.final

@@ -20,6 +20,7 @@ if not cython.compiled:
     from ..rules.connection import (
         CLIENT,
         EVENTS,
+        FLAG_SYN,
         INVALID,
         KINDS,
         OPEN,
@@ -27,9 +28,11 @@ if not cython.compiled:
         SERVER,
         STATES,
         SYN,
+        SYN_ACK,
     )
+    from ..rules.connection import OTHER as SEGMENT
     from ..rules.reasons import FILTERED, NO_MAPPING, SOURCE, TCP_FLAGS, TRANSLATED
-    from ..rules.timers import ROOM
+    from ..rules.timers import ROOM, TCP_ESTABLISHED
     from ..tables.records import Mappings, Octets, Sessions, new_octets, release
     from ..tables.sessions import INSIDE_SENT, OPENED_OUTSIDE
     from .admission import admit_inbound, admit_outbound
@@ -166,12 +169,13 @@ class Translator:
         # A reset refuses what came in; it is no part in it (RFC 7857 section 7.1).
         if not s[i].flags & INSIDE_SENT and event != RST:
             self.flows.confirm(i)
+        if p.protocol == TCP:
+            # By the state from before the packet.
+            inside_sent(s, i, b, p)
+            if p.kind & FLAG_SYN and self.most_ipv4:
+                self.clamp_segments(b, partial)
         if s[i].flags & INSIDE_SENT:
             self.advance(i, event, SERVER if s[i].flags & OPENED_OUTSIDE else CLIENT)
-        if p.protocol == TCP:
-            inside_sent(s, i, b, p)
-            if event == SYN and self.most_ipv4:
-                self.clamp_segments(b, partial)
         self.intact = False
         m: Mappings = self.flows.mappings.rows
         mapping: u32 = s[i].mapping
@@ -229,10 +233,15 @@ class Translator:
                 return self.flows.refusal
         s[i].packets_in = s[i].packets_in + 1 & M40
         s[i].bytes_in = s[i].bytes_in + p.end & M48
-        if p.protocol == TCP and event == SYN:
-            outside_synchronized(s, i, b, p)
-            if self.most_ipv4:
-                self.clamp_segments(b, partial)
+        if event in (SYN, SYN_ACK):
+            if p.protocol == TCP:
+                outside_synchronized(s, i, b, p)
+                if self.most_ipv4:
+                    self.clamp_segments(b, partial)
+            # It may be forged, and must not shorten a connection that may go on: what the inside
+            # answers decides (RFC 5961 section 4).
+            if s[i].timer == TCP_ESTABLISHED:
+                event = SEGMENT
         # What outsiders send keeps a session alive only once the inside has taken part in it
         # (RFC 4787 REQ-6: otherwise anybody could hold a mapping open for ever).
         if (

@@ -5,7 +5,7 @@ from ratsnake.wire.tcp_options cimport WINDOW_SCALE, WINDOW_SCALE_LENGTH, find_o
 from ratsnake.wire.types cimport Bytes, M32, u32
 from ..rules.connection cimport FLAG_ACK, FLAG_SYN
 from ..tables.records cimport Sessions
-from ..tables.sessions cimport OUTSIDE_SCALES, WINDOW_OF_SYN
+from ..tables.sessions cimport INSIDE_SYN, OUTSIDE_SCALES, WINDOW_OF_SYN
 from ..rules.timers cimport TCP_ESTABLISHED
 
 cdef enum:
@@ -14,4 +14,5 @@ cdef enum:
 cdef u32 scale_of(Bytes b, Packet p) noexcept nogil
 cdef void inside_sent(Sessions s, u32 i, Bytes b, Packet p) noexcept nogil
 cdef void outside_synchronized(Sessions s, u32 i, Bytes b, Packet p) noexcept nogil
+cdef void note_outside_scale(Sessions s, u32 i, Bytes b, Packet p) noexcept nogil
 cdef bint in_window(Sessions s, u32 i, Bytes b, Packet p) noexcept nogil
