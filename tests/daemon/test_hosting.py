@@ -4,6 +4,7 @@ it."""
 from __future__ import annotations
 
 import json
+import math
 import socket
 from collections.abc import Iterator
 from ipaddress import IPv4Address
@@ -20,13 +21,12 @@ from ratsnake.daemon.configuration.options import RunOptions, run_options
 from ratsnake.daemon.errors import RunError
 from ratsnake.daemon.surroundings import hosting as module
 from ratsnake.daemon.surroundings.findings import NOTHING, Findings, read_findings
-from ratsnake.daemon.surroundings.fitting import fit, request_of
-from ratsnake.daemon.surroundings.hosting import Hosting, chosen
+from ratsnake.daemon.surroundings.fitting import fit
+from ratsnake.daemon.surroundings.hosting import Hosting, State, chosen
 from ratsnake.daemon.surroundings.hosting_orders import AskingHosting, KeptHosting
 from ratsnake.host.address_watch import AddressWatch
 from ratsnake.host.changes import PROTOCOL
 from ratsnake.host.interface_address import InterfaceAddress, look
-from ratsnake.host.routing import install
 from ratsnake.lab.namespace import Namespace
 
 WAN = InterfaceAddress("wan0")
@@ -80,9 +80,9 @@ def _hosting(*arguments: str) -> KeptHosting:
     found = look(watch.wanted)
     watch.note(found)
     fitted = fit(options, Findings(*chosen(found, {})))
-    lans = fitted.options.lans
-    installed = install(request_of(fitted.options)) if lans else None
-    return KeptHosting(Sources({}, None), options, fitted.findings, watch, installed)
+    hosting = KeptHosting(Sources({}, None), options, fitted.findings, watch)
+    hosting.begin()
+    return hosting
 
 
 @pytest.fixture
@@ -249,13 +249,18 @@ def test_in_the_end_all_of_it_is_undone(machine: Namespace) -> None:
     hosting.close()
 
 
-def test_where_nobody_follows_it_is_not_begun(machine: Namespace) -> None:
-    """Without a keeper: what follows would hold up the packets."""
-    asked = Sources({"external": ["interface:wan0"]}, None).read()
-    hosting = Hosting(asked.options, NOTHING, AddressWatch([]), None)
-    with pytest.raises(RunError, match="interface:wan0: nobody follows it .* restart it"):
-        hosting.fit(asked, lasting=True)
-    hosting.close()
+def test_another_process_undoes_what_is_recorded(machine: Namespace) -> None:
+    before = _rules(machine)
+    hosting = _hosting(*HOST)
+    _address(machine, "add", SECOND)
+    _address(machine, "del", FIRST)
+    hosting.attend()
+    other = Hosting(hosting.state.options, NOTHING, AddressWatch([]))
+    other.recall(hosting.record())
+    assert other.undo() == ()
+    assert _rules(machine) == before
+    for one in (hosting, other):
+        one.close()
 
 
 @pytest.mark.parametrize("begins", [False, True])
@@ -264,11 +269,11 @@ def test_to_begin_or_end_with_routing_takes_a_restart(machine: Namespace, begins
     before, after = Sources(plain, None).read(), Sources({**plain, "lan": ["lan0"]}, None).read()
     if not begins:
         before, after = after, before
-    fitted = before.options
-    installed = install(request_of(fitted)) if fitted.lans else None
-    hosting = Hosting(before.options, NOTHING, AddressWatch([]), installed)
+    hosting = Hosting(before.options, NOTHING, AddressWatch([]))
+    hosting.begin()
+    fitted = hosting.fit(after.options)
     with pytest.raises(RunError, match="--lan: cannot be given or left out while the NAT runs"):
-        hosting.change(after, hosting.fit(after, lasting=True))
+        hosting.become(State(after.options, fitted.findings), fitted.options)
     assert hosting.undo() == ()
     hosting.close()
 
@@ -280,7 +285,7 @@ def test_without_routing_it_only_tells(machine: Namespace) -> None:
     flags = ["--external", "interface:wan0", *options]
     made = run_options(texts(parser.parse_args(flags)))
     watch = AddressWatch([WAN])
-    hosting = Hosting(made, Findings(*chosen(look([WAN]), {})), watch, None)
+    hosting = Hosting(made, Findings(*chosen(look([WAN]), {})), watch)
     _address(machine, "add", SECOND)
     _address(machine, "del", FIRST)
     assert str(_attended(hosting).addresses[WAN]) == SECOND
@@ -293,7 +298,7 @@ def test_without_routing_it_only_tells(machine: Namespace) -> None:
 def _asked(hosting: KeptHosting, *forwards: str) -> str:
     """Why it is refused, if it is."""
     for question in ({"forwards": forwards}, {"go": None}):
-        answer = json.loads(hosting.answer(json.dumps(question)))
+        answer = json.loads(hosting.answer(json.dumps(question), math.inf))
         if "error" in answer:
             return str(answer["error"])
     return ""
@@ -335,12 +340,22 @@ def test_forwards_that_were_there_from_the_start_keep_their_ports(machine: Names
     hosting.close()
 
 
+def test_what_nobody_waits_for_any_more_is_taken_back(
+    machine: Namespace, hosting: KeptHosting
+) -> None:
+    before = _rules(machine)
+    assert "notes" in hosting.answer('{"forwards": ["tcp:80=192.0.2.130"]}', math.inf)
+    assert "took too long, and is taken back" in hosting.answer('{"go": null}', 0.0)
+    assert _rules(machine) == before
+
+
 _QUESTIONS = """
 
 x
 []
 {}
 {"go": 1}
+{"begin": 1, "go": 1}
 {"reload": 1}
 {"reload": 1, "go": 1}
 {"forwards": 7}
@@ -356,7 +371,7 @@ def test_whatever_it_is_asked_it_goes_on(
     machine: Namespace, hosting: KeptHosting, question: str
 ) -> None:
     before = _rules(machine)
-    assert json.loads(hosting.answer(question))["error"]
+    assert json.loads(hosting.answer(question, math.inf))["error"]
     assert _rules(machine) == before
 
 
@@ -372,7 +387,7 @@ class FakeKeeper:
         lines, self.lines = self.lines, []
         return lines
 
-    def ask(self, question: str) -> str:
+    def ask(self, question: str, seconds: float) -> str:
         self.asked.append(question)
         return json.dumps(self.answers.pop(0))
 

@@ -12,11 +12,19 @@ from typing import Any
 
 from ratsnake.daemon.control.client import ask
 from ratsnake.host.neighbours import proxies
-from ratsnake.lab import Namespace, RunningNat, Topology
+from ratsnake.lab import EXTERNAL, Namespace, RunningNat, Topology
+from ratsnake.lab.topology import ROUTER_WAN, WAN_INTERFACE
 
 DEADLINE = 20.0  # seconds until what must happen is given up
 
 DEVICE = "ratsnake"
+
+#: External addresses routed here, of the WAN's subnet, and the router's own, each with its flags.
+PLACES = {
+    EXTERNAL: (),
+    "198.51.100.200": ("--wan", WAN_INTERFACE),
+    ROUTER_WAN: ("--wan", WAN_INTERFACE, "--share-address"),
+}
 
 _ANYCAST = 4  # RTN_ANYCAST: the kernel has those routes exactly while it forwards
 
@@ -25,6 +33,13 @@ def status(nat: RunningNat) -> dict[str, Any]:
     """The status object of the running NAT."""
     (answer,) = ask(str(nat.control), "status")
     return answer
+
+
+def keeper_of(nat: RunningNat) -> int:
+    """The process that undoes the NAT's changes to the host."""
+    parent = nat.process.pid
+    (child,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return int(child)
 
 
 def rows(nat: RunningNat, table: str) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import grp
 import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -12,30 +11,24 @@ import pytest
 from end_to_end.harness import (
     DEADLINE,
     DEVICE,
+    PLACES,
     greet,
+    keeper_of,
     nice_values,
     router_state,
     status,
     udp_pair,
-    until,
 )
 from ratsnake.daemon.control.client import ask
 from ratsnake.daemon.errors import RunError
 from ratsnake.daemon.loop.worker_thread import NICE
 from ratsnake.host.child import STOP_SIGNALS, in_child
-from ratsnake.host.keeper import NAME
+from ratsnake.host.keeper_process import NAME
 from ratsnake.host.privileges import Capability
-from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat
-from ratsnake.lab.topology import ROUTER_WAN, WAN_INTERFACE
+from ratsnake.lab import Topology, nat
 
 _NOBODY = 65534
 _AS_NOBODY = ("--user", "nobody")
-#: External addresses routed here, of the WAN's subnet, and the router's own, each with its flags.
-_PLACES = {
-    EXTERNAL: (),
-    "198.51.100.200": ("--wan", WAN_INTERFACE),
-    ROUTER_WAN: ("--wan", WAN_INTERFACE, "--share-address"),
-}
 
 
 @pytest.fixture(autouse=True)
@@ -52,12 +45,6 @@ def _state(process: int | str) -> dict[str, str]:
 
 def _threads(process: int) -> list[dict[str, str]]:
     return [_state(f"{process}/task/{one}") for one in os.listdir(f"/proc/{process}/task")]
-
-
-def _keeper(running: RunningNat) -> int:
-    parent = running.process.pid
-    (child,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return int(child)
 
 
 def test_no_thread_has_a_privilege(topology: Topology) -> None:
@@ -77,7 +64,7 @@ def test_no_thread_has_a_privilege(topology: Topology) -> None:
 
 def test_the_keeper_has_what_undoing_needs_and_nothing_of_the_nat(topology: Topology) -> None:
     with nat(topology, arguments=_AS_NOBODY) as running:
-        keeper = _keeper(running)
+        keeper = keeper_of(running)
         (state,) = _threads(keeper)
         kept = sum(1 << one for one in (Capability.NET_ADMIN, Capability.DAC_OVERRIDE))
         assert state["Name"] == NAME
@@ -92,12 +79,12 @@ def test_the_keeper_has_what_undoing_needs_and_nothing_of_the_nat(topology: Topo
             assert sockets.isdisjoint(table.read_text().split() if table.exists() else ())
 
 
-@pytest.mark.parametrize("external", _PLACES)
+@pytest.mark.parametrize("external", PLACES)
 def test_a_stop_undoes_everything(topology: Topology, external: str) -> None:
     before = router_state(topology)
-    arguments = (*_AS_NOBODY, *_PLACES[external])
+    arguments = (*_AS_NOBODY, *PLACES[external])
     with nat(topology, external=[external], arguments=arguments) as running:
-        keeper = _keeper(running)
+        keeper = keeper_of(running)
         for number in STOP_SIGNALS:  # as from a terminal, or from systemd: the keeper waits
             os.kill(keeper, number)
         assert status(running)["pid"] == running.process.pid
@@ -107,32 +94,6 @@ def test_a_stop_undoes_everything(topology: Topology, external: str) -> None:
         assert not Path(f"/proc/{keeper}").exists()
         assert "ERROR" not in running.log()
     assert router_state(topology) == before
-
-
-@pytest.mark.parametrize("external", _PLACES)
-def test_a_kill_9_undoes_everything(topology: Topology, external: str) -> None:
-    before = router_state(topology)
-    arguments = (*_AS_NOBODY, *_PLACES[external])
-    with nat(topology, external=[external], arguments=arguments) as running:
-        keeper = _keeper(running)
-        running.process.kill()
-        running.process.wait(DEADLINE)
-        until(lambda: not Path(f"/proc/{keeper}").exists(), "the keeper ends")
-        assert not running.control.exists()
-        assert "the NAT is gone: undoing its changes to the host" in running.log()
-    assert router_state(topology) == before
-
-
-def test_a_dead_keeper_is_told_and_the_next_start_works(topology: Topology) -> None:
-    with nat(topology, arguments=_AS_NOBODY) as running:
-        os.kill(_keeper(running), signal.SIGKILL)
-        running.process.terminate()
-        assert running.process.wait(DEADLINE) == 0
-        assert "the process that was to undo this run's changes to the host has died" in (
-            running.log()
-        )
-    with nat(topology), udp_pair(topology) as (near, far):
-        greet(near, far)
 
 
 def _asked_by(path: Path, user: int, *groups: int) -> str:

@@ -3,17 +3,20 @@
 And what goes on in the keeper meanwhile.
 """
 
+import math
 import os
 import select
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from ratsnake.host import keeper
+from ratsnake.host import keeper, keeper_process
 from ratsnake.host.child import ChildError
-from ratsnake.host.keeper import Task, Undoing
+from ratsnake.host.keeper import KeeperDied, Undoing
+from ratsnake.host.keeper_process import ORDER, Task
 
 
 class Record:
@@ -86,7 +89,7 @@ def test_a_nat_that_dies_before_it_has_the_answer_is_undone_all_the_same(
     number = undoing.add(slow)
     undoing.leave_to_keeper()
     assert undoing._keeper is not None
-    undoing._keeper.send(bytes([number]))
+    undoing._send(ORDER.pack(1, math.inf, math.inf) + bytes([number]))
     undoing._keeper.close()
     gone.write_text("yes")
     undoing.close()
@@ -101,7 +104,7 @@ def test_a_keeper_that_does_not_start_is_told_and_its_tasks_are_still_done(
 
     undoing = Undoing()
     task = undoing.add(record.task("1"))
-    monkeypatch.setattr(keeper, "_confine", fail)
+    monkeypatch.setattr(keeper_process, "_confine", fail)
     with pytest.raises(ChildError, match="did not start"):
         undoing.leave_to_keeper()
     assert str(record) == ""
@@ -125,41 +128,55 @@ def test_an_order_that_there_is_not_is_no_end_of_the_others(
     assert str(record) == "21"
 
 
-def test_a_task_that_breaks_ends_the_keeper_and_is_told(
+def test_a_task_that_breaks_is_told_and_is_no_end_of_the_others(
     record: Record, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken() -> Sequence[str]:
         raise ValueError("defect")
 
     undoing = Undoing()
+    undoing.add(record.task("1"))
+    undoing.add(broken)
     task = undoing.add(broken)
     undoing.leave_to_keeper()
     undoing.perform(task)
+    assert caplog.messages == ["a change to the host cannot be undone: ValueError('defect')"]
     undoing.close()
-    died = "the process that was to undo this run's changes to the host has died"
-    assert caplog.messages == [died]
+    assert str(record) == "1"
 
 
 class Echo:
-    """An attendant that tells what comes in a pipe, and answers by what it was told."""
+    """An attendant that tells what comes in its pipes, and answers by what it was told."""
 
     def __init__(self) -> None:
-        self.reader, self.writer = os.pipe()
-        self._last = "nothing"
+        self.pipes = [os.pipe(), os.pipe()]
+        self.writer = self.pipes[0][1]
+        self.said = "nothing"
 
-    def fileno(self) -> int:
-        return self.reader
+    def filenos(self) -> Sequence[int]:
+        return [reader for reader, _ in self.pipes]
+
+    def due(self) -> float:
+        return math.inf
 
     def attend(self) -> str:
-        self._last = os.read(self.reader, 100).decode()
-        return self._last.strip()
+        for reader in select.select(self.filenos(), [], [], 0)[0]:
+            self.said = os.read(reader, 100).decode()
+        return self.said.strip()
 
-    def answer(self, question: str) -> str:
-        return f"{question} {self._last}"
+    def answer(self, question: str, until: float) -> str:
+        return f"{question} {self.said}"
+
+    def record(self) -> bytes:
+        return self.said.encode()
+
+    def recall(self, record: bytes) -> None:
+        self.said = record.decode()
 
     def close(self) -> None:
-        os.close(self.reader)
-        os.close(self.writer)
+        for pipe in self.pipes:
+            for end in pipe:
+                os.close(end)
 
 
 @pytest.fixture
@@ -170,8 +187,11 @@ def echo() -> Iterator[Echo]:
 
 
 def _news(undoing: Undoing) -> list[str]:
-    assert select.select([undoing], [], [], 10)[0]
-    return undoing.news()
+    """The next, whatever else there is to be read before it."""
+    while True:
+        assert select.select([undoing], [], [], 10)[0]
+        if news := undoing.news():
+            return news
 
 
 def test_an_attendant_tells_answers_and_keeps_the_tasks_waiting(record: Record, echo: Echo) -> None:
@@ -201,29 +221,185 @@ def test_what_is_no_news_is_not_told(echo: Echo) -> None:
     undoing.close()
 
 
-def test_an_attendant_that_breaks_is_told_and_the_tasks_are_still_done(
-    echo: Echo, record: Record
+def test_it_attends_to_each_of_several_sources(echo: Echo) -> None:
+    undoing = Undoing()
+    undoing.leave_to_keeper(echo)
+    for at, text in ((1, "rain"), (0, "sun"), (1, "snow")):
+        os.write(echo.pipes[at][1], text.encode())
+        assert _news(undoing) == [text]
+    undoing.close()
+
+
+def test_it_attends_when_it_is_due_though_nothing_is_readable(echo: Echo) -> None:
+    class Clock(Echo):
+        """Due at once, and never again."""
+
+        def due(self) -> float:
+            return math.inf if self.said == "noon" else 0.0
+
+        def attend(self) -> str:
+            self.said = "noon"
+            return "noon"
+
+    undoing = Undoing()
+    clock = Clock()
+    undoing.leave_to_keeper(clock)
+    assert _news(undoing) == ["noon"]
+    assert undoing.ask("when?") == "when? noon"
+    assert undoing.news() == []
+    undoing.close()
+    clock.close()
+
+
+def test_an_attendant_that_fails_is_tried_again_after_a_pause(
+    echo: Echo, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Though what was its reason is gone; questions are answered meanwhile."""
+    monkeypatch.setattr(keeper_process, "FIRST_PAUSE", 0.01)
+
+    class Failing(Echo):
+        failures = 0
+
+        def attend(self) -> str:
+            super().attend()
+            self.failures += 1
+            if self.failures < 3:
+                raise ValueError("defect")
+            return f"after {self.failures}"
+
     undoing = Undoing()
     undoing.add(record.task("1"))
-    undoing.leave_to_keeper(echo)
-    os.write(echo.writer, b"\xff")  # no UTF-8
-    with pytest.raises(ChildError, match="nobody follows this host's addresses"):
-        _news(undoing)
-    with pytest.raises(ChildError, match="nobody follows this host's addresses"):
-        undoing.ask("what?")
-    assert str(record) == ""
+    failing = Failing()
+    undoing.leave_to_keeper(failing)
+    os.write(failing.writer, b"rain")
+    assert undoing.ask("what?")
+    assert _news(undoing) == ["after 3"]
+    assert undoing.ask("what?") == "what? rain"
     undoing.close()
+    failing.close()
     assert str(record) == "1"
+
+
+def test_an_answer_that_fails_is_told_and_the_next_one_comes(echo: Echo) -> None:
+    class Failing(Echo):
+        def answer(self, question: str, until: float) -> str:
+            return str({"a": "b"}[question])
+
+    undoing = Undoing()
+    failing = Failing()
+    undoing.leave_to_keeper(failing)
+    with pytest.raises(ChildError, match="could not answer; the log says why"):
+        undoing.ask("c")
+    assert undoing.ask("a") == "b"
+    undoing.close()
+    failing.close()
 
 
 def test_a_keeper_that_dies_is_told_as_that(echo: Echo) -> None:
     undoing = Undoing()
     undoing.leave_to_keeper(echo)
     os.kill(undoing._process, signal.SIGKILL)
-    died = "has died: nobody follows its addresses any more, and only another start can change"
-    with pytest.raises(ChildError, match=died):
+    died = "the process that was to undo this run's changes to the host has died"
+    with pytest.raises(KeeperDied, match=died):
         _news(undoing)
-    with pytest.raises(ChildError, match=died):
+    with pytest.raises(KeeperDied, match=died):
         undoing.ask("what?")
     undoing.close()
+
+
+@pytest.mark.parametrize("may_undo", [True, False])
+def test_what_a_dead_keeper_had_to_undo_is_undone_here_by_who_may(
+    may_undo: bool, echo: Echo, record: Record, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With what it knew last."""
+
+    def undo() -> Sequence[str]:
+        return record.task(f"undone: {echo.said}")()
+
+    undoing = Undoing()
+    task = undoing.add(undo)
+    undoing.leave_to_keeper(echo)
+    undoing.may_undo = may_undo
+    os.write(echo.writer, b"rain")
+    assert _news(undoing) == ["rain"]
+    os.kill(undoing._process, signal.SIGKILL)
+    undoing.perform(task)
+    undoing.close()
+    if may_undo:
+        assert str(record) == "undone: rain" and not caplog.messages
+    else:
+        assert str(record) == "" and "`ratsnake host repair` removes" in caplog.text
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long."""
+    for name in ("HEARD_SECONDS", "DONE_SECONDS", "UNDONE_SECONDS", "LOOK_SECONDS"):
+        monkeypatch.setattr(keeper, name, 0.1)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_keeper_that_stands_still_is_told_and_is_asked_again_when_it_goes_on(
+    echo: Echo,
+) -> None:
+    class Counting(Echo):
+        asked = 0
+
+        def answer(self, question: str, until: float) -> str:
+            self.asked += 1
+            return f"{question} {self.asked}"
+
+    undoing = Undoing()
+    looks: list[int] = []
+    undoing.meanwhile = lambda: looks.append(1)
+    counting = Counting()
+    undoing.leave_to_keeper(counting)
+    assert undoing.ask("first") == "first 1"
+    os.kill(undoing._process, signal.SIGSTOP)
+    with pytest.raises(ChildError, match="does not answer"):
+        undoing.ask("too late when it goes on")
+    assert looks
+    looks.clear()
+    with pytest.raises(ChildError, match="does not answer"):
+        undoing.ask("too late as well, and not waited for")
+    assert not looks
+    os.kill(undoing._process, signal.SIGCONT)
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            assert undoing.ask("second") == "second 2"
+            break
+        except ChildError:
+            assert time.monotonic() < deadline
+    undoing.close()
+    counting.close()
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_keeper_that_stands_still_holds_up_no_end_and_undoes_when_it_goes_on(
+    echo: Echo, record: Record, caplog: pytest.LogCaptureFixture
+) -> None:
+    undoing = Undoing()
+    undoing.add(record.task("1"))
+    task = undoing.add(record.task("2"))
+    undoing.leave_to_keeper(echo)
+    os.kill(undoing._process, signal.SIGSTOP)
+    undoing.perform(task)
+    undoing.close()
+    assert len(caplog.messages) == 2 and str(record) == ""
+    assert all("it undoes when it goes on" in one for one in caplog.messages)
+    os.kill(undoing._process, signal.SIGCONT)
+    os.waitpid(undoing._process, 0)
+    assert str(record) == "21"
+
+
+def test_the_keeper_has_a_session_of_its_own_and_takes_no_abort(echo: Echo, record: Record) -> None:
+    """As of `kill -9` to a group, and of systemd's watchdog to all of a service's processes."""
+    undoing = Undoing()
+    undoing.add(record.task("1"))
+    undoing.leave_to_keeper(echo)
+    assert os.getsid(undoing._process) == os.getpgid(undoing._process) == undoing._process
+    os.kill(undoing._process, signal.SIGABRT)
+    assert undoing.ask("what?") == "what? nothing"
+    undoing.close()
+    assert str(record) == "1"

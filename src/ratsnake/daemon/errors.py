@@ -18,6 +18,10 @@ class RunError(Exception):
     """The request was right but could not be carried out, or ended early."""
 
 
+class TryAgain(RunError):
+    """The same may succeed the next time, at once."""
+
+
 def near(text: str, known: Iterable[str]) -> str:
     """What a message about an unknown word ends with: the nearest of those known, if one is."""
     found = get_close_matches(text, list(known), n=1)

@@ -1,10 +1,10 @@
 """The life of `ratsnake run`: everything is set up in one order and undone in the reverse.
 
-    signals noted → an outside address there → control socket claimed → device → engine → routing →
-    privileges given up → flows brought back → worker → "ready"
+    signals noted → an outside address there → control socket claimed → device → keeper → engine →
+    routing → privileges given up → flows brought back → worker → "ready"
 
-What has to be undone with privileges is left to a keeper when they are given up (host/keeper.py),
-and the host's side with it where it changes while the NAT runs (hosting.py).
+The host's side lives in the keeper, a process that sets up what has to be undone, and undoes it
+whatever becomes of this one (host/keeper.py, surroundings/hosting.py).
 
 One thread moves packets (the worker, without the GIL); this one waits: for signals, for the
 worker's end, for control clients, and once a second for a status request.
@@ -25,10 +25,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..device.linux_tun import LinuxTun
 from ..host.address_watch import AddressWatch
+from ..host.child import ChildError
 from ..host.keeper import Undoing
 from . import privileges
 from .awaiting import await_addresses
-from .changing.in_force import Host, InForce
+from .changing.in_force import InForce
 from .changing.live_forwards import LiveForwards
 from .changing.reloading import Reloading
 from .configuration import followed
@@ -51,7 +52,7 @@ from .state.keeper import StateKeeper, check_folder, make_folder
 from .state.restoring import bring_back
 from .supervisor import Supervisor
 from .surroundings.findings import Findings
-from .surroundings.fitting import Fitted, fit, request_of
+from .surroundings.fitting import Fitted, fit
 from .surroundings.hosting_orders import AskingHosting, KeptHosting
 from .views.busiest import Busiest
 from .views.capturing import Capturing
@@ -64,7 +65,6 @@ from .views.status import Facts, status, summary
 from .wakeup import WORKER_ENDED, Wakeup
 
 if TYPE_CHECKING:
-    from ..host.routing import Installed
     from .metrics.server import MetricsServer
 
 # The device must never be the narrowest link of a path: a packet too big for the way out is then
@@ -105,26 +105,23 @@ def serve(sources: Sources, asked: Asked, announce: Callable[[str], None]) -> No
         device = _open_device(options.device, undo)
         if options.state is not None:
             make_folder(options.state.path, options.user)
+        device.bring_up(MTU)
+        host = _host(KeptHosting(sources, asked.options, fitted.findings, watch), undoing, undo)
+        watch.close()
         worker, live = _packet_loop(options, device)
         undo.callback(worker.close)
-        device.bring_up(MTU)
-        installed = _install_routing(options)
-        hosting = KeptHosting(sources, asked.options, fitted.findings, watch, installed)
-        undo.callback(undoing.perform, undoing.add(hosting.undo))
+        for warning in host.begin():
+            log.warning("%s", warning)
         facts = facts_of(options, fitted.findings, device)
         events = Events(live, options.events, sink, _now)
         undo.callback(events.close)
         thread = WorkerThread(worker, wakeup.worker_ended)
         with ExitStack() as running:
             state_keeper = _state_keeper(options.state, live, running)
-            host: Host = hosting
-            if watch.wanted or privileges.are_to_go(options.user):
-                privileges.leave(options.user, claim, undoing, hosting)
-                watch.close()
-                host = AskingHosting(fitted.findings, undoing)
             with going_first():
                 if privileges.are_to_go(options.user):
-                    privileges.give_up(options.user)
+                    undoing.may_undo = False
+                    privileges.give_up(options.user, claim)
                 if options.state is not None:
                     check_folder(options.state.path)
                     bring_back(live, options.state.path, _now())
@@ -135,7 +132,7 @@ def serve(sources: Sources, asked: Asked, announce: Callable[[str], None]) -> No
                 log.warning("%s", warning)
             in_force = InForce(asked, options, live, events, host, _now)
             service = _Service(
-                facts, sources, in_force, live, worker, events, claim, wakeup, supervisor
+                facts, sources, in_force, host, live, worker, events, claim, wakeup, supervisor
             )
             if metrics is not None:
                 running.callback(metrics.close)
@@ -196,22 +193,14 @@ def _packet_loop(options: RunOptions, device: LinuxTun) -> tuple[Worker, LiveNat
     return worker, LiveNat(nat, worker)
 
 
-def _install_routing(options: RunOptions) -> Installed | None:
-    if not options.lans:
-        return None
-    from ..host.child import ChildError
-    from ..host.request import RoutingError
-    from ..host.routing import install
-
+def _host(hosting: KeptHosting, undoing: Undoing, undo: ExitStack) -> AskingHosting:
+    """Leave the host's side to a keeper."""
+    undo.callback(undoing.perform, undoing.add(hosting.undo))
     try:
-        installed = install(request_of(options))
-    except RoutingError as error:
-        raise RunError(str(error)) from None
+        undoing.leave_to_keeper(hosting)
     except ChildError as error:
-        raise RunError(f"--lan {', '.join(options.lans)}: {error}") from None
-    for warning in installed.warnings:
-        log.warning("%s", warning)
-    return installed
+        raise RunError(str(error)) from None
+    return AskingHosting(hosting.findings, undoing)
 
 
 def _check_end(device: str, thread: WorkerThread) -> None:
@@ -231,6 +220,7 @@ class _Service:
         facts: Facts,
         sources: Sources,
         in_force: InForce,
+        host: AskingHosting,
         nat: LiveNat,
         worker: Worker,
         events: Events,
@@ -240,6 +230,7 @@ class _Service:
     ) -> None:
         self._facts = facts
         self._in_force = in_force
+        self._host = host
         self._nat = nat
         self._worker = worker
         self._events = events
@@ -261,7 +252,7 @@ class _Service:
     def run(self, announce: Callable[[], None]) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(self._wakeup, selectors.EVENT_READ)
-            self._follow_host(selector)
+            selector.register(self._host, selectors.EVENT_READ, self._follow_host)
             server = ControlServer(
                 self._claim,
                 {
@@ -315,27 +306,17 @@ class _Service:
             return False
         return bool(noted)
 
-    def _follow_host(self, selector: selectors.BaseSelector) -> None:
-        host = self._in_force.host
-        if not isinstance(host, AskingHosting):
-            return
-
-        def follow() -> None:
-            try:
-                findings = host.news()
-                if findings is not None:
-                    self._in_force.follow(findings)
-                self._supervisor.tell(STATUS=state(self._facts))
-            except RunError as error:
-                log.error("%s", error)
-                selector.unregister(host)
-
-        selector.register(host, selectors.EVENT_READ, follow)
+    def _follow_host(self) -> None:
+        """Raises RunError where nobody looks after the host any more."""
+        findings = self._host.news()
+        if findings is not None:
+            self._in_force.follow(findings)
+            self._supervisor.tell(STATUS=state(self._facts))
 
     def _changed(self) -> None:
         """Other settings are in force, or an address is there or not."""
         options = self._in_force.fitted
-        external = outside(options, self._in_force.host.findings)
+        external = outside(options, self._host.findings)
         self._facts = replace(self._facts, external=external, types=options.nat.types)
         self._busiest.forget_all()
 

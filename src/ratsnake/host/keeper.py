@@ -1,40 +1,50 @@
 """What is to be undone at the end, and the process that stays behind to do it.
 
-The process that reads packets from the internet shall hold no privilege; undoing the routing takes
-some.  So before it gives them up it divides: the keeper, a forked child, holds what undoing needs
-and waits.  It takes no order but "do number N", of tasks that were fixed before the first packet
-came, each of them once.  When its parent is gone, also by kill -9, it does all that is left.
+The process that reads packets from the internet shall hold no privilege, and may end at any moment:
+by a defect, a kill -9, for want of memory.  Undoing the routing takes privileges, and somebody who
+is still there.  So before the first packet it divides: the keeper, a forked child, holds what
+undoing needs and waits (`keeper_process`).  It takes no order but "do number N", of tasks that were
+fixed then, each of them once.  When its parent is gone, however, it does all that is left.
 
 An attendant lives there too, if there is one: what it does it does of its own accord, and it judges
 by itself what it is asked for.
+
+No exchange waits for ever: a keeper that stands still (SIGSTOP, a debugger) is told as that, and
+what has been asked of it meanwhile is too late when it goes on.  The end it sees all the same.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import os
-import selectors
+import select
 import signal
 import socket
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NoReturn, Protocol, TypeAlias
+from typing import Protocol
 
 from .child import STOP_SIGNALS, ChildError
+from .keeper_process import (
+    ANSWER,
+    LONGEST,
+    ORDER,
+    QUESTION,
+    READY,
+    RECORD,
+    Task,
+    keep,
+)
 
-#: Undoes something; returns a message for everything that failed.
-Task: TypeAlias = Callable[[], Sequence[str]]
-
-Mask: TypeAlias = set[int | signal.Signals]
-
-#: The keeper's name in pstree and `ps -o comm`.
-NAME = "ratsnake-keeper"
-_READY = b"!"
-#: An order is a message: the number of a task, or this one and a question to the attendant.
-_QUESTION = 255
-_NO_TASK = 254  # is answered too
-_LONGEST = 1 << 18  # octets of a message
+START_SECONDS = 10.0  # until a keeper is ready
+HEARD_SECONDS = 3.0  # until it says that it has heard an order
+DONE_SECONDS = 8.0  # after that, until it has answered a question
+BEGUN_SECONDS = 60.0  # likewise, before there are packets
+UNDONE_SECONDS = 20.0  # likewise, until it has done a task, and in the end all of them
+LOOK_SECONDS = 1.0  # who waits looks after other things as often
 
 log = logging.getLogger(__name__)
 
@@ -42,27 +52,51 @@ log = logging.getLogger(__name__)
 class Attendant(Protocol):
     """Something that goes on while the NAT runs, and takes the keeper's privileges."""
 
-    def fileno(self) -> int:
-        """Readable when there is a reason to attend."""
+    def filenos(self) -> Sequence[int]:
+        """Descriptors of which one is readable when there is a reason to attend."""
+
+    def due(self) -> float:
+        """When to attend though none is readable: a moment of time.monotonic(), or math.inf."""
 
     def attend(self) -> str:
-        """Do what there is to do; returns what the NAT is to know, "" for nothing."""
+        """Do what there is to do; returns what the NAT is to know, "" for nothing.
 
-    def answer(self, question: str) -> str:
-        """Of a process that may be anybody's."""
+        Whatever it raises is logged, and it is called again after a pause.
+        """
+
+    def answer(self, question: str, until: float) -> str:
+        """Of a process that may be anybody's, and listens until then (time.monotonic())."""
+
+    def record(self) -> bytes:
+        """What its tasks need to know, so that another process can do them if this one dies."""
+
+    def recall(self, record: bytes) -> None:
+        """Let the tasks of this process know it."""
+
+
+class KeeperDied(ChildError):
+    """It is no more, and nobody undoes anything in its place."""
 
 
 class Undoing:
     """The tasks of the end, each to be asked for by the number it was given.
 
-    They are done by this process, or by a keeper once there is one.
+    They are done by this process, or by a keeper once there is one.  If that dies, and this process
+    still `may_undo`, by this one again.
     """
 
     def __init__(self) -> None:
+        self.may_undo = True
+        #: Called while an exchange is waited for, about once in LOOK_SECONDS.
+        self.meanwhile: Callable[[], None] = _nothing
         self._tasks: dict[int, Task] = {}
+        self._attendant: Attendant | None = None
         self._keeper: socket.socket | None = None
         self._news: socket.socket | None = None
         self._process = 0
+        self._number = 0  # of the last order
+        self._owed = 0  # of an order whose answer nobody waited for; 0: there is none
+        self._record: int | None = None  # a file's descriptor
 
     def add(self, task: Task) -> int:
         """Note a task; returns its number.  Only while there is no keeper."""
@@ -81,193 +115,191 @@ class Undoing:
         try:
             self._process = os.fork()
             if self._process == 0:
-                _keep(keepers, self._tasks, mask, attendant, told)
+                keep(keepers, self._tasks, mask, attendant, told)
+        except OSError as error:
+            raise ChildError(f"no process that undoes can be started: {error.strerror}") from None
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         keepers.close()
         told.close()
         news.setblocking(False)
-        if ours.recv(1) != _READY:
+        ours.settimeout(START_SECONDS)
+        if _received(ours) != READY:
             ours.close()
             news.close()
+            os.kill(self._process, signal.SIGKILL)
             os.waitpid(self._process, 0)
             raise ChildError("the process that is to undo the changes to the host did not start")
-        self._keeper, self._news = ours, news
+        self._keeper, self._news, self._attendant = ours, news, attendant
 
     def perform(self, number: int) -> None:
         """Do the task; what fails is logged."""
-        keeper = self._keeper
-        for failure in _perform(self._tasks, number) if keeper is None else _ask(keeper, number):
+        for failure in self._undo(number) if self._keeper else self._tasks[number]():
             log.error("%s", failure)
 
+    def _undo(self, number: int) -> Sequence[str]:
+        try:
+            failures: list[str] = json.loads(self._exchange(bytes([number]), UNDONE_SECONDS))
+        except KeeperDied:
+            return self._undo_here(number)
+        except ChildError as error:
+            return (f"{error}; what it has to undo it undoes when it goes on",)
+        return failures
+
+    def _undo_here(self, number: int) -> Sequence[str]:
+        if not self.may_undo:
+            return (f"{_DIED}; `ratsnake host repair` removes what it leaves",)
+        if self._attendant is not None:
+            with suppress(KeeperDied):
+                self.news()
+            if self._record is not None:
+                self._attendant.recall(_content(self._record))
+        return self._tasks[number]()
+
     def fileno(self) -> int:
-        """Of a keeper with an attendant: readable when there is news."""
+        """Of a keeper: readable when there is news, or it is no more."""
         assert self._news is not None
         return self._news.fileno()
 
     def news(self) -> list[str]:
-        """What the attendant has told since; raises ChildError if it is no more."""
+        """What the attendant has told since; raises KeeperDied if it is no more."""
         assert self._news is not None
         found: list[str] = []
         while True:
             try:
-                message = self._news.recv(_LONGEST)
+                message, descriptors, _, _ = socket.recv_fds(self._news, LONGEST, 1)
             except BlockingIOError:
                 return found
+            except OSError:
+                message, descriptors = b"", []
             if not message:
-                raise ChildError(self._why_unattended())
-            found.append(message.decode())
+                raise KeeperDied(_DIED)
+            for descriptor in descriptors:
+                self._forget_record()
+                self._record = descriptor
+            if message != RECORD:
+                found.append(message.decode())
 
-    def ask(self, question: str) -> str:
-        """The attendant's answer; raises ChildError if it is no more."""
-        answer = b""
-        if self._keeper is not None:
-            answer = _exchange(self._keeper, bytes([_QUESTION]) + question.encode())
+    def ask(self, question: str, seconds: float = DONE_SECONDS) -> str:
+        """The attendant's answer; raises ChildError if there is none, KeeperDied if it is no more.
+
+        It may take so many seconds once it has been heard.
+        """
+        answer = self._exchange(QUESTION + question.encode(), seconds)
         if not answer:
-            raise ChildError(self._why_unattended())
+            raise ChildError("the process that sets up the host could not answer; the log says why")
         return answer.decode()
 
-    def _why_unattended(self) -> str:
-        """A keeper that lives has logged it; a dead one has not, and it ends more than that."""
-        if self._keeper is not None and not _exchange(self._keeper, bytes([_NO_TASK])):
-            return _GONE
-        return _UNATTENDED
+    def _exchange(self, order: bytes, seconds: float) -> bytes:
+        """The keeper's answer; raises ChildError, KeeperDied."""
+        if self._keeper is None:
+            raise KeeperDied(_DIED)
+        is_question, stands_still = order[:1] == QUESTION, self._is_owed()
+        if is_question and stands_still:
+            raise ChildError(_SILENT)
+        now = time.monotonic()
+        late = now if stands_still else now + HEARD_SECONDS
+        self._number += 1
+        number = self._number
+        expires = late if is_question else math.inf
+        self._send(ORDER.pack(number, expires, now + HEARD_SECONDS + seconds) + order)
+        heard = False
+        while True:
+            message = self._receive(late)
+            if message is None:
+                self._owed = number
+                raise ChildError(_SILENT if not heard else _SLOW)
+            if ANSWER.unpack_from(message)[0] != number:  # of one that was not waited for
+                continue
+            self._owed = 0
+            if heard:
+                return message[ANSWER.size :]
+            heard, late = True, late + seconds
+
+    def _is_owed(self) -> bool:
+        """Whether the last answer has still not come."""
+        while self._owed:
+            message = self._receive(0.0)
+            if message is None:
+                return True
+            if ANSWER.unpack_from(message)[0] == self._owed:
+                self._owed = 0
+        return False
+
+    def _send(self, order: bytes) -> None:
+        assert self._keeper is not None
+        self._keeper.setblocking(False)
+        try:
+            self._keeper.send(order)
+        except BlockingIOError:
+            raise ChildError(_SILENT) from None
+        except OSError:
+            raise KeeperDied(_DIED) from None
+
+    def _receive(self, until: float) -> bytes | None:
+        """The next message; None if there is none until then (time.monotonic())."""
+        assert self._keeper is not None
+        while True:
+            left = until - time.monotonic()
+            if select.select([self._keeper], [], [], max(0.0, min(left, LOOK_SECONDS)))[0]:
+                message = _received(self._keeper)
+                if not message:
+                    raise KeeperDied(_DIED)
+                return message
+            if left <= 0:
+                return None
+            self.meanwhile()
 
     def close(self) -> None:
         """Let the keeper go, and wait for its end; it does what it has not been asked for yet."""
-        if self._keeper is not None and self._news is not None:
-            self._keeper.close()
-            self._news.close()
+        if self._keeper is None or self._news is None:
+            return
+        self._keeper.close()
+        self._keeper = None
+        seconds = HEARD_SECONDS if self._owed else UNDONE_SECONDS
+        if _ends(self._news, time.monotonic() + seconds):
             os.waitpid(self._process, 0)
-            self._keeper = None
+        else:
+            log.error("%s; what it has to undo it undoes when it goes on", _SILENT)
+        self._news.close()
+        self._forget_record()
+
+    def _forget_record(self) -> None:
+        if self._record is not None:
+            os.close(self._record)
+            self._record = None
 
 
 _DIED = "the process that was to undo this run's changes to the host has died"
-_GONE = (
-    f"{_DIED}: nobody follows its addresses any more, and only another start can change or undo"
-    " anything there"
-)
-_UNATTENDED = "nobody follows this host's addresses any more; the log says why"
+_SILENT = "the process that sets up the host and undoes that does not answer (is it stopped?)"
+_SLOW = "the process that sets up the host takes too long"
 
 
-def _ask(keeper: socket.socket, number: int) -> Sequence[str]:
-    answer = _exchange(keeper, bytes([number]))
-    if not answer:
-        return (_DIED,)
-    failures: list[str] = json.loads(answer)
-    return failures
-
-
-def _exchange(keeper: socket.socket, order: bytes) -> bytes:
-    """The answer, nothing if there is nobody."""
+def _received(keeper: socket.socket) -> bytes:
+    """A message, nothing if there is nobody or none in time."""
     try:
-        keeper.send(order)
-        return keeper.recv(_LONGEST)
+        return keeper.recv(LONGEST)
     except OSError:
         return b""
 
 
-def _keep(
-    orders: socket.socket,
-    tasks: dict[int, Task],
-    mask: Mask,
-    attendant: Attendant | None,
-    told: socket.socket,
-) -> NoReturn:
-    """The keeper's whole life: it must never return into its copy of the caller."""
-    try:
-        # What asks the NAT to stop is no business of the keeper, which has to outlive it; nor is
-        # the SIGABRT that systemd's watchdog sends to all of a service's processes.
-        signal.set_wakeup_fd(-1)
-        for stop in (*STOP_SIGNALS, signal.SIGABRT):
-            signal.signal(stop, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        attended = () if attendant is None else (told.fileno(), attendant.fileno())
-        _let_go(orders.fileno(), *attended)
-        _confine()
-        orders.send(_READY)
-        _serve(orders, tasks, attendant, told)
-        if tasks:
-            log.warning("the NAT is gone: undoing its changes to the host")
-        for number in reversed(tasks):
-            for failure in tasks[number]():
-                log.error("%s", failure)
-    except Exception as error:
-        log.error("the process that undoes changes to the host failed: %r", error)
-    finally:
-        os._exit(0)
+def _ends(news: socket.socket, until: float) -> bool:
+    """Whether the keeper, whose other end it is, has closed it by then (time.monotonic())."""
+    while select.select([news], [], [], max(0.0, until - time.monotonic()))[0]:
+        try:
+            message, descriptors, _, _ = socket.recv_fds(news, LONGEST, 1)
+        except OSError:
+            return True
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if not message:
+            return True
+    return False
 
 
-def _serve(
-    orders: socket.socket,
-    tasks: dict[int, Task],
-    attendant: Attendant | None,
-    told: socket.socket,
-) -> None:
-    """Take orders, and attend, until the NAT is gone."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(orders, selectors.EVENT_READ)
-        if attendant is not None:
-            selector.register(attendant, selectors.EVENT_READ, attendant)
-        while True:
-            ready = {key.data for key, _ in selector.select()}
-            order = orders.recv(_LONGEST) if None in ready else None
-            if order == b"":
-                return
-            if order and order[0] != _QUESTION:
-                _reply(orders, json.dumps(_perform(tasks, order[0])).encode())
-                continue
-            answer = ""
-            try:
-                if attendant is not None and attendant in ready:
-                    _tell(told, attendant.attend())
-                if attendant is not None and order:
-                    answer = attendant.answer(order[1:].decode(errors="replace"))
-            except Exception as error:  # the tasks are still to be done
-                log.error("what follows this host's addresses failed: %r", error)
-                if attendant is not None:
-                    selector.unregister(attendant)
-                attendant = None
-                told.close()
-            if order:
-                _reply(orders, answer.encode())
+def _content(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 
 
-def _perform(tasks: dict[int, Task], number: int) -> Sequence[str]:
-    """Whoever has taken the NAT over may ask for what there is not: that is no end of the rest."""
-    return tasks.pop(number)() if number in tasks else (f"there is no task {number} to be done",)
-
-
-def _reply(orders: socket.socket, answer: bytes) -> None:
-    """To a NAT that may have gone meanwhile: the end of its orders is then the next."""
-    with suppress(OSError):
-        orders.send(answer)
-
-
-def _tell(told: socket.socket, news: str) -> None:
-    """A NAT that does not listen does not hold up the keeper; one that has gone needs no news."""
-    if not news:
-        return
-    try:
-        with suppress(ConnectionError):
-            told.send(news.encode(), socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        log.error("the NAT does not listen to what has changed on this host")
-
-
-def _let_go(*kept: int) -> None:
-    """Close all that was the parent's, above all its device, but `kept` and the log."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1):
-        os.dup2(nowhere, standard)
-    bounds = [2, *sorted(kept), os.sysconf("SC_OPEN_MAX")]
-    for before, after in zip(bounds, bounds[1:], strict=False):
-        os.closerange(before + 1, after)
-
-
-def _confine() -> None:
-    from .privileges import Capability, keep_only, set_name
-
-    set_name(NAME)
-    # The control socket may lie in a folder of somebody else's.
-    keep_only((Capability.NET_ADMIN, Capability.DAC_OVERRIDE))
+def _nothing() -> None:
+    pass

@@ -53,7 +53,7 @@ class Outcome:
 
 
 class Host(Protocol):
-    """The host's side of the NAT: Hosting, or who asks one."""
+    """The host's side of the NAT (surroundings/hosting_orders.py)."""
 
     @property
     def findings(self) -> Findings:

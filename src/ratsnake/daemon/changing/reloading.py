@@ -4,12 +4,14 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ..configuration.differences import differences
-from ..configuration.file import Sources
+from ..configuration.differences import Difference, differences
+from ..configuration.file import Asked, Sources
 from ..control.control import Request
-from ..errors import RunError, UsageError
+from ..errors import RunError, TryAgain, UsageError
 from ..supervisor import Supervisor
 from .in_force import InForce, Outcome
+
+TRIES = 5  # of a reload, where the file is written meanwhile
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +62,8 @@ class Reloading:
         self._supervisor.reloading()
         state = "not reloaded"
         try:
-            asked = self._sources.read()
-            changed = differences(self._in_force.configured.file.texts, asked.file.texts)
             try:
-                outcome = self._in_force.change(asked)
+                asked, changed, outcome = self._in_force_from_file()
             except RunError as error:
                 raise RunError(f"{self._sources.file}: {error}") from None
             state = self._state()
@@ -75,3 +75,16 @@ class Reloading:
             self._supervisor.tell(READY="1", STATUS=state)
         beaten = {one.key for one in differences(asked.file.texts, asked.texts)}
         return outcome, [one.key for one in changed if one.key in beaten]
+
+    def _in_force_from_file(self) -> tuple[Asked, tuple[Difference, ...], Outcome]:
+        """What the file says, what of that is new, and what has come of it."""
+        tries = TRIES
+        while True:
+            tries -= 1
+            asked = self._sources.read()
+            changed = differences(self._in_force.configured.file.texts, asked.file.texts)
+            try:
+                return asked, changed, self._in_force.change(asked)
+            except TryAgain:
+                if not tries:
+                    raise

@@ -1,31 +1,29 @@
 """The host's side of a NAT that runs: its routing, changed while packets pass, and the addresses of
 interfaces, which are followed.
 
-It lives in the keeper where there is one (host/keeper.py), and there is one wherever an address is
-followed.  What a keeper does it derives from the kernel, and from the configuration file where it
-was at the start.  Of the NAT, which may be anybody's by then, it takes only which forwards there
-are, and gives them no port of a shared address that is the host's (`hosting_orders`).
+It lives in the keeper (host/keeper.py).  What that does it derives from the kernel, and from the
+configuration file where it was at the start.  Of the NAT, which may be anybody's by then, it takes
+only which forwards there are, and gives them no port of a shared address that is the host's
+(`hosting_orders`).
 """
 
 import logging
+import math
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from ...host.address_watch import AddressWatch
 from ...host.child import ChildError
 from ...host.interface_address import Found, InterfaceAddress, look
 from ...host.request import RoutingError
+from ...host.routing import Installed, install
 from ...nat.settings.scope import Address
-from ..configuration.file import Asked
 from ..configuration.followed import sources
 from ..configuration.options import RunOptions
 from ..errors import RunError
 from .findings import Findings, fitted_options
 from .fitting import Fitted, fit, request_of
-
-if TYPE_CHECKING:
-    from ...host.routing import Installed
 
 log = logging.getLogger(__name__)
 
@@ -39,21 +37,27 @@ class State:
 
 
 class Hosting:
-    def __init__(
-        self,
-        options: RunOptions,
-        findings: Findings,
-        watch: AddressWatch,
-        installed: "Installed | None",
-    ) -> None:
-        """`installed` is None where the routing is the user's."""
+    def __init__(self, options: RunOptions, findings: Findings, watch: AddressWatch) -> None:
         self.state = self._before = State(options, findings)
         self._watch = watch
-        self._installed = installed
+        self._installed: Installed | None = None  # where the routing is the user's too
 
     @property
     def findings(self) -> Findings:
         return self.state.findings
+
+    def begin(self) -> tuple[str, ...]:
+        """Set up what was asked for; returns warnings.  Raises RunError with nothing changed."""
+        fitted = fitted_options(self.state.options, self.findings)
+        if not fitted.lans:
+            return ()
+        try:
+            self._installed = install(request_of(fitted))
+        except RoutingError as error:
+            raise RunError(str(error)) from None
+        except ChildError as error:
+            raise RunError(f"--lan {', '.join(fitted.lans)}: {error}") from None
+        return self._installed.warnings
 
     def undo(self) -> Sequence[str]:
         """Take back what is in force; returns a message for everything that failed."""
@@ -63,8 +67,18 @@ class Hosting:
         """Follow no more."""
         self._watch.close()
 
-    def fileno(self) -> int:
-        return self._watch.fileno()
+    def record(self) -> bytes:
+        """What `undo` needs to know, for another process."""
+        return pickle.dumps(self._installed)
+
+    def recall(self, record: bytes) -> None:
+        self._installed = pickle.loads(record)
+
+    def filenos(self) -> Sequence[int]:
+        return (self._watch.fileno(),)
+
+    def due(self) -> float:
+        return math.inf
 
     def attend(self) -> str:
         """Let the routing follow the addresses; the findings as a line where they have changed."""
@@ -83,25 +97,8 @@ class Hosting:
         self._note(State(before.options, findings))
         return self.findings.line()
 
-    def fit(self, asked: Asked, lasting: bool) -> Fitted:
-        """What is asked for on this host, with what is shared as it is; raises RunError.
-
-        `lasting`: it is what the configuration says.
-        """
-        # Where one is followed there is a keeper, which does not come here.
-        for source in sources(asked.options.nat.settings):
-            raise RunError(f"--external {source}: nobody follows it in this NAT; restart it")
-        return self.fit_options(asked.options)
-
-    def fit_options(self, options: RunOptions) -> Fitted:
+    def fit(self, options: RunOptions) -> Fitted:
         return fit(options, with_addresses(options, self.findings))
-
-    def change(self, asked: Asked, fitted: Fitted) -> tuple[str, ...]:
-        """Let the routing be what is asked for, which fits so; returns warnings.
-
-        Raises RunError with all as it was.
-        """
-        return self.become(State(asked.options, fitted.findings), fitted.options)
 
     def change_back(self) -> None:
         """Take the last change back; raises RunError."""
@@ -109,7 +106,10 @@ class Hosting:
         self.become(before, fitted_options(before.options, before.findings))
 
     def become(self, state: State, fitted: RunOptions) -> tuple[str, ...]:
-        """Likewise, of any state, whose options fit so."""
+        """Let the routing be that of the state, whose options fit so; returns warnings.
+
+        Raises RunError with all as it was.
+        """
         warnings = self._route(fitted)
         self._before = self.state
         self._note(state)

@@ -1,36 +1,39 @@
-"""What the NAT may ask of the host's side where that lives in the keeper, and how.
+"""What the NAT may ask of the host's side, which lives in the keeper, and how.
 
 A question is a JSON object with one of these.
 
+    begin      set up what the start has read, once, before there are packets
     reload     read the configuration file anew, which must be what the asker has read (its check
                sum), and say what it comes to on this host: findings, notes and warnings
     forwards   likewise, for this list of static forwards in place of those there are
     go         set that up
     back       take it back
 
-The answer has `error`, or what became of it.
+The answer has `error`, or what became of it.  What is done when nobody waits for the answer any
+more is taken back: the NAT goes on with what it had.
 """
 
 import json
+import time
 from binascii import crc32
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from ...host.child import ChildError
-from ...host.keeper import Undoing
+from ...host.keeper import BEGUN_SECONDS, DONE_SECONDS, KeeperDied, Undoing
 from ...host.request import Request
 from ...host.survey import survey
 from ...nat.settings.forward_text import parse_forward
 from ...portset import PortSet
 from ..configuration.file import Asked, Configuration, Sources
 from ..configuration.options import RunOptions
-from ..errors import RunError, UsageError
+from ..errors import RunError, TryAgain, UsageError
 from .findings import Findings, fitted_options, read_findings
 from .fitting import Fitted, ports_of_host, request_of
 from .hosting import Hosting, State
 
-RELOAD, FORWARDS, GO, BACK = "reload", "forwards", "go", "back"
+BEGIN, RELOAD, FORWARDS, GO, BACK = "begin", "reload", "forwards", "go", "back"
 
 
 class KeptHosting(Hosting):
@@ -40,6 +43,7 @@ class KeptHosting(Hosting):
         """`file` is where the start has read what is asked for; the rest is as of Hosting."""
         super().__init__(*arguments)
         self._file = file
+        self._has_begun = False
         self._prepared: tuple[RunOptions, Fitted] | None = None
 
     def attend(self) -> str:
@@ -48,8 +52,9 @@ class KeptHosting(Hosting):
             self._prepared = None
         return news
 
-    def answer(self, question: str) -> str:
+    def answer(self, question: str, until: float) -> str:
         answers: dict[str, Callable[[Any], dict[str, Any]]] = {
+            BEGIN: self._begin,
             RELOAD: self._reload,
             FORWARDS: self._forward,
             GO: self._go,
@@ -57,16 +62,26 @@ class KeptHosting(Hosting):
         }
         try:
             ((name, value),) = json.loads(question).items()
-            return json.dumps(answers[name](value))
+            answer = answers[name](value)
+            if name == GO and time.monotonic() > until:
+                self.change_back()
+                raise RunError("it took too long, and is taken back")
+            return json.dumps(answer)
         except (RunError, UsageError) as error:
-            return json.dumps({"error": str(error)})
+            return json.dumps({"error": str(error), "again": isinstance(error, TryAgain)})
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return json.dumps({"error": "the question is none of a NAT"})
+
+    def _begin(self, _: object) -> dict[str, Any]:
+        if self._has_begun:
+            raise RunError("it has begun already")
+        self._has_begun = True
+        return {"warnings": self.begin()}
 
     def _reload(self, check_sum: object) -> dict[str, Any]:
         asked = self._file.read()
         if sum_of(asked.file) != check_sum:
-            raise RunError("the configuration file has changed meanwhile; try again")
+            raise TryAgain("the configuration file has changed meanwhile; try again")
         return self._prepare(asked.options)
 
     def _forward(self, texts: Iterable[object]) -> dict[str, Any]:
@@ -82,7 +97,7 @@ class KeptHosting(Hosting):
         return self._prepare(options)
 
     def _prepare(self, options: RunOptions) -> dict[str, Any]:
-        fitted = self.fit_options(options)
+        fitted = self.fit(options)
         self._prepared = options, fitted
         return {
             "findings": fitted.findings.line(),
@@ -113,11 +128,15 @@ class AskingHosting:
     def fileno(self) -> int:
         return self._keeper.fileno()
 
+    def begin(self) -> tuple[str, ...]:
+        """Let the host be set up; returns warnings.  Raises RunError with nothing changed."""
+        return tuple(self._ask(BEGIN, None, BEGUN_SECONDS)["warnings"])
+
     def news(self) -> Findings | None:
-        """The latest, where an answer was not later; raises RunError if nobody follows any more."""
+        """The latest, where an answer was not later; raises RunError if there is no keeper."""
         try:
             told = self._keeper.news()
-        except ChildError as error:
+        except KeeperDied as error:
             raise RunError(str(error)) from None
         findings = read_findings(told[-1]) if told else self.findings
         if findings.serial <= self.findings.serial:
@@ -144,13 +163,14 @@ class AskingHosting:
     def change_back(self) -> None:
         self.findings = read_findings(self._ask(BACK, None)["findings"])
 
-    def _ask(self, name: str, value: object) -> dict[str, Any]:
+    def _ask(self, name: str, value: object, seconds: float = DONE_SECONDS) -> dict[str, Any]:
+        question = json.dumps({name: value})
         try:
-            answer: dict[str, Any] = json.loads(self._keeper.ask(json.dumps({name: value})))
+            answer: dict[str, Any] = json.loads(self._keeper.ask(question, seconds))
         except ChildError as error:
             raise RunError(str(error)) from None
         if "error" in answer:
-            raise RunError(answer["error"])
+            raise (TryAgain if answer.get("again") else RunError)(answer["error"])
         return answer
 
 
