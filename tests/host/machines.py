@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import which
 from socket import AF_INET, AF_INET6
+from subprocess import run
 from typing import Any
 
 import pytest
@@ -91,6 +93,7 @@ def state(namespace: Namespace) -> dict[str, object]:
                 f" {entry.get_attr('NDA_PROTOCOL')}"
                 for entry in proxies(netlink)
             ),
+            "filters": _filters(),
             "settings": {
                 str(path): path.read_text()
                 for pattern in ("ipv4/conf/*/*", "ipv6/conf/*/*", "ipv4/ip*", "ipv4/icmp_errors*")
@@ -98,3 +101,11 @@ def state(namespace: Namespace) -> dict[str, object]:
                 if path.is_file() and path.name != "stable_secret"
             },
         }
+
+
+def _filters() -> str:
+    """What nftables has, where its program is there to tell it."""
+    nft = which("nft")
+    if nft is None:
+        return ""
+    return run([nft, "list", "ruleset"], check=True, capture_output=True, text=True).stdout

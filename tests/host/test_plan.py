@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -51,7 +52,7 @@ def _type(commands: list[str]) -> None:
         if which(program) is None:
             pytest.skip(f"{program} is not installed (packages iproute2, procps, ethtool)")
     for command in commands:
-        subprocess.run(command.split(), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(shlex.split(command), check=True, stdout=subprocess.DEVNULL)
 
 
 def _proxies(machine: Namespace) -> list[str]:
@@ -64,7 +65,7 @@ def _proxies(machine: Namespace) -> list[str]:
 def test_to_type_the_plan_is_to_install_it(machine: Namespace, request_: Request) -> None:
     before = state(machine)
     left, plan = foresee(request_)
-    assert left.removals == ()
+    assert left.all() == ()
     assert state(machine) == before
     _type([str(step.change) for step in plan.steps])
     typed = state(machine)
@@ -92,7 +93,7 @@ def test_what_a_killed_run_left_is_in_the_plan(machine: Namespace, request_: Req
     left, plan = foresee(request_)
     assert state(machine) == killed
     assert left.removals
-    _type([*map(str, left.removals), *(str(step.change) for step in plan.steps)])
+    _type([*map(str, left.all()), *(str(step.change) for step in plan.steps)])
     typed = state(machine)
     renew_link(machine, "nat0")
     install(request_)

@@ -88,7 +88,7 @@ def test_the_new_is_there_before_the_old_goes_and_what_stays_is_not_touched(
     assert events == sorted(events)  # nothing is made after something was taken back
     wanted = difference(list(dict(installed.done)), list(dict(revised.done)))
     assert events.count(_NEW) == _count(wanted.made)
-    assert events.count(_GONE) == _count(wanted.gone) - len(wanted.exchanged)
+    assert events.count(_GONE) == _count(wanted.gone) - _count(wanted.exchanged)
 
 
 def _count(changes: Iterable[Change]) -> int:

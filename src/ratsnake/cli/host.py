@@ -59,7 +59,7 @@ def _plan(options: RunOptions) -> list[str]:
         "# in this order; it takes it back in the reverse when it stops.",
         *(f"# {source} is now {address}" for source, address in found.addresses.items()),
         *(f"# {note}" for note in fitted.notes),
-        *_explained("left behind by a killed run", map(str, left.removals)),
+        *_explained("left behind by a killed run", map(str, left.all())),
         *(line for reason, commands in _together(steps) for line in _explained(reason, commands)),
         *(
             line

@@ -1,7 +1,7 @@
 """What a run left behind when it was killed, and how it is removed.
 
 The kernel removed its device and the routes through it.  Its rules stayed, the other routes, its
-entries for proxy ARP and NDP, and the local table where it had been moved to.
+entries for proxy ARP and NDP, the guard at the WAN, and the local table where it had been moved to.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from .changes import PROTOCOL, WaylessRoute, ip_command
+from .changes import PROTOCOL, Change, WaylessRoute, ip_command
 from .family import FAMILIES, AnyNetwork, Family
+from .guard import Guard, GuardRemoval, guards
 from .local_table import FirstRule, LocalFirst, has_first_rule, leads_past
 from .neighbours import ProxyNeighbour, left_over
 from .runs import (
@@ -43,14 +44,28 @@ class Removal(Protocol):
 
 @dataclass(frozen=True)
 class Leftovers:
-    """The numbers of runs that are dead, and what to remove, in this order."""
+    """The numbers of runs that are dead, and what to remove, in this order.
+
+    The `guards` go last, when what comes instead of the rest is in force.
+    """
 
     numbers: frozenset[int]
     removals: tuple[Removal, ...]
+    guards: tuple[GuardRemoval, ...] = ()
+
+    def all(self) -> tuple[Removal, ...]:
+        return (*self.removals, *self.guards)
 
     def remove(self, netlink: IPRoute) -> None:
         for removal in self.removals:
             removal.apply(netlink)
+
+    def remove_guards(self, netlink: IPRoute, made: Iterable[Change] = ()) -> None:
+        """But not one in whose place one of the changes made has put its own."""
+        kept = {change.number for change in made if isinstance(change, Guard)}
+        for guard in self.guards:
+            if guard.number not in kept:
+                guard.apply(netlink)
 
 
 @dataclass(frozen=True)
@@ -124,7 +139,10 @@ def _left(netlink: IPRoute, concerned: Callable[[int, list[Any]], bool]) -> Left
     ]
     lively = [network for number in alive for network in externals_of(number, rules[number])]
     removals += [Undoing(entry) for entry in left_over(netlink, lively)]
-    return Leftovers(frozenset(dead), tuple(removals))
+    guarded = guards()
+    # One whose rules somebody has removed stands alone; who lives still has its routes.
+    unguarding = guarded & (dead.keys() | guarded - rules.keys() - live(netlink, guarded))
+    return Leftovers(frozenset(dead), tuple(removals), tuple(map(GuardRemoval, sorted(unguarding))))
 
 
 def _concerns(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from .changes import Address, Change, Route, Rule, WaylessRoute, link_index
 from .checks import addresses, check, warnings
 from .family import IPV4, IPV6, AnyNetwork, Family
 from .firewall import forward_warnings
+from .guard import Guard
 from .joining import UdpJoining, joining_interfaces
 from .local_table import SharingFirst
 from .neighbours import ProxyNeighbour, links_of
@@ -61,7 +62,17 @@ def plan_of(netlink: IPRoute, request: Request, number: int, with_device: bool =
     """`plan` for the run that has this number, whether it runs already or not."""
     check(netlink, request, with_device)
     families = request.families()
+    guard = _guard(request, families, number)
+    lack = guard.lack() if guard else None
     steps: list[Step] = []
+    if guard and not lack:
+        steps.append(
+            Step(
+                guard,
+                f"nothing leaves by {request.wan} with an inside source, whatever becomes of the "
+                "rest; what it drops is counted",
+            )
+        )
     for family in families:
         steps += _settings(request, family, number)
         steps += _routes(netlink, request, family, number)
@@ -90,9 +101,30 @@ def plan_of(netlink: IPRoute, request: Request, number: int, with_device: bool =
         tuple(steps),
         (
             *warnings(netlink, request),
+            *([_unguarded(request, lack)] if lack else []),
             *(router_advertisement_warnings(netlink) if IPV6 in families else ()),
             *forward_warnings(request.device, [family.version for family in families]),
         ),
+    )
+
+
+def _guard(request: Request, families: Sequence[Family], number: int) -> Guard | None:
+    if request.wan is None:
+        return None
+    versions = {family.version for family in families}
+    return Guard(
+        number,
+        request.wan,
+        tuple(prefix for family in families for prefix in request.internal_prefixes(family)),
+        tuple(str(prefix) for prefix in request.untranslated if prefix.version in versions),
+    )
+
+
+def _unguarded(request: Request, lack: str) -> str:
+    return (
+        f"this kernel refuses the guard of nftables ({lack}): only rules and routes keep inside "
+        f"addresses from leaving by {request.wan}; it needs the modules nf_tables, nft_fib_inet "
+        "and nft_counter"
     )
 
 

@@ -28,7 +28,8 @@ class Request:
 
     `lans` are the interfaces behind which inside hosts are, one at least.  `external` are all of
     them, those of `shared` too; an external prefix is as good as all its addresses.  `wan` is the
-    interface on whose link external addresses may be looked for.
+    interface on whose link external addresses may be looked for, and by which nothing with an
+    internal source leaves, but to remotes that are `untranslated`.
     """
 
     device: str
@@ -37,6 +38,7 @@ class Request:
     internal: tuple[AnyNetwork, ...]
     wan: str | None = None
     shared: tuple[Shared, ...] = ()
+    untranslated: tuple[AnyNetwork, ...] = ()
 
     def lan_names(self, conjunction: str = "or") -> str:
         """The LANs' interfaces, for a sentence."""

@@ -1,8 +1,8 @@
 """How changes in force become others while packets pass: only what differs is touched.
 
 New ones are made before old ones are taken back, in the orders of a start and of an end, so at no
-moment is less in force than either has.  Where a new route stands in the place of an old one, the
-kernel exchanges the two.
+moment is less in force than either has.  Where a new route or guard stands in the place of an old
+one, the kernel exchanges the two.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from .changes import Change, Route
+from .guard import Guard
 from .joining import UdpJoining
 from .neighbours import ProxyNeighbour
 from .request import RoutingError
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 #: Changes with what each replaced, in the order they were made.
 Done: TypeAlias = tuple[tuple[Change, str | None], ...]
+
+#: Of which there is one in its place only: the kernel exchanges the old one and the new one.
+Exchanged: TypeAlias = Route | Guard
+_EXCHANGED = (Route, Guard)
 
 #: What the kernel forgets with an interface that is not the run's own, and must be told anew when
 #: there is another of its name.
@@ -37,18 +42,18 @@ class Difference:
 
     made: tuple[Change, ...]
     gone: tuple[Change, ...]
-    exchanged: dict[Route, Route]
+    exchanged: dict[Exchanged, Exchanged]
 
 
 def difference(present: Sequence[Change], wanted: Sequence[Change]) -> Difference:
     before, after = set(present), set(wanted)
     gone = tuple(change for change in present if change not in after)
     made = tuple(change for change in wanted if change not in before)
-    places = {change.place: change for change in gone if isinstance(change, Route)}
+    places = {change.place: change for change in gone if isinstance(change, _EXCHANGED)}
     exchanged = {
         change: places[change.place]
         for change in made
-        if isinstance(change, Route) and change.place in places
+        if isinstance(change, _EXCHANGED) and change.place in places
     }
     return Difference(made, gone, exchanged)
 
@@ -96,18 +101,20 @@ def undo(netlink: IPRoute, done: Done) -> tuple[str, ...]:
     return tuple(failures)
 
 
-def _make(netlink: IPRoute, change: Change, exchanged: dict[Route, Route]) -> str | None:
-    if isinstance(change, Route) and change in exchanged:
+def _make(netlink: IPRoute, change: Change, exchanged: dict[Exchanged, Exchanged]) -> str | None:
+    if isinstance(change, _EXCHANGED) and change in exchanged:
         change.replace(netlink)
         return None
     return change.apply(netlink)
 
 
 def _unmake(
-    netlink: IPRoute, made: Sequence[tuple[Change, str | None]], exchanged: dict[Route, Route]
+    netlink: IPRoute,
+    made: Sequence[tuple[Change, str | None]],
+    exchanged: dict[Exchanged, Exchanged],
 ) -> None:
     for change, before in reversed(made):
-        if isinstance(change, Route) and change in exchanged:
+        if isinstance(change, _EXCHANGED) and change in exchanged:
             exchanged[change].replace(netlink)
         else:
             undo(netlink, ((change, before),))

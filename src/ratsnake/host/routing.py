@@ -133,7 +133,8 @@ def _repair() -> tuple[str, ...]:
     with IPRoute() as netlink:
         left = left_by_all(netlink)
         _remove(netlink, left)
-    return tuple(map(str, left.removals))
+        left.remove_guards(netlink)
+    return tuple(map(str, left.all()))
 
 
 def _remove(netlink: IPRoute, left: Leftovers) -> None:
@@ -149,9 +150,11 @@ def _install(request: Request) -> Installed:
     from pyroute2 import IPRoute
 
     with IPRoute() as netlink:
-        _remove(netlink, left_by(netlink, request.lans, request.external_networks()))
+        left = left_by(netlink, request.lans, request.external_networks())
+        _remove(netlink, left)
         wanted = plan(netlink, request)
         done, _ = revise(netlink, (), _changes(wanted))
+        left.remove_guards(netlink, _changes(wanted))
     return Installed(wanted.number, request, done, wanted.warnings)
 
 
@@ -162,7 +165,8 @@ def _change(installed: Installed, request: Request) -> tuple[Installed, tuple[st
     if request.device != old.device:
         raise RoutingError(f"--device {request.device}: is {old.device} as long as this NAT runs")
     with IPRoute() as netlink:
-        _remove(netlink, left_by(netlink, request.lans, request.external_networks()))
+        left = left_by(netlink, request.lans, request.external_networks())
+        _remove(netlink, left)
         begins = bool(request.shared) and not old.shared
         if begins and not may_begin_to_share(netlink, installed.number):
             raise RoutingError(
@@ -170,6 +174,7 @@ def _change(installed: Installed, request: Request) -> tuple[Installed, tuple[st
             )
         wanted = plan_of(netlink, request, installed.number)
         done, failures = revise(netlink, installed.done, _changes(wanted))
+        left.remove_guards(netlink, _changes(wanted))
     return replace(installed, request=request, done=done, warnings=wanted.warnings), failures
 
 

@@ -78,6 +78,7 @@ def request_of(options: RunOptions) -> Request:
         settings.external_side,
         settings.internal_side,
         wan=options.wan,
+        untranslated=settings.no_nat,
         shared=tuple(
             Shared(external.address, tuple(_ports(settings, external)))
             for external in settings.externals
