@@ -24,8 +24,9 @@ from end_to_end.other_user import NOBODY, own_view, tun_for_all
 from ratsnake.daemon.control.client import ask
 from ratsnake.daemon.loop.worker_thread import NICE
 from ratsnake.daemon.state import file
+from ratsnake.host.guard import guards
 from ratsnake.lab import EXTERNAL, LAN_PREFIX, Topology
-from ratsnake.lab.topology import LAN_INTERFACE, ROUTER_WAN
+from ratsnake.lab.topology import LAN_INTERFACE, ROUTER_WAN, WAN_INTERFACE
 
 _FOLDER = Path(__file__).parents[2] / "contrib" / "systemd"
 _UNIT = _FOLDER / "ratsnake.service"
@@ -38,6 +39,7 @@ internal = ["{LAN_PREFIX}"]
 
 [host]
 lan = "{LAN_INTERFACE}"
+wan = "{WAN_INTERFACE}"
 
 [events]
 sink = "FOLDER/run/events"
@@ -160,6 +162,7 @@ def test_the_nat_works_as_confined_as_the_unit_says(topology: Topology, folder: 
     with _confined(topology, folder) as process:
         with udp_pair(topology) as (near, far):
             greet(near, far)
+        assert topology.router.run(guards) == {0}
         (status,) = ask(str(control), "status")
         assert status["counters"]["outbound"]["packets"] == 1
         events = folder / "run" / "events"
@@ -177,6 +180,7 @@ def test_the_nat_works_as_confined_as_the_unit_says(topology: Topology, folder: 
     assert saved is not None and saved.count == 1
     assert not control.exists()
     assert router_state(topology) == before
+    assert topology.router.run(guards) == frozenset()
 
 
 def test_the_service_reloads_as_the_unit_says(topology: Topology, folder: Path) -> None:
