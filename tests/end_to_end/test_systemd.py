@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from end_to_end.harness import greet, router_state, udp_pair, until
+from end_to_end.harness import greet, router_state, udp_pair, until, without_left
 from end_to_end.machine import NEEDED, Machine, machine
 from ratsnake.daemon.state.file import FLOWS_AT
 from ratsnake.lab import EXTERNAL, LAN_PREFIX, Topology
@@ -34,12 +34,15 @@ ExecStart=
 ExecStart={sys.executable} -m ratsnake run --config /etc/ratsnake.toml
 ExecReload=
 ExecReload={sys.executable} -m ratsnake reload
+ExecStopPost=
+ExecStopPost=+{sys.executable} -m ratsnake host repair
 ProtectHome=tmpfs
 BindReadOnlyPaths={" ".join(NEEDED)}
 Environment=PYTHONDONTWRITEBYTECODE=1
 RestartSec=0
 """
 _IMPATIENT = "[Service]\nWatchdogSec=2\n"
+_ONCE = "[Service]\nRestart=no\n"
 _STATE = '[state]\nfile = "/var/lib/ratsnake/state"\nperiod = 1\n'
 
 
@@ -87,6 +90,21 @@ def test_its_life(topology: Topology, router: Machine) -> None:
     router.done("systemctl", "stop", "ratsnake")
     assert router.shown("ratsnake", "Result") == "success"
     assert router_state(topology) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV])
+def test_whatever_kills_all_of_it_the_unit_repairs(
+    topology: Topology, router: Machine, number: signal.Signals
+) -> None:
+    """The NAT and the process that would undo for it, at once; no other start comes after."""
+    before = router_state(topology)
+    router.write("/etc/systemd/system/ratsnake.service.d/once.conf", _ONCE)
+    router.done("systemctl", "daemon-reload")
+    router.done("systemctl", "start", "ratsnake")
+    assert router_state(topology)["rules"] != before["rules"]
+    router.done("systemctl", "kill", f"--signal={number}", "ratsnake")
+    until(lambda: router.shown("ratsnake", "ActiveState") == "failed", "it has ended")
+    assert without_left(router_state(topology)) == without_left(before)
 
 
 def test_flows_outlive_a_kill_9(topology: Topology, router: Machine) -> None:

@@ -59,7 +59,7 @@ def _done(*command: str) -> str:
 def unit(tmp_path: Path) -> Path:
     """The unit with a program that is there, and without manual pages that are not."""
     lines = [
-        re.sub("^(ExecStart|ExecReload)=ratsnake", rf"\1={sys.executable}", line)
+        re.sub(r"^(Exec\w+=\+?)ratsnake", rf"\1{sys.executable}", line)
         for line in _UNIT.read_text().splitlines(keepends=True)
         if not line.startswith("Documentation=")
     ]
