@@ -27,6 +27,7 @@ from ratsnake.daemon.surroundings.hosting_orders import AskingHosting, KeptHosti
 from ratsnake.host.address_watch import AddressWatch
 from ratsnake.host.changes import PROTOCOL
 from ratsnake.host.interface_address import InterfaceAddress, look
+from ratsnake.host.runs import shared_table
 from ratsnake.lab.namespace import Namespace
 
 WAN = InterfaceAddress("wan0")
@@ -208,13 +209,14 @@ def test_what_the_host_refuses_is_told_and_the_old_state_stays(
     machine: Namespace, hosting: Hosting
 ) -> None:
     with machine.netlink() as netlink:
-        _link(netlink, "del", "lan0")
+        (lan,) = netlink.link_lookup(ifname="lan0")
+        netlink.route("add", dst=f"{SECOND}/32", table=shared_table(0), oif=lan, scope=253)
     before = _rules(machine)
     _address(machine, "add", SECOND)
     _address(machine, "del", FIRST)
     findings = _attended(hosting)
     assert str(findings.addresses[WAN]) == FIRST
-    assert findings.lost[WAN].startswith("--lan lan0: no such interface")
+    assert findings.lost[WAN].startswith(f"cannot do `ip route add {SECOND}/32 dev nat0")
     assert _rules(machine) == before
 
 

@@ -22,6 +22,7 @@ import pytest
 
 from ratsnake.daemon.control.client import ask, ask_rows
 from ratsnake.daemon.errors import UsageError
+from ratsnake.lab.namespace import Namespace
 
 T = TypeVar("T")
 
@@ -431,9 +432,13 @@ def test_many_reloads_leave_no_memory_behind(tmp_path: Path, file: Path) -> None
         nat.stop()
 
 
-def test_an_unknown_lan_is_told_with_everything_undone(tmp_path: Path) -> None:
-    process = start(str(tmp_path / "control.sock"), "--lan", "lan7")
-    out, err = process.communicate(timeout=DEADLINE)
+def test_what_the_host_refuses_is_told_with_everything_undone(tmp_path: Path) -> None:
+    with Namespace("machine") as machine:
+        with machine.netlink() as netlink:
+            netlink.addr("add", index=1, address="203.0.113.1", prefixlen=32)
+        control = str(tmp_path / "control.sock")
+        process = start(control, "--lan", "lan7", namespace=machine.fileno())
+        out, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, out) == (1, "")
-    assert "ratsnake: error: --lan lan7: no such interface" in err
+    assert "ratsnake: error: --external 203.0.113.1: is assigned to lo of this host" in err
     assert not list(tmp_path.iterdir())

@@ -142,7 +142,8 @@ def test_what_must_not_be_said_together(arguments: Sequence[str], message: str) 
         (["--lan", "br0", "--wan", "gone"], 0),
         (["--lan", "br0"], 0),
         (["--lan", "tiny", "--lan", "br0", "--wan", "ppp0"], 1454),
-        (["--lan", "gone", "--lan", "tiny", "--wan", "ppp0"], 0),
+        (["--lan", "tiny", "--wan", "ppp0"], 0),
+        (["--lan", "gone", "--lan", "tiny", "--wan", "ppp0"], 1454),
     ],
 )
 def test_the_mtu_is_that_of_the_wan_if_the_lans_is_larger(

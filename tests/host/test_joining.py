@@ -78,6 +78,7 @@ def test_of_a_bridge_the_ports_join_and_the_loopback_never(machine: Namespace) -
             netlink.link("set", index=_index(netlink, port), master=bridge)
         assert joining_interfaces(netlink, ("br0",)) == ("lan0", "other0", "wan0")
         assert joining_interfaces(netlink, ("br0", "nat0")) == ("lan0", "nat0", "other0", "wan0")
+        assert joining_interfaces(netlink, ("nat0", "wg0"), "ppp0") == ("nat0", "ppp0", "wg0")
         assert joining_interfaces(netlink, ("lo",)) == ("wan0",)
 
 

@@ -177,7 +177,6 @@ def test_a_step_that_fails_undoes_those_before_it(machine: Namespace) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"lans": ("lan7",)}, r"--lan lan7: no such interface \(there are lan0, "),
         ({"device": "nat7"}, "--device nat7: no such interface"),
         (
             {"external": (EXTERNAL, IPv4Address("192.0.2.200"))},

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from shutil import which
 
 import pytest
-from machines import ADDRESSES, ADDRESSES_6, index, renew_link, router, state
+from machines import ADDRESSES, ADDRESSES_6, add_link, index, renew_link, router, state
 
 from ratsnake.host.request import Request, Shared, listed
 from ratsnake.host.routing import foresee, install
@@ -96,6 +96,38 @@ def test_each_lan_that_is_down_is_warned_of(machine: Namespace) -> None:
     with machine.netlink() as netlink:
         netlink.link("set", index=index(netlink, "lan1"), state="down")
     assert foresee(BOTH)[1].warnings == ("interface lan1 is down: bring it up first",)
+
+
+def _without(machine: Namespace, name: str) -> None:
+    with machine.netlink() as netlink:
+        netlink.link("del", index=index(netlink, name))
+
+
+@pytest.mark.parametrize("request_", [BOTH, SHARING])
+def test_a_lan_that_comes_later_has_its_rules_already(
+    machine: Namespace, request_: Request
+) -> None:
+    """Nothing is to be done when it comes, or comes back."""
+    _without(machine, "lan1")
+    (warning,) = install(request_).warnings
+    assert warning.startswith("--lan lan1: no such interface yet (there are lan0, lan0-peer, ")
+    assert warning.endswith("); it is taken in as soon as it comes")
+    for _ in range(2):
+        with machine.netlink() as netlink:
+            add_link(netlink, "lan1")
+        assert _way(REMOTE, "from 192.0.3.2 iif lan1") == "nat0"
+        _without(machine, "lan1")
+
+
+def test_no_lan_need_be_there(machine: Namespace) -> None:
+    _without(machine, "lan0")
+    _without(machine, "lan1")
+    installed = install(BOTH)
+    assert len(installed.warnings) == 2
+    with machine.netlink() as netlink:
+        add_link(netlink, "lan0")
+    assert _way(REMOTE, "from 192.0.2.130 iif lan0") == "nat0"
+    assert installed.undo() == ()
 
 
 def test_reasons_name_every_lan(machine: Namespace) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from ipaddress import ip_address
 from itertools import product
 from typing import TYPE_CHECKING
@@ -23,7 +23,13 @@ _SCOPE_UNIVERSE = 0
 
 def check(netlink: IPRoute, request: Request, with_device: bool) -> None:
     """Raises `RoutingError`; the device has to be there `with_device` only."""
-    _check_interfaces(netlink, request, with_device)
+    if with_device and link_index(netlink, request.device) is None:
+        raise RoutingError(f"--device {request.device}: no such interface")
+    if request.shared and _LOOPBACK in request.lans:
+        raise RoutingError(
+            f"--lan {_LOOPBACK} with --share-address: the host's own connections have the "
+            "address without the NAT; right is an external address of its own"
+        )
     for family in request.families():
         if family not in known():
             raise RoutingError(
@@ -51,28 +57,31 @@ def check(netlink: IPRoute, request: Request, with_device: bool) -> None:
             )
 
 
-def _check_interfaces(netlink: IPRoute, request: Request, with_device: bool) -> None:
-    named = [*(("--lan", lan) for lan in request.lans), ("--wan", request.wan)]
-    for flag, name in named:
-        if name is not None and link_index(netlink, name) is None:
-            there = ", ".join(sorted(interface_names(netlink).values()))
-            raise RoutingError(f"{flag} {name}: no such interface (there are {there})")
-    if with_device and link_index(netlink, request.device) is None:
-        raise RoutingError(f"--device {request.device}: no such interface")
-    if request.shared and _LOOPBACK in request.lans:
-        raise RoutingError(
-            f"--lan {_LOOPBACK} with --share-address: the host's own connections have the "
-            "address without the NAT; right is an external address of its own"
-        )
+def missing(request: Request, there: Collection[str]) -> Iterator[str]:
+    """What is said of each LAN and the WAN that is not among the interfaces `there`.
+
+    Rules go by the name of an interface, and are in force before there is one: a VPN, a bridge or
+    a PPP link may come late, and nothing of it passes untranslated.
+    """
+    for flag, name in (*(("--lan", lan) for lan in request.lans), ("--wan", request.wan)):
+        if name is not None and name not in there:
+            yield (
+                f"{flag} {name}: no such interface yet (there are {', '.join(sorted(there))}); "
+                "it is taken in as soon as it comes"
+            )
 
 
 def warnings(netlink: IPRoute, request: Request) -> tuple[str, ...]:
-    """Interfaces that are down, external addresses nobody answers for, a LAN that is not inside."""
+    """Interfaces that are missing or down, external addresses nobody answers for, a LAN that is not
+    inside."""
     links = {link.get_attr("IFLA_IFNAME"): link for link in netlink.get_links()}
     found = [
-        f"interface {name} is down: bring it up first"
-        for name in (*request.lans, request.wan)
-        if name is not None and not links[name]["flags"] & _IFF_UP
+        *missing(request, links),
+        *(
+            f"interface {name} is down: bring it up first"
+            for name in (*request.lans, request.wan)
+            if name in links and not links[name]["flags"] & _IFF_UP
+        ),
     ]
     found += _lan_outside(netlink, request)
     if request.wan is None:

@@ -53,8 +53,8 @@ def joining_interfaces(
 ) -> tuple[str, ...]:
     """Where packets for the NAT arrive: LANs and WAN.
 
-    A LAN's interface, or the ports if it is a bridge; the WAN's, or if it is not given the
-    interfaces of the default routes.
+    A LAN's interface, also one that is still to come, or the ports if it is a bridge; the WAN's, or
+    if it is not given the interfaces of the default routes.
     """
     links = list(netlink.get_links())
     names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in links}
@@ -63,6 +63,7 @@ def joining_interfaces(
         index: [link["index"] for link in links if link.get_attr("IFLA_MASTER") == index]
         for index in inside
     }
+    to_come = {name for name in (*lans, *([wan] if wan else ())) if name not in names.values()}
     outside = (
         [link_index(netlink, wan)]
         if wan
@@ -74,7 +75,7 @@ def joining_interfaces(
     )
     arriving = [one for index in inside for one in ports[index] or [index]]
     found = {names[one] for one in (*arriving, *outside) if one in names}
-    return tuple(sorted(found - {_LOOPBACK}))
+    return tuple(sorted((found | to_come) - {_LOOPBACK}))
 
 
 def _switch(interface: str, on: bool) -> bool:

@@ -241,6 +241,8 @@ def _proxies(netlink: IPRoute, request: Request, number: int) -> tuple[Step, ...
     if request.wan is None:
         return ()
     wan = link_index(netlink, request.wan)
+    if wan is None:
+        return ()
     looked_for = [one for one in request.own() if wan in links_of(netlink, one)]
     why = f"addresses of {request.wan}'s subnet are looked for on its link: answer for them"
     steps = []

@@ -79,11 +79,12 @@ def nat(
     ports: str | None = None,
     external: Sequence[str] = (EXTERNAL,),
     internal: Sequence[str] = (LAN_PREFIX,),
+    lans: Sequence[str] = (LAN_INTERFACE,),
     arguments: Sequence[str] = (),
 ) -> Iterator[RunningNat]:
     """Run `ratsnake run` in the router; `arguments` are added to its command line as they are.
 
-    It serves `lan0`; `--device`, `--lan` and `--control` among the arguments say otherwise.
+    It serves `lans`, unless `--lan` among the arguments or a configuration file says otherwise.
     The process may end by itself inside the `with` (a test of failure): its exit status is checked
     only if it had to be stopped.  Raises `GatewayError` with its standard error when it does not
     get ready, does not stop at SIGTERM, or then exits with another status than 0.
@@ -95,7 +96,8 @@ def nat(
     with tempfile.TemporaryDirectory(prefix="ratsnake-lab-") as folder:
         control, log_file = Path(folder, "control.sock"), Path(folder, "log")
         command = [sys.executable, *_PROGRAM, "run", *options]
-        command += [] if "--lan" in arguments else ["--lan", LAN_INTERFACE]
+        if "--lan" not in arguments:
+            command += [word for lan in lans for word in ("--lan", lan)]
         command += ["--control", str(control), *arguments]
         with open(log_file, "wb") as log:
             process = topology.router.popen(

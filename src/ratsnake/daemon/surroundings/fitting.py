@@ -30,6 +30,7 @@ NUMBERS = {
 assert NUMBERS.keys() == FORWARDABLE.keys()
 # The kernel takes no rule about this port (fib_rule_port_range_valid).
 UNRULY = 65535
+_LARGEST_MTU = 65535
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,14 @@ def request_of(options: RunOptions) -> Request:
 
 
 def _mtu(options: RunOptions, host: Survey) -> int:
-    """The WAN's MTU, if that of a LAN is larger: then what its hosts offer may not fit.  Else 0."""
+    """The WAN's MTU, if that of a LAN is larger: then what its hosts offer may not fit.  Else 0.
+
+    A LAN that is still to come counts as one of the largest.
+    """
     if options.wan is None or not options.lans or not options.find_mtu:
         return 0
-    wan, lan = host.mtus.get(options.wan, 0), max(host.mtus.get(lan, 0) for lan in options.lans)
+    wan = host.mtus.get(options.wan, 0)
+    lan = max(host.mtus.get(lan, _LARGEST_MTU) for lan in options.lans)
     return wan if LEAST_MTU <= wan < lan else 0
 
 
