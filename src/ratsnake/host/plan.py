@@ -193,6 +193,13 @@ def _rules(request: Request, family: Family, number: int) -> tuple[Step, ...]:
     rules = (
         (Rule(at[Kind.FROM_DEVICE], device, goto=end, action="goto"), "translated already"),
         *(
+            (
+                Rule(at[Kind.WAY_BACK], "lo", one, goto=end, action="goto"),
+                "the way back of what comes for it, which firewalls ask for as if from lo",
+            )
+            for one in own
+        ),
+        *(
             (Rule(at[Kind.EXTERNAL_FORGED], source=one, action="blackhole"), not_by_device)
             for one in own
         ),

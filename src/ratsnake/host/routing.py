@@ -28,6 +28,9 @@ The NAT tells inside from outside by address, so the rules see to it that addres
 - The kernel asks the rules for the way back too when it checks a source (`rp_filter`), as if the
   answer came in by the interface the packet is to leave by, or from `lo` if the packet is for the
   host.  What the rules refuse is therefore never the way back of something true.
+- Firewalls ask too, before routing (`fib saddr . iif oif` of nftables, `rpfilter` of iptables), and
+  always as if from `lo`.  Of what comes from outside for EXTERNAL the way back has the source
+  EXTERNAL, so with `iif lo` that is no forgery.
 
 The host is also a router hop in front of and behind the NAT, and reports a TTL exceeded, a packet
 too big or a LAN host that does not answer.  Such an ICMP error quotes a packet as it came out of

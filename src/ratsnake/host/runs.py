@@ -35,13 +35,14 @@ class Kind(IntEnum):
     """The kinds of rule, in the order in which the kernel tries them."""
 
     FROM_DEVICE = 0
-    EXTERNAL_FORGED = 1
-    ERROR_OUTBOUND = 2
-    FROM_LAN = 3
-    ERROR_INBOUND = 4
-    HOST = 5
-    INTERNAL_FORGED = 6
-    END = 7
+    WAY_BACK = 1
+    EXTERNAL_FORGED = 2
+    ERROR_OUTBOUND = 3
+    FROM_LAN = 4
+    ERROR_INBOUND = 5
+    HOST = 6
+    INTERNAL_FORGED = 7
+    END = 8
 
 
 class SharingKind(IntEnum):
