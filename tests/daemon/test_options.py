@@ -258,6 +258,18 @@ ADDRESSES: list[Mistake] = [
     ({"internal": ["192.168.1.0/33"]}, "internal", "/33", "such as 192.168.1.0/24"),
     ({"internal": []}, "internal", "prefix", "such as 192.168.0.0/16"),
     ({"internal": ["0.0.0.0/0"]}, "external", "203.0.113.1", "Give --internal the prefix"),
+    (
+        {"internal-except": ["203.0.113.0/24"]},
+        *("internal-except", "203.0.113.0/24", "lies in none of the internal prefixes"),
+    ),
+    (
+        {"internal": ["10.0.0.0/8"], "internal-except": ["10.0.0.0/9", "10.128.0.0/9"]},
+        *("internal-except", "leaves nothing inside", "right are parts of internal"),
+    ),
+    (
+        {"internal-except": ["192.168.1.10"], "forward": ["tcp:80=192.168.1.10"]},
+        *("forward", "192.168.1.10", "is not inside"),
+    ),
     ({"no-nat": ["198.51.100.1/24"]}, "no-nat", "198.51.100.1/24", "mean 198.51.100.0/24?"),
     ({"no-nat": ["vpn"]}, "no-nat", "vpn", "must be an IPv4 or IPv6 prefix"),
     ({"nptv6": "fd01::/48"}, "nptv6", "fd01::/48", "not INTERNAL=EXTERNAL, such as"),

@@ -64,6 +64,15 @@ ADDRESS_FLAGS = (
         repeat=True,
     ),
     Flag(
+        "internal-except",
+        "PREFIX",
+        prefix,
+        "a part of an inside prefix that lies outside all the same, such as 192.168.100.1 of a"
+        " modem behind the WAN; may repeat",
+        default=(),
+        repeat=True,
+    ),
+    Flag(
         "ports",
         "SPEC",
         read_ports,

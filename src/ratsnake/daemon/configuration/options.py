@@ -173,6 +173,7 @@ def nat_options(texts: Texts, names: Names = COMMAND_LINE) -> NatOptions:
         settings = Settings(
             externals=externals(values, values["one-to-one"]),
             internal=values["internal"],
+            internal_except=values["internal-except"],
             pooling=values["pooling"],
             port_block=values["port-block"],
             blocks_per_host=values["blocks-per-host"],
@@ -217,6 +218,7 @@ def deterministic(texts: Texts) -> Deterministic:
         settings = Settings(
             externals=externals(values),
             internal=values["internal"],
+            internal_except=values["internal-except"],
             port_block=values["port-block"],
             deterministic=True,
         )

@@ -56,13 +56,25 @@ def check_externals(externals: Sequence[External], internal: Sequence[Network]) 
             if address in prefix:
                 raise ValueError(
                     f"{key}: {address} lies inside the internal prefix {prefix}; the NAT could "
-                    f"not tell inside from outside. Give --internal the prefix of the LAN only"
+                    f"not tell inside from outside. Give --internal the prefix of the LAN only, or "
+                    f"--internal-except that of the WAN"
                 )
 
 
-def check_internal(internal: Sequence[Network]) -> None:
-    if not internal:
+def check_internal(settings: Stated) -> None:
+    if not settings.internal:
         raise ValueError("internal: at least one prefix is needed, such as 192.168.0.0/16")
+    for hole in settings.internal_except:
+        if not any(
+            prefix.version == hole.version and hole.subnet_of(prefix)  # type: ignore[arg-type]
+            for prefix in settings.internal
+        ):
+            raise ValueError(
+                f"internal-except: {hole} lies in none of the internal prefixes, so it is outside "
+                "anyway; leave it out"
+            )
+    if not settings.inside:
+        raise ValueError("internal-except: leaves nothing inside; right are parts of internal")
 
 
 def check_mtu(mtu: int) -> None:
@@ -72,7 +84,7 @@ def check_mtu(mtu: int) -> None:
 
 def check_families(settings: Stated) -> None:
     """IPv4 hosts need an IPv4 address outside, IPv6 hosts an IPv6 one, and the reverse."""
-    inside = {prefix.version for prefix in settings.internal}
+    inside = {prefix.version for prefix in settings.inside}
     for external in settings.externals:
         if external.address.version not in inside:
             raise ValueError(

@@ -22,13 +22,13 @@ class Settings(Stated):
     """What may stand together.  Raises ValueError "key: what is wrong and what is right"."""
 
     def __post_init__(self) -> None:
-        check_externals(self.externals, self.internal)
-        check_internal(self.internal)
+        check_internal(self)
+        check_externals(self.externals, self.inside)
         check_blocks(self)
         check_shares(self)
         check_mtu(self.mtu)
         check_families(self)
         check_untranslated(self)
         check_one_to_one(self.externals, self.forwards)
-        check_forwards(self.forwards, self.addresses, self.internal)
+        check_forwards(self.forwards, self.addresses, self.inside)
         check_forwarded_ports(self)

@@ -7,6 +7,7 @@ from ..rules.behaviour import BY_ADDRESS_ONLY, PRESETS, Behaviour
 from .forwarding import Forward
 from .nptv6 import PrefixPair
 from .parts import External, Limits, NoResources, Pooling, Timeouts, UnsolicitedSyn
+from .prefixes import without
 from .scope import Address, Network
 
 # RFC 1918 and the shared address space of RFC 6598.
@@ -25,6 +26,7 @@ def _preset() -> Behaviour:
 class Stated:
     """A NAT's whole configuration.
 
+    - `internal_except`: what of `internal` lies outside all the same, such as a modem's address
     - `port_block`: ports an internal host gets at a time, at most `blocks_per_host` times; 0 for
       single ports
     - `deterministic`: a host's ports follow from its address (RFC 7422), in blocks of `port_block`
@@ -37,6 +39,7 @@ class Stated:
 
     externals: tuple[External, ...]
     internal: tuple[Network, ...] = PRIVATE_PREFIXES
+    internal_except: tuple[Network, ...] = ()
     tcp: Behaviour = field(default_factory=_preset)
     udp: Behaviour = field(default_factory=_preset)
     icmp: Behaviour = field(default_factory=_preset)
@@ -77,6 +80,11 @@ class Stated:
         return tuple(external.address for external in self.externals)
 
     @property
+    def inside(self) -> tuple[Network, ...]:
+        """The prefixes of `internal` without what is excepted."""
+        return tuple(without(self.internal, self.internal_except))
+
+    @property
     def external_side(self) -> tuple[Address | Network, ...]:
         """All that lies outside: what must be routed to the NAT."""
         return (*self.addresses, *([self.nptv6[1]] if self.nptv6 else []))
@@ -84,4 +92,4 @@ class Stated:
     @property
     def internal_side(self) -> tuple[Network, ...]:
         """All that lies inside."""
-        return (*self.internal, *([self.nptv6[0]] if self.nptv6 else []))
+        return (*self.inside, *([self.nptv6[0]] if self.nptv6 else []))

@@ -55,7 +55,7 @@ class Flows:
         self.timer_of_protocol = TIMER_OF_PROTOCOL
         self.first_state = FIRST_STATES
         limits = settings.limits
-        self.scope = Scope(settings.addresses, settings.internal, settings.no_nat)
+        self.scope = Scope(settings.addresses, settings.inside, settings.no_nat)
         self.forwards = Forwards(
             [resolve(forward, settings.addresses) for forward in settings.forwards],
             settings.addresses,
