@@ -3,58 +3,21 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from end_to_end.frames import raw_sender
 from end_to_end.harness import DEADLINE, drops, greet, router_state, udp_pair, without_left
 from end_to_end.pieces import datagram, piece
-from ratsnake.lab import Host, Namespace, RunningNat, Topology, nat, traffic
+from end_to_end.shared import connects, listening, sharing_nat
+from ratsnake.lab import Host, Namespace, Topology, nat, traffic
 from ratsnake.lab.path import Hop, ping, traceroute
 from ratsnake.lab.topology import ROUTER_LAN, ROUTER_NAT, ROUTER_WAN
 
 _MEGABYTES = 16 << 20
 _SERVICE = 8022  # of the router, among the ports the NAT would have
 _CLOSED = 9  # where no remote listens
-
-
-@contextmanager
-def _nat(topology: Topology, arguments: Sequence[str] = ()) -> Iterator[RunningNat]:
-    with nat(
-        topology,
-        "full-cone",
-        external=[ROUTER_WAN],
-        arguments=["--share-address", "--wan", "wan0", *arguments],
-    ) as running:
-        yield running
-
-
-@contextmanager
-def _listening(namespace: Namespace, address: str, port: int) -> Iterator[socket.socket]:
-    with namespace.socket(kind=socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address, port))
-        listener.listen()
-        listener.settimeout(DEADLINE)
-        yield listener
-
-
-def _connects(client: Namespace, listener: socket.socket, address: tuple[str, int]) -> str:
-    """Octets there and back by TCP; returns the address the listener saw."""
-    with client.socket(kind=socket.SOCK_STREAM) as near:
-        near.settimeout(DEADLINE)
-        near.connect(address)
-        far, seen = listener.accept()
-        with far:
-            far.settimeout(DEADLINE)
-            for sender, receiver in ((near, far), (far, near)):
-                sender.sendall(bytes(100_000))
-                got = 0
-                while got < 100_000:
-                    got += len(receiver.recv(65536))
-    return str(seen[0])
 
 
 def _refused(namespace: Namespace, remote: str) -> None:
@@ -81,8 +44,8 @@ def _router_works(topology: Topology) -> None:
     """What the router itself does by its address, and what others do with it."""
     router = Host(topology.router, ROUTER_WAN)
     remote = Host(topology.internet, topology.remotes[0])
-    with _listening(topology.internet, topology.remotes[0], 0) as listener:
-        assert _connects(topology.router, listener, listener.getsockname()) == ROUTER_WAN
+    with listening(topology.internet, topology.remotes[0], 0) as listener:
+        assert connects(topology.router, listener, listener.getsockname()) == ROUTER_WAN
     ping(router, topology.remotes[0], timeout=DEADLINE)
     ping(router, topology.remotes[0], 3000, timeout=DEADLINE)
     ping(remote, ROUTER_WAN, timeout=DEADLINE)
@@ -100,18 +63,18 @@ def _router_works(topology: Topology) -> None:
 @pytest.fixture
 def service(topology: Topology) -> Iterator[socket.socket]:
     """A program of the router that was there before the NAT."""
-    with _listening(topology.router, "0.0.0.0", _SERVICE) as listener:
+    with listening(topology.router, "0.0.0.0", _SERVICE) as listener:
         yield listener
 
 
 def test_both_work_and_nothing_is_left(topology: Topology, service: socket.socket) -> None:
     before = router_state(topology)
-    with _nat(topology) as running:
+    with sharing_nat(topology) as running:
         assert "ports=1024-8021,8023-32767,61000-65534 " in running.ready_line
         _lan_works(topology)
         _router_works(topology)
         for client in (topology.internet, topology.hosts[0].namespace, topology.router):
-            _connects(client, service, (ROUTER_WAN, _SERVICE))
+            connects(client, service, (ROUTER_WAN, _SERVICE))
         assert drops(running) == {}
         assert "WARNING" not in running.log()
     assert router_state(topology) == before
@@ -120,7 +83,7 @@ def test_both_work_and_nothing_is_left(topology: Topology, service: socket.socke
 
 def test_the_way_of_the_lan_is_seen(topology: Topology) -> None:
     """ICMP errors of the router itself, about the NAT's packets."""
-    with _nat(topology):
+    with sharing_nat(topology):
         assert traceroute(topology.hosts[0], topology.remotes[0]) == (
             Hop(ROUTER_LAN, False),
             Hop(ROUTER_NAT, False),
@@ -130,7 +93,7 @@ def test_the_way_of_the_lan_is_seen(topology: Topology) -> None:
 
 def test_connections_of_the_router_outlive_start_and_stop(topology: Topology) -> None:
     with (
-        _listening(topology.internet, topology.remotes[0], 0) as listener,
+        listening(topology.internet, topology.remotes[0], 0) as listener,
         topology.router.socket(kind=socket.SOCK_STREAM) as near,
     ):
         near.settimeout(DEADLINE)
@@ -145,7 +108,7 @@ def test_connections_of_the_router_outlive_start_and_stop(topology: Topology) ->
                     assert receiver.recv(100) == b"still there?"
 
             both_ways()
-            with _nat(topology):
+            with sharing_nat(topology):
                 both_ways()
             both_ways()
 
@@ -154,17 +117,17 @@ def test_a_forward_reaches_the_lan_from_everywhere_but_the_router(topology: Topo
     """Also of a port below those of the NAT."""
     inside = topology.hosts[0]
     with (
-        _nat(topology, ["--forward", f"tcp:80={inside.address}:8080"]),
-        _listening(inside.namespace, inside.address, 8080) as listener,
+        sharing_nat(topology, ["--forward", f"tcp:80={inside.address}:8080"]),
+        listening(inside.namespace, inside.address, 8080) as listener,
     ):
-        seen = _connects(topology.internet, listener, (ROUTER_WAN, 80))
+        seen = connects(topology.internet, listener, (ROUTER_WAN, 80))
         assert seen in topology.remotes
-        assert _connects(topology.hosts[1].namespace, listener, (ROUTER_WAN, 80)) == ROUTER_WAN
+        assert connects(topology.hosts[1].namespace, listener, (ROUTER_WAN, 80)) == ROUTER_WAN
 
 
 def test_a_mapping_is_reached_from_outside(topology: Topology) -> None:
     """Full cone: by a remote that was never sent to."""
-    with _nat(topology), udp_pair(topology) as (near, far):
+    with sharing_nat(topology), udp_pair(topology) as (near, far):
         external = greet(near, far)
         with topology.internet.socket() as stranger, topology.hosts[0].namespace.socket() as other:
             other.bind((topology.hosts[0].address, 0))
@@ -180,7 +143,7 @@ def test_a_forged_internal_source_is_thrown_away(topology: Topology) -> None:
     """The NAT would take it for a host of the LAN."""
     host = topology.hosts[0].address
     topology.router.sysctl("net.ipv4.conf.wan0.rp_filter", 0)
-    with _nat(topology) as running, raw_sender(topology.internet) as sender:
+    with sharing_nat(topology) as running, raw_sender(topology.internet) as sender:
         payload = datagram((host, 5000), (ROUTER_WAN, 6000), b"forged")
         forged = piece(host, ROUTER_WAN, 1, 0, payload, False)
         for _ in range(5):
@@ -193,13 +156,13 @@ def test_after_kill_9_the_next_start_leaves_nothing(
     topology: Topology, service: socket.socket
 ) -> None:
     before = router_state(topology)
-    with _nat(topology) as running:
+    with sharing_nat(topology) as running:
         running.process.kill()
         running.process.wait(DEADLINE)
     assert router_state(topology)["rules"] != before["rules"]
     _router_works(topology)
-    _connects(topology.internet, service, (ROUTER_WAN, _SERVICE))
-    with _nat(topology):
+    connects(topology.internet, service, (ROUTER_WAN, _SERVICE))
+    with sharing_nat(topology):
         _lan_works(topology)
         _router_works(topology)
     assert without_left(router_state(topology)) == without_left(before)
@@ -224,7 +187,7 @@ def test_inbound_fragments_with_connection_tracking(
         "add rule ip t c ct state new accept",
     ):
         assert topology.router.popen([program("nft"), rule]).wait(DEADLINE) == 0
-    with _nat(topology), udp_pair(topology) as (near, far):
+    with sharing_nat(topology), udp_pair(topology) as (near, far):
         external = greet(near, far)
         far.sendto(bytes(20_000), external)
         assert len(near.recv(65536)) == 20_000

@@ -103,9 +103,10 @@ def state(namespace: Namespace) -> dict[str, object]:
         }
 
 
-def _filters() -> str:
-    """What nftables has, where its program is there to tell it."""
+def _filters() -> list[str]:
+    """The tables of nftables, in whichever order, where its program is there to tell them."""
     nft = which("nft")
     if nft is None:
-        return ""
-    return run([nft, "list", "ruleset"], check=True, capture_output=True, text=True).stdout
+        return []
+    told = run([nft, "list", "ruleset"], check=True, capture_output=True, text=True).stdout
+    return sorted(told.split("\n}\n"))

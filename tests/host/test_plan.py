@@ -16,6 +16,7 @@ from machines import ADDRESSES, ADDRESSES_6, add_link, index, renew_link, router
 from ratsnake.cli.main import main
 from ratsnake.host.request import Request, RoutingError, Shared
 from ratsnake.host.routing import foresee, install, repair
+from ratsnake.host.socket_match import MARK
 from ratsnake.lab.namespace import Namespace
 
 PLAIN = Request("nat0", ("lan0",), (IPv4Address("203.0.113.1"),), (IPv4Network("192.0.2.128/25"),))
@@ -34,7 +35,11 @@ SHARING = replace(
     PLAIN,
     external=(IPv4Address("198.51.100.254"), IPv4Address("203.0.113.1")),
     shared=(
-        Shared(IPv4Address("198.51.100.254"), ((6, ((80, 80), (1024, 9999))), (17, ((7, 9),)))),
+        Shared(
+            IPv4Address("198.51.100.254"),
+            ((6, ((1024, 9999),)), (17, ((7, 9),))),
+            ((6, ((80, 80),)),),
+        ),
     ),
 )
 REQUESTS = [PLAIN, IN_SUBNET, SHARING]
@@ -190,8 +195,39 @@ def test_a_shared_address_is_shared_by_port(machine: Namespace, packet: str, way
     install(SHARING)
     assert _way("198.51.100.254", f"{REMOTE} {packet}") == way
     assert _way("198.51.100.254", f"{INSIDE} {packet}") == way
-    assert _way("198.51.100.254", packet) == "lo"
     assert _way("203.0.113.1", f"{REMOTE} {packet}") == "nat0"
+    forwarded = packet == "ipproto tcp dport 80"
+    assert _way("198.51.100.254", packet) == ("nat0" if forwarded else "lo")
+    if packet != "ipproto icmp":
+        marked = f"{REMOTE} {packet} mark {MARK}"
+        assert _way("198.51.100.254", marked) == ("nat0" if forwarded else "lo")
+
+
+def test_the_router_goes_to_its_forwards_as_one_of_the_lan(machine: Namespace) -> None:
+    install(SHARING)
+    command = "ip -json route get 198.51.100.254 ipproto tcp dport 80"
+    (route,) = json.loads(subprocess.run(command.split(), check=True, capture_output=True).stdout)
+    assert (route["dev"], route["prefsrc"]) == ("nat0", "192.0.2.129")
+
+
+def test_without_an_address_inside_the_router_keeps_its_own_to_itself(machine: Namespace) -> None:
+    """It could not send to the LAN by the NAT, which takes every other source for outside."""
+    install(replace(SHARING, internal=(IPv4Network("10.0.0.0/8"),)))
+    assert _way("198.51.100.254", "ipproto tcp dport 80") == "lo"
+
+
+def test_a_kernel_that_cannot_look_up_sockets_is_warned_of(
+    machine: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ratsnake.host.nft_expressions._SOCKET_TRANSPARENT", 99)
+    before = state(machine)
+    installed = install(SHARING)
+    (warning,) = installed.warnings
+    assert warning.startswith("this kernel's nftables cannot look up sockets")
+    assert state(machine)["filters"] == before["filters"]
+    assert _way("198.51.100.254", f"{REMOTE} ipproto tcp dport 1024") == "nat0"
+    assert installed.undo() == ()
+    assert state(machine) == before
 
 
 def test_without_its_device_a_shared_address_is_the_hosts(machine: Namespace) -> None:

@@ -58,6 +58,7 @@ class Rule:
     family: Family = IPV4
     protocol: int | None = None
     ports: tuple[int, int] | None = None  # destination ports, the first and the last
+    unmarked: int | None = None  # only packets whose mark has none of these bits
 
     def __str__(self) -> str:
         operand = {"to_tbl": f"lookup {self.table}", "goto": f"goto {self.goto}"}
@@ -67,6 +68,7 @@ class Rule:
             "ipproto": self.protocol,
             "dport": "-".join(map(str, self.ports)) if self.ports else None,
             "iif": self.interface,
+            "fwmark": f"0x0/{self.unmarked:#x}" if self.unmarked else None,
         }
         selector = "".join(f" {word} {value}" for word, value in words.items() if value)
         action = operand.get(self.action, self.action)
@@ -88,6 +90,8 @@ class Rule:
             "goto": self.goto,
             "ip_proto": self.protocol,
             "dport_range": ":".join(map(str, self.ports)) if self.ports else None,
+            "fwmark": 0 if self.unmarked else None,
+            "fwmask": self.unmarked,
         }
         given = {key: value for key, value in wanted.items() if value is not None}
         return given | {

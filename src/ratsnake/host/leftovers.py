@@ -26,6 +26,7 @@ from .runs import (
     shares,
     table,
 )
+from .socket_match import SocketMatch, socket_matches
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -96,6 +97,19 @@ class Undoing:
         self.change.undo(netlink, None)
 
 
+@dataclass(frozen=True)
+class SocketMatchRemoval:
+    """A table of nftables goes: harmless, but nobody's."""
+
+    match: SocketMatch
+
+    def __str__(self) -> str:
+        return f"nft delete table inet {self.match.table}"
+
+    def apply(self, netlink: IPRoute) -> None:
+        self.match.undo(netlink, None)
+
+
 def left_by(netlink: IPRoute, lans: Iterable[str], external: Iterable[AnyNetwork]) -> Leftovers:
     """What runs for one of these LANs or an external address left behind.
 
@@ -137,6 +151,9 @@ def _left(netlink: IPRoute, concerned: Callable[[int, list[Any]], bool]) -> Left
         for route in all_routes(netlink)
         if route.get_attr("RTA_TABLE") in tables and route["type"] in _WAYLESS
     ]
+    matches = socket_matches()
+    running = live(netlink, {one.number for one in matches})
+    removals += [SocketMatchRemoval(one) for one in matches if one.number not in running]
     lively = [network for number in alive for network in externals_of(number, rules[number])]
     removals += [Undoing(entry) for entry in left_over(netlink, lively)]
     guarded = guards()

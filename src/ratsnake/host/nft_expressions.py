@@ -1,4 +1,4 @@
-"""The few expressions of nftables that the guard's rules are made of, as nf_tables.h lays them out.
+"""The few expressions of nftables that our rules are made of, as nf_tables.h lays them out.
 
 A value goes into register 1, and what follows compares it.
 """
@@ -19,7 +19,8 @@ _LONGEST_NAME = 16  # IFNAMSIZ
 #: Where a header has its source and its destination, by the version of IP.
 _OFFSETS = {4: (12, 16), 6: (8, 24)}
 _PROTOCOLS = {4: IPV4, 6: IPV6}
-_META_OIFNAME, _META_NFPROTO = 7, 15
+_META_MARK, _META_OIFNAME, _META_NFPROTO = 3, 7, 15
+_SOCKET_TRANSPARENT = 0  # NFT_SOCKET_TRANSPARENT: the key that sockets of every state have
 _RT_IPSEC = 4  # NFT_RT_XFRM
 _FIB_ADDRESS_TYPE = 3  # NFT_FIB_RESULT_ADDRTYPE
 _FIB_SOURCE_AT_OUTPUT = 1 << 0 | 1 << 4  # NFTA_FIB_F_SADDR, NFTA_FIB_F_OIF
@@ -58,6 +59,21 @@ def source_is_own_there() -> bytes:
     """fib saddr . oif type local: the source is an address of the interface it leaves by."""
     data = word(1, _REGISTER) + word(2, _FIB_ADDRESS_TYPE) + word(3, _FIB_SOURCE_AT_OUTPUT)
     return _expression("fib", data) + _equals(struct.pack("=I", _LOCAL))
+
+
+def has_socket() -> bytes:
+    """socket transparent 0: a socket waits for it, no transparent proxy's."""
+    data = word(1, _SOCKET_TRANSPARENT) + word(2, _REGISTER)
+    return _expression("socket", data) + _equals(bytes(1))
+
+
+def mark(mask: int, bits: int) -> bytes:
+    """meta mark set meta mark & MASK | BITS, of bits outside the mask."""
+    both = [attribute(_VALUE, struct.pack("=I", one)) for one in (mask, bits)]
+    changed = word(1, _REGISTER) + word(2, _REGISTER) + word(3, 4)
+    changed += attribute(4, both[0]) + attribute(5, both[1])
+    stored = word(2, _META_MARK) + word(3, _REGISTER)
+    return _meta(_META_MARK) + _expression("bitwise", changed) + _expression("meta", stored)
 
 
 def counter(packets: int = 0, octets: int = 0) -> bytes:

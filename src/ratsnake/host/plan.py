@@ -18,6 +18,7 @@ from .request import Request, RoutingError
 from .runs import Kind, free_number, priority, shared_table, table
 from .settings import Forwarding, Setting, SharedSetting, router_advertisement_warnings
 from .sharing import sharing_rules
+from .socket_match import SocketMatch
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -64,6 +65,8 @@ def plan_of(netlink: IPRoute, request: Request, number: int, with_device: bool =
     families = request.families()
     guard = _guard(request, families, number)
     lack = guard.lack() if guard else None
+    matches = [SocketMatch(number, one.address) for one in request.shared]
+    unmatched = matches[0].lack() if matches else None
     steps: list[Step] = []
     if guard and not lack:
         steps.append(
@@ -79,14 +82,21 @@ def plan_of(netlink: IPRoute, request: Request, number: int, with_device: bool =
         # From the last to the first, so that none leads to a rule that is not there yet.
         steps += reversed(_rules(request, family, number))
     if request.shared:
+        inside = _inside_address(netlink, request, IPV4)
         steps += [
             Step(
-                Route(f"{one.address}/32", request.device, shared_table(number)),
+                Route(f"{one.address}/32", request.device, shared_table(number), source=inside),
                 "the way to the NAT's part of a shared address, while the device is there",
             )
             for one in request.shared
         ]
-        steps += reversed([Step(*pair) for pair in sharing_rules(request, number)])
+        steps += [
+            Step(match, "packets that a socket of the host waits for are the host's")
+            for match in matches
+            if not unmatched
+        ]
+        rules = sharing_rules(request, number, inside is not None)
+        steps += reversed([Step(*pair) for pair in rules])
         steps.append(Step(SharingFirst(number), "the rules before it are in force from here on"))
     steps += _proxies(netlink, request, number)
     steps += [
@@ -102,6 +112,7 @@ def plan_of(netlink: IPRoute, request: Request, number: int, with_device: bool =
         (
             *warnings(netlink, request),
             *([_unguarded(request, lack)] if lack else []),
+            *([_unmatched(unmatched)] if unmatched else []),
             *(router_advertisement_warnings(netlink) if IPV6 in families else ()),
             *forward_warnings(request.device, [family.version for family in families]),
         ),
@@ -117,6 +128,13 @@ def _guard(request: Request, families: Sequence[Family], number: int) -> Guard |
         request.wan,
         tuple(prefix for family in families for prefix in request.internal_prefixes(family)),
         tuple(str(prefix) for prefix in request.untranslated if prefix.version in versions),
+    )
+
+
+def _unmatched(lack: str) -> str:
+    return (
+        f"this kernel's nftables cannot look up sockets (nft_socket: {lack}): what is sent to a "
+        "port that a program of this host takes later goes to the NAT until it is noticed"
     )
 
 

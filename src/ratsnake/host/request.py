@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, collapse_addresses, ip_network
+from typing import TypeAlias
 
 from .family import FAMILIES, AnyAddress, AnyNetwork, Family
 
@@ -13,13 +14,25 @@ class RoutingError(Exception):
     """The host cannot be set up as asked; the message is one line for the user."""
 
 
+#: Ranges of ports (the first and the last) by protocol number.
+Ranges: TypeAlias = tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
+
+
 @dataclass(frozen=True)
 class Shared:
     """An external address that is the host's own too, and what of it is the NAT's: for each
-    protocol number the ranges of its ports."""
+    protocol number the ranges of its ports, and of those that forwards take."""
 
     address: IPv4Address
-    ports: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
+    ports: Ranges
+    forwarded: Ranges = ()
+
+    def by_protocol(self) -> dict[int, tuple[tuple[int, int], ...]]:
+        """All of it, as it comes."""
+        found = dict(self.ports)
+        for protocol, ranges in self.forwarded:
+            found[protocol] = (*found.get(protocol, ()), *ranges)
+        return found
 
 
 @dataclass(frozen=True)

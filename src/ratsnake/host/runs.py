@@ -53,7 +53,7 @@ class SharingKind(IntEnum):
     """
 
     FROM_DEVICE = 0
-    ERROR_OUTBOUND = 1
+    FROM_ROUTER = 1
     HOST = 2
     FROM_LAN = 3
     INTERNAL_FORGED = 4

@@ -4,6 +4,10 @@ The host keeps its ports, and the NAT gets the rest, by protocol and port: the k
 rules before it looks whether an address is its own, which `local_table` sees to.  Of IPv4 only:
 neighbour discovery is ICMPv6, which no rule can tell from pings and errors.
 
+Of the NAT's own ports a packet is the host's all the same if a socket of the host waits for it,
+which `socket_match` sees to; of forwarded ports none is.  What the router itself sends is not for
+the NAT, but to forwarded ports: it goes there with an address of the inside, as if from the LAN.
+
 When the device goes, so does the way to it, and all of the address is the host's again.
 
 ICMP has no ports.  What is sent to the address goes to the NAT, which gives back what it has no
@@ -21,10 +25,14 @@ from .family import IPV4
 from .local_table import LOCAL_TABLE
 from .request import Request
 from .runs import SharingKind, priority, shared_table
+from .socket_match import MARK
 
 
-def sharing_rules(request: Request, number: int) -> Iterator[tuple[Rule, str]]:
-    """Each with its reason, in the order in which the kernel tries them."""
+def sharing_rules(request: Request, number: int, inside: bool) -> Iterator[tuple[Rule, str]]:
+    """Each with its reason, in the order in which the kernel tries them.
+
+    `inside`: the host has an address that the NAT takes for one of the LAN.
+    """
     at = {kind: priority(kind, number) for kind in SharingKind}
     local, shared, own_table = at[SharingKind.LOCAL], at[SharingKind.SHARED], shared_table(number)
     addresses = [f"{one.address}/32" for one in request.shared]
@@ -34,9 +42,23 @@ def sharing_rules(request: Request, number: int) -> Iterator[tuple[Rule, str]]:
     )
     for address in addresses:
         yield (
-            Rule(at[SharingKind.ERROR_OUTBOUND], "lo", f"{IPV4.router}/32", address, own_table),
+            Rule(at[SharingKind.FROM_ROUTER], "lo", f"{IPV4.router}/32", address, own_table),
             "the router's own ICMP errors about outbound packets",
         )
+    for one, address in zip(request.shared, addresses, strict=True):
+        for protocol, ranges in one.forwarded if inside else ():
+            for ports in ranges:
+                yield (
+                    Rule(
+                        at[SharingKind.FROM_ROUTER],
+                        "lo",
+                        destination=address,
+                        table=own_table,
+                        protocol=protocol,
+                        ports=ports,
+                    ),
+                    "forwards are reached by the router itself too",
+                )
     yield (
         Rule(at[SharingKind.HOST], "lo", goto=local, action="goto"),
         "what the router itself sends is not for the NAT",
@@ -53,18 +75,23 @@ def sharing_rules(request: Request, number: int) -> Iterator[tuple[Rule, str]]:
                 f"forged: these come in by {request.lan_names()} only",
             )
     for one, address in zip(request.shared, addresses, strict=True):
-        for protocol, ranges in one.ports:
-            for first, last in ranges:
-                yield (
-                    Rule(
-                        shared,
-                        destination=address,
-                        table=own_table,
-                        protocol=protocol,
-                        ports=(first, last),
-                    ),
-                    "of the shared address these ports are the NAT's",
-                )
+        for unmarked, by_protocol, reason in (
+            (None, one.forwarded, "of the shared address these ports are forwarded"),
+            (MARK, one.ports, "these are the NAT's, where no socket of the host waits"),
+        ):
+            for protocol, ranges in by_protocol:
+                for ports in ranges:
+                    yield (
+                        Rule(
+                            shared,
+                            destination=address,
+                            table=own_table,
+                            protocol=protocol,
+                            ports=ports,
+                            unmarked=unmarked,
+                        ),
+                        reason,
+                    )
         yield (
             Rule(shared, destination=address, table=own_table, protocol=IPPROTO_ICMP),
             "and ICMP, of which it gives back what is the host's",

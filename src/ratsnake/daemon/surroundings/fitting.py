@@ -81,7 +81,13 @@ def request_of(options: RunOptions) -> Request:
         wan=options.wan,
         untranslated=settings.no_nat,
         shared=tuple(
-            Shared(external.address, tuple(_ports(settings, external)))
+            Shared(
+                external.address,
+                tuple((number, external.ports.ranges) for number in NUMBERS.values())
+                if external.ports
+                else (),
+                tuple(_forwarded(settings, external)),
+            )
             for external in settings.externals
             if external.shared and isinstance(external.address, IPv4Address)
         ),
@@ -161,11 +167,10 @@ def _left(address: Address, asked: PortSet, host: Survey, notes: list[str]) -> P
     return ports
 
 
-def _ports(
+def _forwarded(
     settings: Settings, external: External
 ) -> Iterator[tuple[int, tuple[tuple[int, int], ...]]]:
-    """What of a shared address is the NAT's, by protocol number: its ports, and what forwards
-    take."""
+    """What forwards take of a shared address, by protocol number."""
     for name, number in NUMBERS.items():
         forwarded = [
             (forward.first_port, forward.last_port)
@@ -173,5 +178,5 @@ def _ports(
             if name in forward.protocols
             and resolve(forward, settings.addresses).external == external.address
         ]
-        own = external.ports.ranges if external.ports else ()
-        yield number, PortSet.of((*own, *forwarded)).ranges
+        if forwarded:
+            yield number, PortSet.of(forwarded).ranges

@@ -185,10 +185,10 @@ def _refuse_ports_of_host(before: Request, after: Request) -> None:
         host = survey()
     except ChildError as error:
         raise RunError(f"cannot look at this host: {error}") from None
-    had = {one.address: dict(one.ports) for one in before.shared}
+    had = {one.address: one.by_protocol() for one in before.shared}
     for shared in after.shared:
         own = ports_of_host(shared.address, host)
-        for protocol, ranges in shared.ports:
+        for protocol, ranges in shared.by_protocol().items():
             more = PortSet.of(ranges).without(had.get(shared.address, {}).get(protocol, ()))
             free = PortSet(more).without(own) if more else ()
             if free != more:
