@@ -21,7 +21,13 @@ from ratsnake.daemon.control.client import ask, ask_for_change, ask_rows
 from ratsnake.daemon.control.control import ControlServer, Page, Request
 from ratsnake.daemon.control.control_path import Claim
 from ratsnake.daemon.control.peer import Access, Allowed
-from ratsnake.daemon.control.protocol import CLIENTS, REQUEST_LIMIT, REQUEST_SECONDS, STALL_SECONDS
+from ratsnake.daemon.control.protocol import (
+    CLIENTS,
+    IDLE_SECONDS,
+    REQUEST_LIMIT,
+    REQUEST_SECONDS,
+    STALL_SECONDS,
+)
 from ratsnake.daemon.errors import RunError, UsageError
 
 ROWS = [{"n": n, "text": "x" * 200} for n in range(5000)]
@@ -357,6 +363,25 @@ def test_one_client_too_many_is_told(served: Served) -> None:
         connection.close()
     served.tick(0.0)  # the closes are handled before the tick, or else in the same turn
     assert list(ask(served.path, "status"))
+
+
+def test_a_client_without_a_request_makes_room_for_another(served: Served) -> None:
+    """The one that has waited longest; who has asked keeps its place."""
+    waiting = [connect(served) for _ in range(CLIENTS - 1)]
+    watching = connect(served)
+    watching.sendall(b'{"command": "watch", "kind": "rain"}\n')
+    for _ in range(2):
+        served.tick(0.0)
+    served.tick(IDLE_SECONDS)
+    later = []
+    for gone in waiting:
+        later.append(connect(served))
+        assert everything(gone) == []
+    with pytest.raises(RunError, match="are being served already"):
+        list(ask(served.path, "status"))
+    assert not served.streams[0].closed.is_set()
+    for connection in (watching, *later):
+        connection.close()
 
 
 def test_a_silent_client_is_dropped(served: Served) -> None:

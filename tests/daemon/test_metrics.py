@@ -1,10 +1,13 @@
 """Metrics: every number of the status under its name, and a server nobody can hold."""
 
+import errno
 import socket
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
+from socketserver import TCPServer
 from typing import Any
 
 import pytest
@@ -13,8 +16,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ratsnake.daemon.configuration.listen import Listen, parse_listen
 from ratsnake.daemon.errors import RunError
+from ratsnake.daemon.metrics import server as module
 from ratsnake.daemon.metrics.metrics import COUNTER, MEASURES, PROCESS, Picture, registry
-from ratsnake.daemon.metrics.server import CONNECTIONS, SECONDS, MetricsServer
+from ratsnake.daemon.metrics.server import (
+    CONNECTIONS,
+    IDLE_SECONDS,
+    LOOK_SECONDS,
+    SECONDS,
+    MetricsServer,
+)
 from support.player import STATUS
 
 PORTS = [
@@ -98,6 +108,8 @@ class Site:
         self.stack = stack
         self.clock = Clock()
         self.failing = False
+        self.looking: threading.Event | None = None  # is waited for
+        self.seen = threading.Semaphore(0)
         self.server = MetricsServer(Listen("127.0.0.1", 0), self.clock)
         stack.callback(self.server.close)
         self.server.start(registry(self.look))
@@ -106,6 +118,9 @@ class Site:
     def look(self) -> Picture:
         if self.failing:
             raise ValueError("defect")
+        self.seen.release()
+        if self.looking is not None:
+            assert self.looking.wait(PATIENCE)
         return picture()
 
     def connect(self) -> socket.socket:
@@ -143,6 +158,55 @@ def test_one_connection_too_many_is_closed_and_slow_ones_are_cut_off(site: Site)
     site.clock.now = SECONDS + 0.1
     assert all(ended(connection) for connection in slow)
     assert samples(site.scrape())["ratsnake_hosts", ()] == 7
+
+
+def test_it_answers_while_slow_clients_hang(site: Site) -> None:
+    slow = [site.connect() for _ in range(12)]
+    for connection in slow:
+        connection.sendall(b"GET /metrics HTTP/1.1\r\n")
+    for _ in range(3):
+        assert samples(site.scrape())["ratsnake_hosts", ()] == 7
+
+
+def test_who_is_slow_with_a_request_makes_room_the_first_of_them_first(site: Site) -> None:
+    slow = [site.connect() for _ in range(CONNECTIONS)]
+    assert ended(site.connect())  # so all of them have been taken
+    site.clock.now = IDLE_SECONDS
+    for gone in slow:
+        assert samples(site.scrape())["ratsnake_hosts", ()] == 7
+        more = site.connect()
+        assert ended(gone)
+        more.sendall(b"G")
+
+
+def test_an_answer_that_is_under_way_makes_no_room(site: Site) -> None:
+    site.looking = threading.Event()
+    seen = [site.connect() for _ in range(CONNECTIONS)]
+    for connection in seen:
+        connection.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        assert site.seen.acquire(timeout=PATIENCE)
+    site.clock.now = IDLE_SECONDS
+    assert ended(site.connect())
+    site.looking.set()
+    assert all(connection.recv(100).startswith(b"HTTP/1.0 200") for connection in seen)
+
+
+def test_where_no_descriptor_is_left_it_waits_and_tells_it_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries, waits = iter(range(3)), []
+
+    def accept(server: TCPServer) -> tuple[socket.socket, Any]:
+        for _ in tries:
+            raise OSError(errno.EMFILE, "none is left")
+        return server.socket.accept()
+
+    monkeypatch.setattr(TCPServer, "get_request", accept)
+    monkeypatch.setattr(module.time, "sleep", waits.append)
+    assert samples(site.scrape())["ratsnake_hosts", ()] == 7
+    assert waits == [LOOK_SECONDS] * 3
+    (message,) = caplog.messages
+    assert message.startswith("metrics: no file descriptors are left")
 
 
 def test_a_defect_in_a_look_ends_nothing(site: Site, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,7 @@
 """The server's side of the control socket; the protocol is in daemon/control/protocol.py.
 
 Everything is non-blocking and driven by the service's selector, in its one thread: a client that
-stops reading costs one page of rows and a place among CLIENTS until it is dropped.
+stops reading costs one page of rows and a place (`places`) until it is dropped.
 """
 
 import json
@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..errors import STATUS_RUN, STATUS_USAGE, RunError, UsageError
+from .accepting import Accepting, NoDescriptorsError
 from .control_path import Claim
-from .peer import Allowed
-from .protocol import CHANGING, CLIENTS, REQUEST_LIMIT, REQUEST_SECONDS, STALL_SECONDS
+from .peer import Allowed, user_of
+from .places import Place, may_stream, room_for
+from .protocol import CHANGING, REQUEST_LIMIT, REQUEST_SECONDS, STALL_SECONDS
 
 Page = list[dict[str, Any]]
 Request = dict[str, Any]
@@ -65,6 +67,7 @@ def _failed(error: Exception) -> bytes:
 @dataclass(eq=False)
 class _Client:
     connection: socket.socket
+    place: Place
     deadline: float
     request: bytearray = field(default_factory=bytearray)
     reply: bytes = b""
@@ -95,46 +98,70 @@ class ControlServer:
         self._selector = selector
         self._allowed = allowed
         self._clock = clock
-        self._clients: set[_Client] = set()
-        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._clients: dict[Place, _Client] = {}
+        self._accepting = Accepting(self._listener, clock)
+        self._listens = False
+        self._listen_on()
 
     def close(self) -> None:
         """Drop all clients and stop listening; the claim is its owner's to release."""
-        for client in tuple(self._clients):
+        for client in tuple(self._clients.values()):
             self._drop(client)
-        self._selector.unregister(self._listener)
+        self._listen_no_more()
+        self._accepting.close()
 
     def drop_late(self) -> None:
         """Drop the clients that have let their deadline pass; to be called about once a second."""
         now = self._clock()
-        for client in tuple(self._clients):
+        for client in tuple(self._clients.values()):
             if client.deadline < now:
                 self._drop(client)
+        self._accepting.restore()
+        self._listen_on()
+
+    def _listen_on(self) -> None:
+        if not self._listens:
+            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+            self._listens = True
+
+    def _listen_no_more(self) -> None:
+        if self._listens:
+            self._selector.unregister(self._listener)
+            self._listens = False
 
     def _accept(self) -> None:
         try:
-            connection, _ = self._listener.accept()
-        except OSError:  # the client is gone already, or has no descriptor left for us to take
+            connection, is_last = self._accepting.accept()
+        except NoDescriptorsError:
+            self._listen_no_more()  # until `drop_late`
             return
-        refusal = self._refusal(connection)
+        if connection is None:  # the client is gone already
+            return
         connection.setblocking(False)
-        if refusal:
+        user = user_of(connection)
+        place = Place(user, self._allowed.owns(user), self._clock())
+        if refusal := self._refusal(connection, place, is_last):
             try:
                 connection.send(_error(refusal))
             except OSError:
                 log.debug("a refused control client did not wait for the reason")
             connection.close()
+            self._accepting.restore()
             return
-        client = _Client(connection, self._clock() + REQUEST_SECONDS)
-        self._clients.add(client)
+        client = _Client(connection, place, self._clock() + REQUEST_SECONDS)
+        self._clients[place] = client
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._read(client))
 
-    def _refusal(self, connection: socket.socket) -> str | None:
+    def _refusal(self, connection: socket.socket, place: Place, is_last: bool) -> str:
+        """Why it is not served, if so; otherwise there is a place for it then."""
         if not self._allowed.admits(connection):
             return f"only {self._allowed} may ask"
-        if len(self._clients) >= CLIENTS:
-            return f"{CLIENTS} clients are being served already; try again"
-        return None
+        if is_last and not place.owns:
+            return "the NAT has no file descriptors left for others than root and its owner"
+        leaving, why = room_for(place, self._clients)
+        if leaving is not None:
+            self._drop(self._clients[leaving])
+        return why
 
     def _read(self, client: _Client) -> None:
         try:
@@ -149,6 +176,7 @@ class ControlServer:
             self._answer(client)
 
     def _answer(self, client: _Client) -> None:
+        client.place.idle = False
         try:
             request = self._request(client.request)
             if request["command"] in CHANGING and not self._allowed.may_change(client.connection):
@@ -156,6 +184,9 @@ class ControlServer:
             answer = self._commands[request["command"]](request)
             if isinstance(answer, Iterator):
                 client.pages = answer
+            elif not self._may_stream(client):
+                answer.close()
+                raise ValueError("the place that is left is root's and the owner's; try again")
             else:
                 client.stream = answer
                 answer.wake = lambda: self._resume(client)
@@ -166,6 +197,10 @@ class ControlServer:
         except Exception as error:  # a defect in an answer must not end the NAT
             client.last = _failed(error)
         self._resume(client)
+
+    def _may_stream(self, client: _Client) -> bool:
+        streaming = [one.place for one in self._clients.values() if one.stream is not None]
+        return may_stream(client.place, streaming)
 
     def _resume(self, client: _Client) -> None:
         """There is something to send.  Who watches may be as slow as it likes: it costs a place and
@@ -246,8 +281,10 @@ class ControlServer:
         return last
 
     def _drop(self, client: _Client) -> None:
-        self._clients.discard(client)
+        if self._clients.pop(client.place, None) is None:
+            return  # it has made room for another in this turn, and what came of it comes too late
         if client.stream is not None:
             client.stream.close()
         self._selector.unregister(client.connection)
         client.connection.close()
+        self._accepting.restore()

@@ -9,7 +9,7 @@ import time
 
 from ..errors import RunError, UsageError
 from .peer import Access
-from .protocol import CLIENTS, PATH_LIMIT, is_default
+from .protocol import BACKLOG, PATH_LIMIT, is_default
 
 OWNER_ONLY = Access()
 LOCK_SECONDS = 2.0  # another start holds the folder's lock for microseconds
@@ -114,7 +114,7 @@ def _listen(path: str, access: Access) -> socket.socket:
         if access.group is not None:
             os.chown(path, -1, access.group)
         os.chmod(path, access.mode)
-        listener.listen(CLIENTS)
+        listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError:
         listener.close()

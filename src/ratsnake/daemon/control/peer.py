@@ -41,10 +41,11 @@ class Allowed:
 
     def may_change(self, connection: socket.socket) -> bool:
         """Whether it is one of those that are named."""
-        return self._is_user(connection) or self._is_member(connection)
+        return self.owns(user_of(connection)) or self._is_member(connection)
 
-    def _is_user(self, connection: socket.socket) -> bool:
-        return _credentials(connection)[1] in self.users
+    def owns(self, user: int) -> bool:
+        """Whether the user of that number is one of those that are named as such."""
+        return user in self.users
 
     def _is_member(self, connection: socket.socket) -> bool:
         groups = {_credentials(connection)[2], *_other_groups(connection)} if self.groups else ()
@@ -64,6 +65,11 @@ def allowed_by(access: Access) -> Allowed:
         groups=frozenset((group,) if access.mode & _GROUP_MAY_WRITE else ()),
         everybody=bool(access.mode & _OTHERS_MAY_WRITE),
     )
+
+
+def user_of(connection: socket.socket) -> int:
+    """The number of the peer's user."""
+    return _credentials(connection)[1]
 
 
 def _credentials(connection: socket.socket) -> tuple[int, int, int]:

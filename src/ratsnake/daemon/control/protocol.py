@@ -88,7 +88,10 @@ from ..errors import UsageError
 
 REQUEST_LIMIT = 4096  # bytes, newline included
 PAGE = 256  # rows copied between two batches of packets
-CLIENTS = 8  # served at once; one more is told so and closed
+CLIENTS = 8  # served at once, and as many of root's and the owner's; one more is told so
+CLIENTS_OF_USER = 4  # of these, of one other user
+BACKLOG = 64  # clients that wait to be taken
+IDLE_SECONDS = 0.5  # after which a client without a request makes room for another
 REQUEST_SECONDS = 5.0  # for the whole request to arrive
 STALL_SECONDS = 10.0  # without the client taking a byte of the answer
 PATH_LIMIT = 107  # bytes: sun_path of unix(7), less its closing zero
