@@ -370,7 +370,7 @@ def test_a_client_without_a_request_makes_room_for_another(served: Served) -> No
     waiting = [connect(served) for _ in range(CLIENTS - 1)]
     watching = connect(served)
     watching.sendall(b'{"command": "watch", "kind": "rain"}\n')
-    for _ in range(2):
+    for _ in range(CLIENTS + 2):  # a turn takes one of them, and then there is a request
         served.tick(0.0)
     served.tick(IDLE_SECONDS)
     later = []
