@@ -93,7 +93,13 @@ def sharing_rules(request: Request, number: int, inside: bool) -> Iterator[tuple
                         reason,
                     )
         yield (
-            Rule(shared, destination=address, table=own_table, protocol=IPPROTO_ICMP),
+            Rule(
+                shared,
+                destination=address,
+                table=own_table,
+                protocol=IPPROTO_ICMP,
+                unmarked=MARK,
+            ),
             "and ICMP, of which it gives back what is the host's",
         )
     yield (

@@ -4,7 +4,8 @@ Rules can tell by ports what is the host's (`sharing`), but not which ports its 
 a resolver takes random ones for each query.  So nftables looks up the socket of each packet that is
 sent to the address, as the kernel does afterwards anyway, and marks those that have one; the NAT's
 rules want packets without that mark.  Nobody has to watch sockets for that, and no packet is lost.
-Of TCP and UDP only, which is what nftables can look up (nft(8), "socket expression").
+Of TCP and UDP only, with ICMP errors about them, which is what nftables can look up (nft(8),
+"socket expression").
 
 The mark is one bit.  It is set behind destination NAT, so that a port that the host forwards by
 rules of its own stays its own, and is taken away when the packet has been routed.
@@ -78,7 +79,11 @@ class SocketMatch:
                 return str(error.strerror)
         return None
 
-    def in_force(self, netlink: IPRoute) -> bool:
+    def renew(self, netlink: IPRoute, before: str | None) -> str | None:
+        self.apply(netlink)
+        return before
+
+    def in_force(self, kernel: object) -> bool:
         """Whether the kernel has it as it was made."""
         there = [
             dict(attributes(one))
