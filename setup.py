@@ -51,7 +51,7 @@ def flavour() -> tuple[list[str], list[str]]:
     """The arguments for the compiler and the linker."""
     if sanitize := os.environ.get("RATSNAKE_SANITIZE"):
         told = ["-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g1", "-O1"]
-        return [*SANITIZE[sanitize], *told], SANITIZE[sanitize]
+        return [*SANITIZE[sanitize], *told, "-DRATSNAKE_SANITIZE"], SANITIZE[sanitize]
     if os.environ.get("RATSNAKE_PROFILE"):
         return [*OPTIMIZE, *PROFILE], []
     return OPTIMIZE, []
