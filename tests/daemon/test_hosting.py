@@ -274,7 +274,7 @@ def test_to_begin_or_end_with_routing_takes_a_restart(machine: Namespace, begins
         before, after = after, before
     hosting = Hosting(before.options, NOTHING, AddressWatch([]))
     hosting.begin()
-    fitted = hosting.fit(after.options)
+    fitted = hosting.fit(after.options, anew=True)
     with pytest.raises(RunError, match="--lan: cannot be given or left out while the NAT runs"):
         hosting.become(State(after.options, fitted.findings), fitted.options)
     assert hosting.undo() == ()

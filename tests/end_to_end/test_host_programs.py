@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.harness import DEADLINE, drops, greet, readable, until
+from end_to_end.harness import DEADLINE, drops, greet, readable, status, udp_pair, until
 from end_to_end.programs import run
 from end_to_end.shared import connects, listening, sharing_nat
+from ratsnake.daemon.control.client import ask
 from ratsnake.lab import Namespace, RunningNat, Topology
 from ratsnake.lab.topology import ROUTER_LAN, ROUTER_WAN
+from ratsnake.portset import PortSet
 
 _LATER = 8443  # among the ports the NAT has
 _QUERIES = 200
@@ -143,6 +145,44 @@ def test_a_service_started_later_is_reached(topology: Topology) -> None:
         for client in (topology.internet, topology.hosts[0].namespace, topology.router):
             connects(client, service, (ROUTER_WAN, _LATER))
         assert drops(running) == {}
+
+
+def _ports(running: RunningNat) -> PortSet:
+    """Those that new flows may get."""
+    return PortSet.parse(status(running)["external"][0]["ports"])
+
+
+def test_new_flows_do_not_get_the_port_of_a_service(topology: Topology) -> None:
+    """Which is there for more than a moment; when it has gone others keep theirs."""
+    with _sharing(topology, "eim/eif+preserve") as running, udp_pair(topology) as (near, far):
+        external = greet(near, far)
+        assert _LATER in _ports(running)
+        with listening(topology.router, "0.0.0.0", _LATER) as service:
+            until(lambda: _LATER not in _ports(running), "the port is the host's")
+            connects(topology.internet, service, (ROUTER_WAN, _LATER))
+            assert greet(near, far) == external, "the other flows go on"
+        assert f"{ROUTER_WAN}: the NAT's ports are 1024-{_LATER - 1}," in running.log()
+        assert drops(running) == {}
+
+
+def test_the_hosts_own_range_is_followed(topology: Topology) -> None:
+    with _sharing(topology) as running:
+        assert 40_000 not in _ports(running)
+        topology.router.sysctl("net.ipv4.ip_local_port_range", "50000 60999")
+        until(lambda: 40_000 in _ports(running), "the NAT has what the host has left")
+        topology.router.sysctl("net.ipv4.ip_local_reserved_ports", "50000-50099")
+        until(lambda: 50_000 in _ports(running), "also what it has reserved")
+        with listening(topology.internet, topology.remotes[0], 0) as listener:
+            assert connects(topology.router, listener, listener.getsockname()) == ROUTER_WAN
+
+
+def test_a_reload_looks_at_the_hosts_ports_again(topology: Topology, tmp_path: Path) -> None:
+    file = tmp_path / "ratsnake.toml"
+    file.write_text("")
+    with _sharing(topology, arguments=["--config", str(file)]) as running:
+        topology.router.sysctl("net.ipv4.ip_local_port_range", "50000 60999")
+        list(ask(str(running.control), "reload"))
+        assert 40_000 in _ports(running)
 
 
 def test_a_service_of_ipv6_started_later_is_reached_by_ipv4(topology: Topology) -> None:

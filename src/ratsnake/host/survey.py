@@ -43,6 +43,15 @@ class Survey:
         )
 
 
+def local_ranges() -> tuple[tuple[int, int], Ports]:
+    """The ports that the host's own connections may get, and those that they never take.
+
+    Raises OSError.
+    """
+    first, last = map(int, _EPHEMERAL.read_text().split())
+    return (first, last), tuple(_ranges(_RESERVED.read_text().strip()))
+
+
 def survey() -> Survey:
     """Look at this host; raises `ChildError`."""
     return in_child(_survey)
@@ -51,12 +60,12 @@ def survey() -> Survey:
 def _survey() -> Survey:
     from pyroute2 import IPRoute
 
-    first, last = map(int, _EPHEMERAL.read_text().split())
+    ephemeral, reserved = local_ranges()
     with IPRoute() as netlink:
         return Survey(
             assigned=frozenset(address for _, address in addresses(netlink)),
-            ephemeral=(first, last),
-            reserved=tuple(_ranges(_RESERVED.read_text().strip())),
+            ephemeral=ephemeral,
+            reserved=reserved,
             bound=frozenset(_bound()),
             mtus={
                 link.get_attr("IFLA_IFNAME"): link.get_attr("IFLA_MTU")

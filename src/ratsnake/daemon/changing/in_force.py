@@ -173,6 +173,8 @@ class InForce:
             self._events.tell("address", old=None if old is None else str(old), new=str(new))
             was = old or "no address"
             log.info("%s: %s -> %s; sessions kept: %d, ended: %d", source, was, new, kept, ended)
+        for line in findings.shares_since(before):
+            log.info("%s; sessions kept: %d, ended: %d", line, kept, ended)
         for line in findings.losses_since(before):
             log.warning("%s", line)
         for line in findings.returns_since(before):

@@ -47,6 +47,12 @@ class Findings:
             if old != address:
                 yield source, old, address
 
+    def shares_since(self, before: "Findings") -> Iterator[str]:
+        """A line for each shared address of which the NAT has other ports."""
+        for (address, asked), left in self.shares.items():
+            if before.shares.get((address, asked), left) != left:
+                yield f"{address}: the NAT's ports are {left} now"
+
     def losses_since(self, before: "Findings") -> Iterator[str]:
         """A line for each address that is there no more."""
         for source, problem in self.lost.items():

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 from ...host.child import ChildError
 from ...host.request import Request, Shared
 from ...host.survey import Survey, survey
+from ...host.waiting_sockets import Bound
 from ...nat.settings.checks import LEAST_MTU
 from ...nat.settings.forwarding import FORWARDABLE, resolve
 from ...nat.settings.parts import External
@@ -44,10 +45,13 @@ class Fitted:
     warnings: tuple[str, ...] = ()
 
 
-def fit(options: RunOptions, found: Findings = NOTHING) -> Fitted:
+def fit(
+    options: RunOptions, found: Findings = NOTHING, taken: frozenset[Bound] | None = None
+) -> Fitted:
     """Let the host keep its part of shared addresses, and find the MTU of the way out.
 
-    `found` has the addresses of interfaces, and shares that stay as they are.  Raises RunError.
+    `found` has the addresses of interfaces, and shares that stay as they are; `taken` are the ports
+    that programs keep, None for all that have a socket now.  Raises RunError.
     """
     if not options.share_address and (options.wan is None or not options.find_mtu):
         found = replace(found, shares={}, mtu=0)
@@ -56,6 +60,8 @@ def fit(options: RunOptions, found: Findings = NOTHING) -> Fitted:
         host = survey()
     except ChildError as error:
         raise RunError(f"cannot look at this host: {error}") from None
+    if taken is not None:
+        host = replace(host, bound=taken)
     notes: list[str] = []
     warnings: list[str] = []
     settings = fitted_options(options, replace(found, shares={}, mtu=0)).nat.settings

@@ -24,6 +24,7 @@ from ..configuration.options import RunOptions
 from ..errors import RunError
 from .findings import Findings, fitted_options
 from .fitting import Fitted, fit, request_of
+from .ports_in_use import PortsInUse
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ class Hosting:
     def __init__(self, options: RunOptions, findings: Findings, watch: AddressWatch) -> None:
         self.state = self._before = State(options, findings)
         self._watch = watch
+        self._ports = PortsInUse()
+        self._said = ""  # the last problem with them
         self._installed: Installed | None = None  # where the routing is the user's too
 
     @property
@@ -78,12 +81,46 @@ class Hosting:
         return (self._watch.fileno(),)
 
     def due(self) -> float:
-        return math.inf
+        return self._ports.due() if self.findings.shares else math.inf
 
     def attend(self) -> str:
-        """Let the routing follow the addresses; the findings as a line where they have changed."""
-        if not self._watch.heard():
-            return ""
+        """Let the routing follow the addresses, and what the host's programs have of shared ones;
+        the findings as a line where they have changed."""
+        serial = self.findings.serial
+        if self._watch.heard():
+            self._follow_addresses()
+        self._follow_ports()
+        return "" if self.findings.serial == serial else self.findings.line()
+
+    def _follow_ports(self) -> None:
+        """Programs that keep a port of the NAT's get it, and the NAT what the host has left."""
+        options, findings = self.state.options, self.findings
+        if not findings.shares or not self._ports.look():
+            return
+        if not self._ports.differ_from(findings.shares):
+            return
+        try:
+            anew = replace(findings, shares={})
+            fitted = fit(options, anew, self._ports.taken())
+            warnings = self._route(fitted.options)
+        except RunError as error:
+            self._say_once(f"the ports of shared addresses stay as they are: {error}")
+            return
+        self._said = ""
+        for note in fitted.notes:
+            log.info("%s", note)
+        for warning in warnings:
+            log.warning("%s", warning)
+        if fitted.findings != findings:
+            self._note(State(options, fitted.findings))
+
+    def _say_once(self, problem: str) -> None:
+        """Of what is tried again and again."""
+        if problem != self._said:
+            log.error("%s", problem)
+        self._said = problem
+
+    def _follow_addresses(self) -> None:
         before = self.state
         try:
             found = look(self._watch.wanted)
@@ -91,14 +128,16 @@ class Hosting:
             findings = self._followed(found)
         except (ChildError, OSError) as error:
             log.error("what interfaces have become cannot be looked up: %s", error)
-            return ""
-        if findings == before.findings:
-            return ""
-        self._note(State(before.options, findings))
-        return self.findings.line()
+            return
+        if findings != before.findings:
+            self._note(State(before.options, findings))
 
-    def fit(self, options: RunOptions) -> Fitted:
-        return fit(options, with_addresses(options, self.findings))
+    def fit(self, options: RunOptions, anew: bool) -> Fitted:
+        """`anew`: the ports of shared addresses are divided by what the host has now."""
+        found = with_addresses(options, self.findings)
+        if anew:
+            return fit(options, replace(found, shares={}), self._ports.taken())
+        return fit(options, found)
 
     def change_back(self) -> None:
         """Take the last change back; raises RunError."""

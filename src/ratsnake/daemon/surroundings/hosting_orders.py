@@ -82,7 +82,7 @@ class KeptHosting(Hosting):
         asked = self._file.read()
         if sum_of(asked.file) != check_sum:
             raise TryAgain("the configuration file has changed meanwhile; try again")
-        return self._prepare(asked.options)
+        return self._prepare(asked.options, anew=True)
 
     def _forward(self, texts: Iterable[object]) -> dict[str, Any]:
         forwards = [parse_forward(str(text)) for text in texts]
@@ -96,8 +96,8 @@ class KeptHosting(Hosting):
             _refuse_ports_of_host(self._installed.request, request_of(fitted))
         return self._prepare(options)
 
-    def _prepare(self, options: RunOptions) -> dict[str, Any]:
-        fitted = self.fit(options)
+    def _prepare(self, options: RunOptions, anew: bool = False) -> dict[str, Any]:
+        fitted = self.fit(options, anew)
         self._prepared = options, fitted
         return {
             "findings": fitted.findings.line(),
