@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 
 import pytest
+from pyroute2 import IPRoute
 
-from ratsnake.host.firewall import forward_warnings
-from ratsnake.lab.namespace import Namespace
+from host.machines import ADDRESSES, ADDRESSES_6, add_link, router
+from ratsnake.host.firewall import firewall_warnings
+from ratsnake.host.request import Request
 
 _CHAIN = "type filter hook {hook} priority filter; policy {policy};"
 
@@ -18,12 +21,25 @@ _CHAIN = "type filter hook {hook} priority filter; policy {policy};"
 def machine() -> Iterator[None]:
     if shutil.which("nft") is None:
         pytest.skip("nft is not installed (package nftables)")
-    try:
-        namespace = Namespace("machine")
-    except OSError as error:
-        pytest.skip(f"no network namespaces here (run as root): {error}")
-    with namespace, namespace.entered():
+    with router(*ADDRESSES, *ADDRESSES_6) as namespace, namespace.netlink() as netlink:
+        add_link(netlink, "nat1")
         yield
+
+
+def _warnings(
+    versions: tuple[int, ...], device: str = "nat0", wan: str | None = "wan0"
+) -> tuple[str, ...]:
+    external = {4: "203.0.113.1", 6: "2001:db8:3::1"}
+    internal = {4: "192.0.2.128/25", 6: "2001:db8:1::/64"}
+    request = Request(
+        device,
+        ("lan0",),
+        tuple(ip_address(external[version]) for version in versions),
+        tuple(ip_network(internal[version]) for version in versions),
+        wan,
+    )
+    with IPRoute() as netlink:
+        return firewall_warnings(netlink, request)
 
 
 def _chain(family: str, name: str, hook: str, policy: str) -> None:
@@ -35,7 +51,7 @@ def _chain(family: str, name: str, hook: str, policy: str) -> None:
 
 
 def test_no_rules_no_warning() -> None:
-    assert forward_warnings("nat0", (4, 6)) == ()
+    assert _warnings((4, 6)) == ()
 
 
 @pytest.mark.parametrize(
@@ -43,7 +59,7 @@ def test_no_rules_no_warning() -> None:
 )
 def test_a_dropping_policy_is_named(family: str, versions: tuple[int, ...]) -> None:
     _chain(family, "FORWARD", "forward", "drop")
-    (warning,) = forward_warnings("nat0", versions)
+    (warning,) = _warnings(versions)
     assert warning.startswith(f"nftables: table {family} t, chain FORWARD drops forwarded packets")
     assert "nat0" in warning
 
@@ -62,7 +78,7 @@ def test_what_does_not_concern_forwarded_packets_of_the_nat(
 ) -> None:
     _chain(family, "c", hook, policy)
     subprocess.run(["nft", f"add chain {family} t plain"], check=True)
-    assert forward_warnings("nat0", versions) == ()
+    assert _warnings(versions) == ()
 
 
 def _nft(*commands: str) -> None:
@@ -78,20 +94,20 @@ def _typed(warning: str) -> list[str]:
 @pytest.mark.parametrize("family", ["ip", "inet", "ip6"])
 def test_what_is_to_be_typed_silences_the_warning(family: str) -> None:
     _chain(family, "guard", "forward", "drop")
-    (warning,) = forward_warnings("nat0", (4, 6))
+    (warning,) = _warnings((4, 6))
     for command in _typed(warning):
         program, _, rest = command.partition(" ")
         assert program == "nft"
         _nft(rest)
-    assert forward_warnings("nat0", (4, 6)) == ()
-    assert forward_warnings("nat1", (4, 6)) != ()
+    assert _warnings((4, 6)) == ()
+    assert _warnings((4, 6), "nat1") != ()
 
 
 @pytest.mark.parametrize("rule", ['iifname "nat0" accept', 'oifname "nat0" accept'])
 def test_one_way_is_not_enough(rule: str) -> None:
     _chain("inet", "guard", "forward", "drop")
     _nft(f"add rule inet t guard {rule}")
-    assert forward_warnings("nat0", (4,)) != ()
+    assert _warnings((4,)) != ()
 
 
 @pytest.mark.parametrize(
@@ -100,17 +116,26 @@ def test_one_way_is_not_enough(rule: str) -> None:
 def test_a_last_rule_that_refuses_is_named(rule: str) -> None:
     _chain("inet", "guard", "forward", "accept")
     _nft("add rule inet t guard ct state established accept", f"add rule inet t guard {rule}")
-    (warning,) = forward_warnings("nat0", (4,))
-    assert "table inet t, chain guard refuses forwarded packets by its last rule" in warning
+    (warning,) = _warnings((4,))
+    assert "table inet t, chain guard drops forwarded packets by a rule: " in warning
 
 
 @pytest.mark.parametrize(
-    "rule", ["ip saddr 192.0.2.1 drop", "counter accept", 'iifname "nat0" drop', "counter"]
+    "rule",
+    [
+        "ip saddr 198.51.100.1 drop",
+        "ip daddr 198.51.100.0/24 drop",
+        "counter accept",
+        'iifname "nat1" drop',
+        "tcp dport 25 drop",
+        "ct state invalid drop",
+        "counter",
+    ],
 )
 def test_a_last_rule_that_refuses_some_only_is_not(rule: str) -> None:
     _chain("inet", "guard", "forward", "accept")
     _nft(f"add rule inet t guard {rule}")
-    assert forward_warnings("nat0", (4,)) == ()
+    assert _warnings((4,)) == ()
 
 
 @pytest.mark.parametrize(
@@ -166,5 +191,233 @@ def test_the_commands_are_those_of_the_firewall_that_is_there(
         f"add chain {family} {table} FORWARD {{ {_CHAIN.format(hook='forward', policy='drop')} }}",
         *(f"add chain {family} {table} {name}" for name in chains),
     )
-    (warning,) = forward_warnings("nat0", (4, 6))
+    (warning,) = _warnings((4, 6))
     assert _typed(warning) == commands
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        'iifname { "lan0", "nat0" } accept; oifname { "nat0", "lan0" } accept',
+        'iifname vmap { "lan0": accept, "nat0": jump inner, "wan0": jump inner }',
+        'iifname . oifname vmap { "lan0" . "nat0": accept, "nat0" . "wan0": accept,'
+        ' "wan0" . "nat0": accept, "nat0" . "lan0": accept }',
+        'iifname "nat*" accept; oifname "nat*" accept',
+        'iif "nat0" accept; oif "nat0" accept',
+        "ct state established accept; ct state new goto inner",
+        "ip saddr 192.0.2.0/24 accept; ip daddr != 192.0.2.5 accept",
+        "meta mark 0 accept",
+        "meta mark and 0xff == 0x0 accept",
+    ],
+)
+def test_what_lets_pass_in_other_words_is_understood(rules: str) -> None:
+    _nft(
+        "add table inet t",
+        "add chain inet t inner",
+        "add rule inet t inner accept",
+        f"add chain inet t guard {{ {_CHAIN.format(hook='forward', policy='drop')} }}",
+        *(f"add rule inet t guard {rule}" for rule in rules.split("; ")),
+    )
+    assert _warnings((4,)) == ()
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        'iifname { "lan0", "wan0" } accept; oifname "lan0" accept',
+        'iifname vmap { "lan0": accept, "nat0": jump inner }',
+        'iifname . oifname vmap { "lan0" . "nat0": accept }',
+        "jump inner",
+        "ct state established,related accept",
+        "ip saddr 198.51.100.0/24 accept",
+        "tcp dport 443 accept",
+    ],
+)
+def test_what_lets_others_pass_only_is_seen_through(rules: str) -> None:
+    _nft(
+        "add table inet t",
+        "add chain inet t inner",
+        "add rule inet t inner return",
+        f"add chain inet t guard {{ {_CHAIN.format(hook='forward', policy='drop')} }}",
+        *(f"add rule inet t guard {rule}" for rule in rules.split("; ")),
+    )
+    (warning,) = _warnings((4,))
+    assert "drops forwarded packets by policy" in warning
+
+
+def _all_pass(warning: str, versions: tuple[int, ...] = (4, 6)) -> None:
+    """Once what it asks for has been typed."""
+    for command in _typed(warning):
+        subprocess.run(command, shell=True, check=True)
+    assert _warnings(versions) == ()
+
+
+@pytest.mark.parametrize("family", ["ip", "inet", "ip6"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "fib saddr . iif oif missing drop",
+        "fib saddr . mark . iif oif missing counter drop",
+        "fib saddr . iif oif 0 drop",
+        "fib saddr . iif oif exists accept; counter drop",
+    ],
+)
+def test_a_check_of_sources_before_routing_is_named(family: str, rule: str) -> None:
+    """It is known that what comes out of the device from the internet does not pass."""
+    _chain(family, "pre", "prerouting", "accept")
+    _nft(*(f"add rule {family} t pre {one}" for one in rule.split("; ")))
+    (warning,) = _warnings((4, 6))
+    assert f"table {family} t, chain pre drops packets before they are routed by a rule" in warning
+    _all_pass(warning)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'iifname "wan0" fib saddr . iif oif missing drop',
+        'iifname != "nat0" fib saddr . iif oif missing drop',
+        "fib saddr type local drop",
+        "fib daddr . iif type != local counter",
+    ],
+)
+def test_a_check_of_others_is_not(rule: str) -> None:
+    _chain("inet", "pre", "prerouting", "accept")
+    _nft(f"add rule inet t pre {rule}")
+    assert _warnings((4, 6)) == ()
+
+
+def test_at_the_device_itself() -> None:
+    _nft(
+        "add table netdev t",
+        'add chain netdev t a { type filter hook ingress device "nat0" priority 0; policy drop; }',
+        'add chain netdev t b { type filter hook ingress device "wan0" priority 0; policy drop; }',
+    )
+    (warning,) = _warnings((4,))
+    assert "table netdev t, chain a drops packets that come in by policy" in warning
+    _all_pass(warning)
+
+
+def test_about_to_leave() -> None:
+    _chain("inet", "post", "postrouting", "drop")
+    (warning,) = _warnings((4,))
+    assert "chain post drops packets that are about to leave by policy" in warning
+
+
+_NAT = "add chain ip n after { type nat hook postrouting priority srcnat; }"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "masquerade",
+        'oifname "wan0" masquerade',
+        'oifname "wan0" counter snat to 198.51.100.254',
+        'oifname "wan0" ip saddr != 192.168.0.0/16 masquerade',
+        'oifname "wan0" meta l4proto tcp masquerade to :1024-2000',
+        "ip saddr 192.0.2.0/24 masquerade",  # into the device too
+        'oifname { "wan0", "ppp0" } masquerade',
+        'oifname "wan0" jump inner',
+    ],
+)
+def test_a_second_translation_is_told_with_what_takes_it_out(rule: str) -> None:
+    _nft("add table ip n", "add chain ip n inner", "add rule ip n inner masquerade", _NAT)
+    _nft(f"add rule ip n after {rule}")
+    (warning,) = _warnings((4,))
+    assert "gives another source to what ratsnake has translated" in warning
+    _all_pass(warning, (4,))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'oifname "eth1" masquerade',
+        'ip saddr 10.0.0.0/8 oifname "wan0" masquerade',
+        "ip daddr 192.168.100.1 masquerade",
+        "meta mark 0x4000 masquerade",
+        'oifname "wan0" ip saddr 172.17.0.0/16 masquerade',
+        'oifname "wan0" dnat to 192.0.2.1',
+    ],
+)
+def test_a_translation_of_others_is_not_told(rule: str) -> None:
+    if "dnat" in rule:
+        _nft("add table ip n", _NAT.replace("postrouting", "prerouting").replace("srcnat", "0"))
+        rule = rule.replace('oifname "wan0"', 'iifname "wan0"')
+    else:
+        _nft("add table ip n", _NAT)
+    _nft(f"add rule ip n after {rule}")
+    assert _warnings((4,)) == ()
+
+
+@pytest.mark.parametrize("variant", ["nft", "legacy"])
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("-P FORWARD DROP", "chain FORWARD drops forwarded packets by policy"),
+        (
+            "-A FORWARD -i lan0 -o wan0 -j ACCEPT; -A FORWARD -j REJECT",
+            "chain FORWARD drops forwarded packets by a rule",
+        ),
+        (
+            "-N mine; -A FORWARD -j mine; -A mine ! -i nat1 -j DROP",
+            "chain FORWARD drops forwarded packets by a rule of chain mine",
+        ),
+        (
+            "-t raw -A PREROUTING -m rpfilter --invert -j DROP",
+            "table ip raw, chain PREROUTING drops packets before they are routed by a rule",
+        ),
+        (
+            "-t mangle -A PREROUTING -m comment --comment all -m rpfilter --invert -j DROP",
+            "table ip mangle, chain PREROUTING drops packets before they are routed by a rule",
+        ),
+        (
+            "-t nat -A POSTROUTING -o wan0 -j MASQUERADE",
+            "chain POSTROUTING gives another source to what ratsnake has translated",
+        ),
+        (
+            "-t nat -A POSTROUTING -o wan0 -p tcp -j SNAT --to-source 198.51.100.254",
+            "chain POSTROUTING gives another source to what ratsnake has translated",
+        ),
+    ],
+)
+def test_iptables_of_both_kinds(variant: str, command: str, told: str) -> None:
+    program = f"iptables-{variant}"
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed (package iptables)")
+    for one in command.split("; "):
+        subprocess.run([program, *one.split()], check=True)
+    (warning,) = _warnings((4,))
+    assert told in warning
+    if variant == "legacy":
+        assert warning.startswith("iptables-legacy: ")
+    for one in _typed(warning):
+        subprocess.run(one.replace("iptables ", f"{program} "), shell=True, check=True)
+    assert _warnings((4,)) == ()
+
+
+@pytest.mark.parametrize("variant", ["nft", "legacy"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "-A FORWARD -s 198.51.100.0/24 -j DROP",
+        "-A FORWARD -p tcp --dport 25 -j DROP",
+        "-A FORWARD -m conntrack --ctstate INVALID -j DROP",
+        "-t raw -A PREROUTING -i wan0 -m rpfilter --invert -j DROP",
+        "-t nat -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE",
+        "-A INPUT -j DROP",
+    ],
+)
+def test_iptables_that_concerns_others(variant: str, command: str) -> None:
+    program = f"iptables-{variant}"
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed (package iptables)")
+    subprocess.run([program, *command.split()], check=True)
+    assert _warnings((4,)) == ()
+
+
+def test_older_iptables_that_cannot_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("iptables-legacy") is None:
+        pytest.skip("iptables-legacy is not installed (package iptables)")
+    subprocess.run(["iptables-legacy", "-P", "FORWARD", "DROP"], check=True)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    (warning,) = _warnings((4,))
+    assert warning.startswith("iptables-legacy: has rules that cannot be looked at; ")

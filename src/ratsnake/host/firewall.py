@@ -1,170 +1,177 @@
-"""What a packet filter on this host may do to the NAT's traffic: looked at, never changed.
+"""What packet filters on this host do to the NAT's traffic: looked at, never changed.
 
 Every packet is forwarded twice, from the LAN to the NAT's device and from there to the WAN (and so
-back): a packet filter written for two interfaces does not know the third.  Only nftables is seen,
-which includes iptables in its nft variant, and what ufw, firewalld and Docker make of them; older
-iptables cannot be asked without its program.
+back): a packet filter written for two interfaces does not know the third.  Each base chain is asked
+what becomes of the first packet of a flow on each of these ways, as far as its device is the NAT's.
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING
 
-#: What nft calls a table's family, and the versions of IP whose packets its chains see.
-_FAMILIES = {1: ("inet", {4, 6}), 2: ("ip", {4}), 10: ("ip6", {6})}  # NFPROTO_…
-_HOOK_FORWARD = 2  # NF_INET_FORWARD
-_POLICY_DROP = 0  # NF_DROP
-_ASIDE = {"counter", "log", "limit"}  # parts of a rule that do not select
-_PASSING = {"NF_ACCEPT", "NFT_GOTO", "NFT_JUMP"}
-_SIDES = ("NFT_META_IIFNAME", "NFT_META_OIFNAME")
+from .changes import MAIN_TABLE
+from .checks import addresses, interface_names
+from .family import AnyAddress, Family
+from .filter_chains import Chain, Packet, Table, refuses, translating
+from .firewall_remedies import remedies, without_translation
+from .iptables_chains import iptables_tables
+from .nft_chains import nft_tables
+from .request import Request
 
+if TYPE_CHECKING:
+    from pyroute2 import IPRoute
 
-@dataclass(frozen=True)
-class _Chain:
-    """A chain that refuses what is forwarded, with the chains of its table, and why it does."""
-
-    family: str
-    table: str
-    name: str
-    others: frozenset[str]
-    why: str
-
-
-#: Whose firewall it is and what to type for a device, the first that fits.
-_REMEDIES: tuple[tuple[Callable[[_Chain], bool], Callable[[_Chain, str], tuple[str, ...]]], ...] = (
-    (
-        lambda chain: chain.table == "firewalld",
-        lambda chain, device: (
-            f"firewall-cmd --permanent --zone=trusted --add-interface={device}",
-            "firewall-cmd --permanent --new-policy=ratsnake",
-            "firewall-cmd --permanent --policy=ratsnake --add-ingress-zone=ANY",
-            "firewall-cmd --permanent --policy=ratsnake --add-egress-zone=trusted",
-            "firewall-cmd --permanent --policy=ratsnake --set-target=ACCEPT",
-            "firewall-cmd --reload",
-        ),
-    ),
-    (
-        lambda chain: any(name.startswith(("ufw-", "ufw6-")) for name in chain.others),
-        lambda chain, device: (
-            f"ufw route allow in on {device}",
-            f"ufw route allow out on {device}",
-        ),
-    ),
-    (
-        lambda chain: "DOCKER-USER" in chain.others and chain.family != "inet",
-        lambda chain, device: _iptables(chain, "DOCKER-USER", device),
-    ),
-    (
-        lambda chain: (chain.table, chain.name) == ("filter", "FORWARD") and chain.family != "inet",
-        lambda chain, device: _iptables(chain, "FORWARD", device),
-    ),
-    (
-        lambda chain: True,
-        lambda chain, device: tuple(
-            f'nft insert rule {chain.family} {chain.table} {chain.name} {side} "{device}" accept'
-            for side in ("iifname", "oifname")
-        ),
-    ),
-)
+#: The versions of IP whose packets the chains of a family see.
+_VERSIONS = {"inet": (4, 6), "ip": (4,), "ip6": (6,), "netdev": (4, 6)}
+_WHAT = {
+    "forward": "forwarded packets",
+    "prerouting": "packets before they are routed",
+    "postrouting": "packets that are about to leave",
+    "ingress": "packets that come in",
+    "egress": "packets that leave",
+}
+_LEGACY = {"ip": "iptables-legacy", "ip6": "ip6tables-legacy"}
 
 
-def forward_warnings(device: str, versions: Collection[int]) -> tuple[str, ...]:
-    """A warning for each chain that refuses forwarded packets of these versions of IP (4, 6)
-    unless a rule accepts them, where its table has none for the device; with what to type.
-
-    Imports pyroute2: to be called in a child process.
-    """
-    from pyroute2 import NetlinkError
-    from pyroute2.nftables.main import NFTables
-
+def firewall_warnings(netlink: IPRoute, request: Request) -> tuple[str, ...]:
+    """A warning for each chain that refuses the NAT's packets, or translates once more what the
+    NAT has translated; with what to type."""
+    ways = _ways(netlink, request)
+    indices = {name: index for index, name in interface_names(netlink).items()}
+    found: list[str] = []
     try:
-        with NFTables(nfgen_family=0) as nftables:
-            chains, rules = list(nftables.get_chains()), list(nftables.get_rules())
-    except (NetlinkError, OSError) as error:
-        if getattr(error, "code", getattr(error, "errno", None)) == errno.EPERM:
-            return ("nftables cannot be looked at without root",)
-        return ()  # a kernel without nftables
-    return tuple(
-        f"nftables: table {chain.family} {chain.table}, chain {chain.name} {chain.why}: for those "
-        f"from and to {device} type `{' && '.join(_remedy(chain, device))}`"
-        for chain in _refusing(chains, rules, device, set(versions))
-    )
-
-
-def _refusing(
-    chains: list[Any], rules: list[Any], device: str, versions: set[int]
-) -> Iterator[_Chain]:
-    for chain in chains:
-        hook = chain.get_attr("NFTA_CHAIN_HOOK")
-        family, seen = _FAMILIES.get(chain["nfgen_family"], ("", set()))
-        if hook is None or hook.get_attr("NFTA_HOOK_HOOKNUM") != _HOOK_FORWARD:
+        for (_, _), table in nft_tables(indices).items():
+            found += _of(table, "nftables", "", request, ways)
+    except OSError as error:
+        if error.errno == errno.EPERM:
+            found.append("nftables cannot be looked at without root")
+    for family in ("ip", "ip6"):
+        if not any(one.version in _VERSIONS[family] for one in request.families()):
             continue
-        table, name = chain.get_attr("NFTA_CHAIN_TABLE"), chain.get_attr("NFTA_CHAIN_NAME")
-        beside = [rule for rule in rules if _place(rule) == (chain["nfgen_family"], table)]
-        why = _why(chain, [r for r in beside if r.get_attr("NFTA_RULE_CHAIN") == name])
-        if why and seen & versions and not _passes(beside, device):
-            others = frozenset(
-                other.get_attr("NFTA_CHAIN_NAME")
-                for other in chains
-                if other["nfgen_family"] == chain["nfgen_family"]
-                and other.get_attr("NFTA_CHAIN_TABLE") == table
+        tables, unseen = iptables_tables(family)
+        program = _LEGACY[family]
+        for table in tables.values():
+            found += _of(table, program, program, request, ways)
+        if unseen:
+            found.append(
+                f"{program}: has rules that cannot be looked at; if nothing passes, type "
+                f"`{program} -I FORWARD -i {request.device} -j ACCEPT && "
+                f"{program} -I FORWARD -o {request.device} -j ACCEPT`"
             )
-            yield _Chain(family, table, name, others, why)
+    return tuple(found)
 
 
-def _place(rule: Any) -> tuple[int, str]:
-    return rule["nfgen_family"], rule.get_attr("NFTA_RULE_TABLE")
+#: Packets by the hook they are on their way through.
+_Ways = Mapping[str, Sequence[Packet]]
 
 
-def _why(chain: Any, rules: list[Any]) -> str | None:
-    """Why the chain refuses what none of its rules accepts, or None."""
-    if chain.get_attr("NFTA_CHAIN_POLICY") == _POLICY_DROP:
-        return "drops forwarded packets by policy"
-    parts = [part for part in _parts(rules[-1]) if part[0] not in _ASIDE] if rules else []
-    if len(parts) == 1 and (parts[0][0] == "reject" or _verdict(parts[0]) == "NF_DROP"):
-        return "refuses forwarded packets by its last rule"
+def _of(table: Table, who: str, program: str, request: Request, ways: _Ways) -> Iterator[str]:
+    for chain in table.values():
+        if chain.hook is None or chain.hook not in ways:
+            continue
+        packets = [
+            packet
+            for packet in ways[chain.hook]
+            if packet.version in _VERSIONS[chain.family]
+            and (not chain.interfaces or {packet.into, packet.out} & chain.interfaces)
+        ]
+        whys = [why for packet in packets if (why := refuses(table, chain, packet))]
+        if whys:
+            typed = " && ".join(remedies(chain, table, request.device, program))
+            yield (
+                f"{_place(who, chain)} drops {_WHAT[chain.hook]} {whys[0]}: for those from and to "
+                f"{request.device} type `{typed}`"
+            )
+        if chain.kind == "nat" and chain.hook == "postrouting":
+            yield from _translated_again(table, chain, who, packets)
+
+
+def _translated_again(
+    table: Table, chain: Chain, who: str, packets: Sequence[Packet]
+) -> Iterator[str]:
+    rules = {
+        rule.removal(): (name, rule)
+        for packet in packets
+        if packet.source is not None
+        for name, rule in translating(table, chain, packet)
+    }
+    for name, rule in rules.values():
+        typed = " && ".join(without_translation(name, rule, chain.table))
+        place = f"{who}: table {chain.family} {chain.table}, chain {name}"
+        yield (
+            f"{place} gives another source to what ratsnake has translated (masquerade or snat): "
+            f"take it out by `{typed}` and where it is configured, or let it be for addresses of "
+            "other LANs only"
+        )
+
+
+def _place(who: str, chain: Chain) -> str:
+    return f"{who}: table {chain.family} {chain.table}, chain {chain.name}"
+
+
+def _ways(netlink: IPRoute, request: Request) -> _Ways:
+    """What passes each hook by the device, of each version of IP."""
+    ways: dict[str, list[Packet]] = {}
+    wans = _wans(netlink, request)
+    for family in request.families():
+        version = family.version
+        own = _first(request.external, version)
+        outside = own.packed if own else None
+        inside = _lan_address(netlink, request, family)
+        device = request.device
+        # As they come out of the device: to the internet, and to the LAN.
+        out = (
+            Packet(version, device, None, outside),
+            Packet(version, device, None, is_answered_there=False),
+        )
+        ways.setdefault("prerouting", []).extend(out)
+        ways.setdefault("ingress", []).extend(out)
+        leaving = [Packet(version, device, wan, outside) for wan in wans]
+        ways.setdefault("forward", []).extend(
+            (
+                *(Packet(version, lan, device, inside) for lan in request.lans),
+                *leaving,
+                *(Packet(version, wan, device) for wan in wans),
+                *(Packet(version, device, lan) for lan in request.lans),
+            )
+        )
+        ways.setdefault("postrouting", []).extend(
+            (
+                Packet(version, None, device, inside),
+                *leaving,
+            )
+        )
+    return ways
+
+
+def _wans(netlink: IPRoute, request: Request) -> list[str | None]:
+    """The way out: as it was said, or as the default routes say."""
+    if request.wan is not None:
+        return [request.wan]
+    names = interface_names(netlink)
+    found = {
+        names.get(route.get_attr("RTA_OIF"))
+        for family in request.families()
+        for route in netlink.get_default_routes(family=family.number, table=MAIN_TABLE)
+    }
+    there: list[str | None] = [name for name in found if name]
+    return there or [None]
+
+
+def _lan_address(netlink: IPRoute, request: Request, family: Family) -> bytes | None:
+    """One as hosts of the LAN have."""
+    names = interface_names(netlink)
+    for index, address in addresses(netlink):
+        if address.version == family.version and names.get(index) in request.lans:
+            return address.packed
     return None
 
 
-def _passes(rules: list[Any], device: str) -> bool:
-    """Whether among the rules are some that let pass what comes from the device, and what goes to
-    it; what else they ask for is not looked at."""
-    return all(any(_names(rule, side, device) for rule in rules) for side in _SIDES)
-
-
-def _names(rule: Any, side: str, device: str) -> bool:
-    parts = list(_parts(rule))
-    if not parts or _verdict(parts[-1]) not in _PASSING:
-        return False
-    for (kind, asked), (test, compared) in zip(parts, parts[1:], strict=False):
-        if kind == "meta" and test == "cmp" and asked.get_attr("NFTA_META_KEY") == side:
-            value = compared.get_attr("NFTA_CMP_DATA").get_attr("NFTA_DATA_VALUE")
-            if compared.get_attr("NFTA_CMP_OP") == "NFT_CMP_EQ" and (
-                value.rstrip(b"\0") == device.encode()
-            ):
-                return True
-    return False
-
-
-def _parts(rule: Any) -> Iterator[tuple[str, Any]]:
-    for part in rule.get_attr("NFTA_RULE_EXPRESSIONS") or ():
-        yield part.get_attr("NFTA_EXPR_NAME"), part.get_attr("NFTA_EXPR_DATA")
-
-
-def _verdict(part: tuple[str, Any]) -> str | None:
-    if part[0] != "immediate":
-        return None
-    verdict = part[1].get_attr("NFTA_IMMEDIATE_DATA").get_attr("NFTA_DATA_VERDICT")
-    return str(verdict.get_attr("NFTA_VERDICT_CODE")) if verdict is not None else None
-
-
-def _remedy(chain: _Chain, device: str) -> tuple[str, ...]:
-    return next(make(chain, device) for fits, make in _REMEDIES if fits(chain))
-
-
-def _iptables(chain: _Chain, name: str, device: str) -> tuple[str, ...]:
-    program = "iptables" if chain.family == "ip" else "ip6tables"
-    return tuple(f"{program} -I {name} {side} {device} -j ACCEPT" for side in ("-i", "-o"))
+def _first(values: Sequence[object], version: int) -> AnyAddress | None:
+    for value in values:
+        if isinstance(value, IPv4Address | IPv6Address) and value.version == version:
+            return value
+    return None

@@ -103,7 +103,7 @@ class Guard:
     def in_force(self, netlink: IPRoute) -> bool:
         """Whether the kernel has it as it was made: nobody has removed or changed any of it."""
         asked = text(1, self._name)
-        tables = [dict(read(one)) for one in dump(Message.GETTABLE, b"")]
+        tables = [dict(read(one)) for one in dump(Message.GETTABLE)]
         if not any(
             table.get(1) == _zero_ended(self._name)
             and not int.from_bytes(table.get(2, b""), "big") & _DORMANT
@@ -209,7 +209,7 @@ class GuardRemoval:
 def guards() -> frozenset[int]:
     """The numbers of the runs that have a guard, whether they live or not."""
     try:
-        tables = [dict(read(table)) for table in dump(Message.GETTABLE, b"")]
+        tables = [dict(read(table)) for table in dump(Message.GETTABLE)]
     except OSError:  # no nf_tables, or no privilege
         return frozenset()
     names = [table.get(1, b"")[:-1].decode() for table in tables]

@@ -14,8 +14,8 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 
-INET = 1  # NFPROTO_INET
-IPV4, IPV6 = 2, 10  # NFPROTO_IPV4, NFPROTO_IPV6
+# NFPROTO_…
+ANY, INET, IPV4, NETDEV, IPV6 = 0, 1, 2, 5, 10
 
 _NETLINK_NETFILTER = 12
 _SUBSYSTEM = 10  # NFNL_SUBSYS_NFTABLES
@@ -40,6 +40,7 @@ class Message(IntEnum):
     GETCHAIN = 4
     NEWRULE = 6
     GETRULE = 7
+    GETSETELEM = 13
 
 
 class Flag(IntEnum):
@@ -90,10 +91,17 @@ def attempt(parts: Sequence[Part]) -> None:
     _send(parts, end=False)
 
 
-def dump(message: Message, asked: bytes) -> Iterator[bytes]:
-    """The attributes of all that are there of the inet family; raises OSError."""
+def dump(message: Message, asked: bytes = b"", family: int = INET) -> Iterator[bytes]:
+    """The attributes of all that are there of the family; raises OSError."""
+    return (attributes_ for _, attributes_ in dump_all(message, asked, family))
+
+
+def dump_all(
+    message: Message, asked: bytes = b"", family: int = ANY
+) -> Iterator[tuple[int, bytes]]:
+    """Likewise of any family, which comes first."""
     with _socket() as kernel:
-        kernel.send(_message(_SUBSYSTEM << 8 | message, _REQUEST | _DUMP, 0, INET, asked))
+        kernel.send(_message(_SUBSYSTEM << 8 | message, _REQUEST | _DUMP, 0, family, asked))
         while True:
             for kind, _, body in _messages(kernel.recv(_LARGEST)):
                 if kind == _DONE:
@@ -101,7 +109,7 @@ def dump(message: Message, asked: bytes) -> Iterator[bytes]:
                 if kind == _ERROR:
                     _raise(body)
                 else:
-                    yield body[_FAMILY.size :]
+                    yield body[0], body[_FAMILY.size :]
 
 
 def _send(parts: Sequence[Part], end: bool) -> None:

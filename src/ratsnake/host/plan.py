@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .changes import Address, Change, Route, Rule, WaylessRoute, link_index
 from .checks import addresses, check, warnings
 from .family import IPV4, IPV6, AnyNetwork, Family
-from .firewall import forward_warnings
+from .firewall import firewall_warnings
 from .guard import Guard
 from .joining import UdpJoining, joining_interfaces
 from .local_table import SharingFirst
@@ -114,7 +114,7 @@ def plan_of(netlink: IPRoute, request: Request, number: int, with_device: bool =
             *([_unguarded(request, lack)] if lack else []),
             *([_unmatched(unmatched)] if unmatched else []),
             *(router_advertisement_warnings(netlink) if IPV6 in families else ()),
-            *forward_warnings(request.device, [family.version for family in families]),
+            *firewall_warnings(netlink, request),
         ),
     )
 
