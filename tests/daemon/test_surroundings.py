@@ -94,6 +94,21 @@ def test_a_forward_that_takes_a_port_in_use_is_a_warning() -> None:
     assert "takes port 22 of 198.51.100.254 from a program of this host" in warning
 
 
+def test_published_ports_are_left_out_and_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    published = replace(HOST, published=((2000, 2009), (81, 81)))
+    monkeypatch.setattr(surroundings, "survey", lambda: published)
+    result = fitted(*SHARE, "--forward", "tcp:81=192.168.1.9:81")
+    assert ports(result).startswith("1024-1999,2010-4999,")
+    (warning,) = result.warnings
+    assert warning.endswith("destination NAT of this host (nftables) has port 81, and comes first")
+
+
+def test_programs_that_keep_ports_are_all_that_counts_once_they_are_known() -> None:
+    taken = frozenset([(IPv4Address(ADDRESS), 2000)])
+    result = fit(options(*SHARE), taken=taken)
+    assert ports(result) == "1024-1999,2001-32767,40000-40009,61000-65534"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -165,6 +165,19 @@ def test_new_flows_do_not_get_the_port_of_a_service(topology: Topology) -> None:
         assert drops(running) == {}
 
 
+def test_a_published_port_is_left_out(
+    topology: Topology, program: Callable[[str], str], tmp_path: Path
+) -> None:
+    file = tmp_path / "ratsnake.toml"
+    file.write_text("")
+    nft = program("nft")
+    with _sharing(topology, arguments=["--config", str(file)]) as running:
+        assert _PUBLISHED in _ports(running)
+        with _container(topology, nft):
+            list(ask(str(running.control), "reload"))
+            assert _PUBLISHED not in _ports(running)
+
+
 def test_the_hosts_own_range_is_followed(topology: Topology) -> None:
     with _sharing(topology) as running:
         assert 40_000 not in _ports(running)

@@ -11,6 +11,7 @@ from pathlib import Path
 from .checks import addresses
 from .child import in_child
 from .family import AnyAddress
+from .published_ports import published_ports
 
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _RESERVED = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
@@ -26,7 +27,7 @@ class Survey:
 
     `ephemeral`: the ports its own connections may get, of which it never takes those `reserved`.
     `bound`: ports of its sockets, each with the address, None for all addresses.  `mtus`: in
-    octets, by interface.
+    octets, by interface.  `published`: ports that rules of the host's own send elsewhere.
     """
 
     assigned: frozenset[AnyAddress]
@@ -34,6 +35,7 @@ class Survey:
     reserved: Ports
     bound: frozenset[tuple[AnyAddress | None, int]]
     mtus: dict[str, int]
+    published: Ports = ()
 
     def bound_at(self, address: AnyAddress) -> Ports:
         """Ports that sockets of the host have at this address."""
@@ -71,6 +73,7 @@ def _survey() -> Survey:
                 link.get_attr("IFLA_IFNAME"): link.get_attr("IFLA_MTU")
                 for link in netlink.get_links()
             },
+            published=published_ports(),
         )
 
 

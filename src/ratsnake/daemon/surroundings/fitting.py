@@ -141,6 +141,12 @@ def _taken_from_host(settings: Settings, host: Survey, shares: Shares) -> Iterat
                 f"--forward {forward}: port {UNRULY} of {address} cannot be shared with the host;"
                 " right is any other"
             )
+        for first, last in host.published:
+            if first <= forward.last_port and forward.first_port <= last:
+                yield (
+                    f"--forward {forward}: destination NAT of this host (nftables) has port"
+                    f" {first if first == last else f'{first}-{last}'}, and comes first"
+                )
         for first, last in host.bound_at(address):
             if forward.first_port <= first and last <= forward.last_port:
                 yield (
@@ -152,7 +158,7 @@ def _taken_from_host(settings: Settings, host: Survey, shares: Shares) -> Iterat
 def ports_of_host(address: Address, host: Survey) -> tuple[tuple[int, int], ...]:
     """What the host needs of an address, and what cannot be shared."""
     own = PortSet.of([host.ephemeral]).without(host.reserved)
-    return (*own, *host.bound_at(address), (UNRULY, UNRULY))
+    return (*own, *host.bound_at(address), *host.published, (UNRULY, UNRULY))
 
 
 def _left(address: Address, asked: PortSet, host: Survey, notes: list[str]) -> PortSet:
