@@ -14,6 +14,7 @@ import pytest
 from host.machines import ADDRESSES, ADDRESSES_6, renew_link, router, state
 from ratsnake.host import guard as module
 from ratsnake.host.guard import Guard, dropped_by, guards
+from ratsnake.host.kernel_state import KernelState
 from ratsnake.host.nftables import attempt
 from ratsnake.host.request import Request
 from ratsnake.host.routing import foresee, install, repair
@@ -53,9 +54,9 @@ def test_applied_is_as_typed(machine: Namespace) -> None:
     with machine.netlink() as netlink:
         GUARD.apply(netlink)
         applied = _nft("list ruleset")
-        assert GUARD.in_force(netlink)
+        assert GUARD.in_force(KernelState(netlink))
         GUARD.undo(netlink, None)
-        assert not GUARD.in_force(netlink)
+        assert not GUARD.in_force(KernelState(netlink))
         GUARD.undo(netlink, None)  # a second time finds nothing to do
     assert state(machine) == before
     subprocess.run(str(GUARD), shell=True, check=True)
@@ -83,11 +84,11 @@ def test_what_somebody_did_to_it_is_seen_and_put_right(machine: Namespace, comma
         GUARD.apply(netlink)
         before = _nft("list ruleset")
         _nft("add table inet others")
-        assert GUARD.in_force(netlink)
+        assert GUARD.in_force(KernelState(netlink))
         _nft(command)
-        assert not GUARD.in_force(netlink)
+        assert not GUARD.in_force(KernelState(netlink))
         GUARD.apply(netlink)
-        assert GUARD.in_force(netlink)
+        assert GUARD.in_force(KernelState(netlink))
         _nft("add table inet others; delete table inet others")
         assert _nft("list ruleset") == before
 
@@ -101,8 +102,8 @@ def test_another_guard_goes_on_counting(machine: Namespace) -> None:
         _nft("add rule inet ratsnake-3 inside counter packets 5 bytes 400 drop")
         other = replace(GUARD, inside=("10.0.0.0/8",), untranslated=())
         other.apply(netlink)
-        assert other.in_force(netlink)
-        assert not GUARD.in_force(netlink)
+        assert other.in_force(KernelState(netlink))
+        assert not GUARD.in_force(KernelState(netlink))
         assert dropped_by(3) == (5, 400)
 
 

@@ -23,6 +23,10 @@ STATUS = {
         {"address": "2001:db8:3::1", "ports": None, "follows": None, "lost": None},
     ],
     "types": dict.fromkeys(("tcp", "udp", "icmp"), "quasi-restricted-cone"),
+    "host": {
+        "problems": [{"what": "interface br0 is down", "command": "ip link set br0 up"}],
+        "restored": 4,
+    },
     "counters": {
         "outbound": {"packets": 123456, "bytes": 987654321},
         "inbound": {"packets": 1, "bytes": 60},

@@ -22,6 +22,7 @@ COMMANDS = {
     "reload": "have the running NAT read its configuration file anew",
     "forward": "add, remove or list static forwards of the running NAT",
     "host": "show what a run changes on this host, or remove what a killed one left",
+    "doctor": "list what is wrong on this host now, with the commands that help",
     "status": "show what the running NAT does",
     "mappings": "list the running NAT's mappings",
     "sessions": "list the running NAT's sessions",

@@ -52,12 +52,25 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
         f" {status['memory'] / 1000:.1f} MB of memory,"
         f" offload {' '.join(status['offload']) or 'none'}",
     )
+    yield from host(status["host"])
     yield ""
     yield from _traffic(status["counters"], status["rates"])
     yield ""
     yield from _usage(status["usage"], status["rates"])
     yield ""
     yield from _drops(status["counters"]["dropped"], status["rates"])
+
+
+def host(host: dict[str, Any]) -> Iterator[str]:
+    """What is wrong on the host, and the command that helps; nothing where nothing is."""
+    name = "wrong"
+    for problem in host["problems"]:
+        yield from _wrapped(name, problem["what"])
+        if problem["command"]:
+            yield _line("", f"  {problem['command']}")
+        name = ""
+    if host["restored"]:
+        yield _line("made again", f"{host['restored']} changes to this host that others had undone")
 
 
 def _external(external: dict[str, Any]) -> str:

@@ -62,4 +62,5 @@ def ready(facts: Facts) -> str:
 
 def state(facts: Facts) -> str:
     """Likewise, with what is missing."""
-    return "; ".join([ready(facts), *(one.lost for one in facts.external if one.lost)])
+    lost = [one.lost for one in facts.external if one.lost]
+    return "; ".join([ready(facts), *lost, *(one.what for one in facts.problems)])

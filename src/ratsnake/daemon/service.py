@@ -27,6 +27,7 @@ from ..device.linux_tun import LinuxTun
 from ..host.address_watch import AddressWatch
 from ..host.child import ChildError
 from ..host.keeper import Undoing
+from ..host.kernel_watch import KernelWatch
 from . import privileges
 from .awaiting import await_addresses
 from .changing.in_force import InForce
@@ -53,7 +54,9 @@ from .state.restoring import bring_back
 from .supervisor import Supervisor
 from .surroundings.findings import Findings
 from .surroundings.fitting import Fitted, fit
+from .surroundings.host_report import Report, events_since
 from .surroundings.hosting_orders import AskingHosting, KeptHosting
+from .surroundings.monitoring import Monitor
 from .views.busiest import Busiest
 from .views.capturing import Capturing
 from .views.explaining import Explainer
@@ -106,8 +109,10 @@ def serve(sources: Sources, asked: Asked, announce: Callable[[str], None]) -> No
         if options.state is not None:
             make_folder(options.state.path, options.user)
         device.bring_up(MTU)
-        host = _host(KeptHosting(sources, asked.options, fitted.findings, watch), undoing, undo)
-        watch.close()
+        monitor = _monitor(options)
+        hosting = KeptHosting(sources, asked.options, fitted.findings, watch, monitor)
+        host = _host(hosting, undoing, undo)
+        hosting.close()
         worker, live = _packet_loop(options, device)
         undo.callback(worker.close)
         for warning in host.begin():
@@ -203,6 +208,14 @@ def _host(hosting: KeptHosting, undoing: Undoing, undo: ExitStack) -> AskingHost
     return AskingHosting(hosting.findings, undoing)
 
 
+def _monitor(options: RunOptions) -> Monitor | None:
+    """Where there is something to watch over; it hears of all that happens from here."""
+    try:
+        return Monitor(KernelWatch()) if options.lans else None
+    except OSError as error:
+        raise RunError(f"the kernel cannot be listened to: {error.strerror}") from None
+
+
 def _check_end(device: str, thread: WorkerThread) -> None:
     if thread.failure is not None:
         raise RunError(f"device {device}: the packet loop failed: {thread.failure!r}")
@@ -241,6 +254,7 @@ class _Service:
         self._supervisor = supervisor
         self._started = time.monotonic()
         self._status_requests = 0
+        self._report = Report()
         self._rates = Rates()
         self._busiest = Busiest(nat, _now)
         self._explainer = Explainer(nat, worker.locked, _now)
@@ -257,6 +271,7 @@ class _Service:
                 self._claim,
                 {
                     "status": lambda _: self._status_page(),
+                    "doctor": lambda _: self._doctor(),
                     "mappings": lambda request: self._rows(self._nat.mapping_rows, request),
                     "sessions": lambda request: self._rows(self._nat.session_rows, request),
                     "ports": lambda request: self._rows(self._nat.port_rows, request),
@@ -309,9 +324,24 @@ class _Service:
     def _follow_host(self) -> None:
         """Raises RunError where nobody looks after the host any more."""
         findings = self._host.news()
+        self._tell_report(self._host.report)
         if findings is not None:
             self._in_force.follow(findings)
             self._supervisor.tell(STATUS=state(self._facts))
+
+    def _tell_report(self, report: Report) -> None:
+        """Let status, metrics and events have what is wrong on the host, and what was put right."""
+        before, self._report = self._report, report
+        if report == before:
+            return
+        for name, fields in events_since(report, before):
+            self._events.tell(name, **fields)
+        self._facts = replace(self._facts, problems=report.problems, restored=report.restored)
+        self._supervisor.tell(STATUS=state(self._facts))
+
+    def _doctor(self) -> Iterator[Page]:
+        """What is wrong now: it is looked at anew."""
+        yield [{**self._host.look().row(), "external": self.status()["external"]}]
 
     def _changed(self) -> None:
         """Other settings are in force, or an address is there or not."""

@@ -3,6 +3,8 @@
 A change holds only names and numbers, so that a list of them can cross a process boundary.  As text
 it is the command one would type for it.  `apply` returns what `undo` has to know about the time
 before; `undo` accepts that what it would remove is gone already (routes vanish with their device).
+Others may take it away while it is in force: `in_force` says whether it is still there, and `renew`
+makes it anew.
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from .family import IPV4, Family, family_of
+from .family import FAMILIES, IPV4, Family, family_of
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
+
+    from .kernel_state import KernelState
 
 #: Marks our rules and routes (`ip rule`, `ip route` show it as "proto 82"); 82 is nobody's in
 #: iproute2's rt_protos.
@@ -22,8 +26,13 @@ PROTOCOL = 82
 
 MAIN_TABLE = 254
 
+_ACTIONS = {"to_tbl": 1, "goto": 2, "nop": 3, "blackhole": 6}  # FR_ACT_… of linux/fib_rules.h
 _ALREADY_GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL)
 _SCOPE_LINK = 253
+_UNICAST = 1  # RTN_UNICAST
+_IFF_UP = 1
+_WAYLESS = {"unreachable": 7, "throw": 9}  # RTN_…
+_METRIC_6 = 1024  # what an IPv6 route without one gets
 _SCOPE_UNIVERSE = 0
 
 
@@ -38,6 +47,12 @@ class Change(Protocol):
 
     def undo(self, netlink: IPRoute, before: str | None) -> None:
         """Take the change back."""
+
+    def in_force(self, kernel: KernelState) -> bool:
+        """Whether the kernel has it now."""
+
+    def renew(self, netlink: IPRoute, before: str | None) -> str | None:
+        """Make it again, whatever is there of it; returns what `undo` needs from now on."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,29 @@ class Rule:
     def undo(self, netlink: IPRoute, before: str | None) -> None:
         _remove(netlink.rule, self._arguments())
 
+    def in_force(self, kernel: KernelState) -> bool:
+        return self._key() in {_key(rule) for rule in kernel.rules}
+
+    def renew(self, netlink: IPRoute, before: str | None) -> str | None:
+        self.apply(netlink)
+        return before
+
+    def _key(self) -> tuple[Any, ...]:
+        ports = ":".join(map(str, self.ports)) if self.ports else None
+        return (
+            self.family.number,
+            self.priority,
+            _ACTIONS[self.action],
+            self.interface,
+            self.source,
+            self.destination,
+            self.table if self.action == "to_tbl" else None,
+            self.goto,
+            self.protocol,
+            ports,
+            (0, self.unmarked) if self.unmarked else None,
+        )
+
     def _arguments(self) -> dict[str, Any]:
         wanted = {
             "iifname": self.interface,
@@ -100,6 +138,33 @@ class Rule:
             "priority": self.priority,
             "protocol": PROTOCOL,
         }
+
+
+@dataclass(frozen=True)
+class DeviceUp:
+    """The NAT's own device is up, as it is from the start: others may set it down."""
+
+    device: str
+
+    def __str__(self) -> str:
+        return f"ip link set {self.device} up"
+
+    def apply(self, netlink: IPRoute) -> None:
+        index = link_index(netlink, self.device)
+        if index is None:
+            raise OSError(errno.ENODEV, f"no interface {self.device}")
+        netlink.link("set", index=index, state="up")
+
+    def undo(self, netlink: IPRoute, before: str | None) -> None:
+        """It goes by itself."""
+
+    def in_force(self, kernel: KernelState) -> bool:
+        link = kernel.links.get(self.device)
+        return link is not None and bool(link["flags"] & _IFF_UP)
+
+    def renew(self, netlink: IPRoute, before: str | None) -> str | None:
+        self.apply(netlink)
+        return before
 
 
 @dataclass(frozen=True)
@@ -137,6 +202,21 @@ class Route:
         arguments = self._arguments(netlink)
         if arguments is not None:
             _remove(netlink.route, arguments)
+
+    def in_force(self, kernel: KernelState) -> bool:
+        index = kernel.index(self.device)
+        return any(
+            route["type"] == _UNICAST
+            and _place_of(route) == self.place
+            and route.get_attr("RTA_OIF") == index
+            and route.get_attr("RTA_PREFSRC") == self.source
+            for route in kernel.routes
+        )
+
+    def renew(self, netlink: IPRoute, before: str | None) -> str | None:
+        """Also where somebody has put another in its place."""
+        self.replace(netlink)
+        return before
 
     def _put(self, command: str, netlink: IPRoute) -> None:
         arguments = self._arguments(netlink)
@@ -184,6 +264,18 @@ class WaylessRoute:
     def undo(self, netlink: IPRoute, before: str | None) -> None:
         _remove(netlink.route, self._arguments())
 
+    def in_force(self, kernel: KernelState) -> bool:
+        return any(
+            route["type"] == _WAYLESS[self.kind]
+            and _place_of(route) == (self.destination, self.table)
+            and (route.get_attr("RTA_PRIORITY") or 0) in (self.metric, _METRIC_6)
+            for route in kernel.routes
+        )
+
+    def renew(self, netlink: IPRoute, before: str | None) -> str | None:
+        netlink.route("replace", **self._arguments())
+        return before
+
     def _arguments(self) -> dict[str, Any]:
         return {
             "family": family_of(self.destination).number,
@@ -224,6 +316,13 @@ class Address:
         if arguments is not None:
             _remove(netlink.addr, arguments)
 
+    def in_force(self, kernel: KernelState) -> bool:
+        return (kernel.index(self.device), self.address) in kernel.addresses
+
+    def renew(self, netlink: IPRoute, before: str | None) -> str | None:
+        self.apply(netlink)
+        return before
+
     def _arguments(self, netlink: IPRoute) -> dict[str, Any] | None:
         index = link_index(netlink, self.device)
         if index is None:
@@ -247,6 +346,33 @@ def link_index(netlink: IPRoute, name: str) -> int | None:
     """The index of the interface called `name`, or None."""
     found = netlink.link_lookup(ifname=name)
     return int(found[0]) if found else None
+
+
+def _key(rule: Any) -> tuple[Any, ...]:
+    """What `Rule._key` has, of the kernel's message."""
+    action, source, destination = rule["action"], rule.get_attr("FRA_SRC"), rule.get_attr("FRA_DST")
+    mask = rule.get_attr("FRA_FWMASK")
+    return (
+        rule["family"],
+        rule.get_attr("FRA_PRIORITY") or 0,
+        action,
+        rule.get_attr("FRA_IIFNAME"),
+        f"{source}/{rule['src_len']}" if source else None,
+        f"{destination}/{rule['dst_len']}" if destination else None,
+        rule.get_attr("FRA_TABLE") if action == _ACTIONS["to_tbl"] else None,
+        rule.get_attr("FRA_GOTO"),
+        rule.get_attr("FRA_IP_PROTO"),
+        rule.get_attr("FRA_DPORT_RANGE"),
+        (rule.get_attr("FRA_FWMARK") or 0, mask) if mask else None,
+    )
+
+
+def _place_of(route: Any) -> tuple[str, int]:
+    """What `Route.place` has, of the kernel's message."""
+    prefix = route.get_attr("RTA_DST")
+    everything = next(one.everything for one in FAMILIES if one.number == route["family"])
+    text = f"{prefix}/{route['dst_len']}" if prefix else everything
+    return text, route.get_attr("RTA_TABLE")
 
 
 def _remove(command: Any, arguments: dict[str, Any]) -> None:

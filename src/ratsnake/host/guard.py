@@ -41,6 +41,8 @@ from .nftables import attributes as read
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
 
+    from .kernel_state import KernelState
+
 _NAME = re.compile(r"ratsnake-(\d+)")
 _LEAVING, _INSIDE = "leaving", "inside"  # the chains
 _POSTROUTING = 4  # NF_INET_POST_ROUTING
@@ -100,7 +102,7 @@ class Guard:
             if error.errno != errno.ENOENT:
                 raise
 
-    def in_force(self, netlink: IPRoute) -> bool:
+    def in_force(self, kernel: KernelState) -> bool:
         """Whether the kernel has it as it was made: nobody has removed or changed any of it."""
         asked = text(1, self._name)
         tables = [dict(read(one)) for one in dump(Message.GETTABLE)]
@@ -126,6 +128,10 @@ class Guard:
             and all(same(there, rule) for there, (_, rule) in zip(found[chain], rules, strict=True))
             for chain, rules in wanted.items()
         )
+
+    def renew(self, netlink: IPRoute, before: str | None) -> str | None:
+        self.apply(netlink)
+        return before
 
     @property
     def _name(self) -> str:

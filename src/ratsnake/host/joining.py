@@ -18,6 +18,8 @@ from .runs import others_live
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
 
+    from .kernel_state import KernelState
+
 #: As `ethtool -k` names it.  It acts only where generic-receive-offload is on.
 FEATURE = "rx-udp-gro-forwarding"
 
@@ -39,6 +41,10 @@ class UdpJoining:
 
     def apply(self, netlink: IPRoute) -> str | None:
         return "off" if _switch(self.interface, True) else None
+
+    def in_force(self, kernel: KernelState) -> bool:
+        """Or as good as: where it cannot be had nobody misses it."""
+        return self.interface not in kernel.links or not _lacks(self.interface)
 
     def renew(self, netlink: IPRoute, before: str | None) -> str | None:
         return self.apply(netlink) or before
@@ -76,6 +82,18 @@ def joining_interfaces(
     arriving = [one for index in inside for one in ports[index] or [index]]
     found = {names[one] for one in (*arriving, *outside) if one in names}
     return tuple(sorted((found | to_come) - {_LOOPBACK}))
+
+
+def _lacks(interface: str) -> bool:
+    """Whether the feature is off and can be switched on."""
+    from pyroute2.ethtool.ioctl import EthtoolError, IoctlEthtool
+
+    with closing(IoctlEthtool(interface)) as ethtool:
+        try:
+            features = ethtool.get_features()
+            return FEATURE in features and not features[FEATURE] and features.is_available(FEATURE)
+        except (OSError, EthtoolError):
+            return False
 
 
 def _switch(interface: str, on: bool) -> bool:

@@ -16,6 +16,7 @@ reached.  All runs that share an address have the first three rules together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from socket import AF_INET
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ from .runs import SHARING_START, others_share
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
+
+    from .kernel_state import KernelState
 
 LOCAL_TABLE = 255
 _KERNEL = 2  # RTPROT_KERNEL, whose rule it is
@@ -45,7 +48,7 @@ class SharingFirst:
 
     def apply(self, netlink: IPRoute) -> None:
         """Make what is not there of it; at no moment is there no look-up in the local table."""
-        there = _there(netlink)
+        there = _there(netlink.get_rules(family=AF_INET))
         if not there.start:
             _START.apply(netlink)
         if there.goto is None:
@@ -55,6 +58,19 @@ class SharingFirst:
         elif there.goto is None or there.local < there.goto:
             netlink.rule("del", **_FIRST)
             FirstRule().apply(netlink)
+
+    def in_force(self, kernel: KernelState) -> bool:
+        there = _there([rule for rule in kernel.rules if rule["family"] == AF_INET])
+        return (
+            there.start
+            and there.goto is not None
+            and there.local is not None
+            and there.goto < there.local
+        )
+
+    def renew(self, netlink: IPRoute, before: str | None) -> str | None:
+        self.apply(netlink)
+        return before
 
     def undo(self, netlink: IPRoute, before: str | None) -> None:
         """Unless another run shares an address still."""
@@ -99,8 +115,8 @@ class _There:
     local: int | None
 
 
-def _there(netlink: IPRoute) -> _There:
-    rules = netlink.get_rules(family=AF_INET)
+def _there(rules: Sequence[Any]) -> _There:
+    """Of the rules of IPv4, in the order in which the kernel tries them."""
     first = [rule for rule in rules if not rule.get_attr("FRA_PRIORITY")]
     gotos = [at for at, rule in enumerate(first) if rule.get_attr("FRA_GOTO") == SHARING_START]
     locals_ = [at for at, rule in enumerate(first) if _looks_into_local(rule)]
@@ -112,12 +128,12 @@ def _there(netlink: IPRoute) -> _There:
 
 
 def has_first_rule(netlink: IPRoute) -> bool:
-    return _there(netlink).local is not None
+    return _there(netlink.get_rules(family=AF_INET)).local is not None
 
 
 def leads_past(netlink: IPRoute) -> bool:
     """Whether any of our rules is there that belong to all runs that share an address."""
-    there = _there(netlink)
+    there = _there(netlink.get_rules(family=AF_INET))
     return there.start or there.goto is not None
 
 

@@ -18,6 +18,8 @@ from .family import AnyAddress, AnyNetwork, family_of, known
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
 
+    from .kernel_state import KernelState
+
 _NTF_PROXY = 8
 _UNICAST = 1  # RTN_UNICAST
 _THERE = "there"
@@ -48,6 +50,9 @@ class ProxyNeighbour:
 
     def renew(self, netlink: IPRoute, before: str | None) -> str | None:
         return before if self.apply(netlink) == _THERE else None
+
+    def in_force(self, kernel: KernelState) -> bool:
+        return (kernel.index(self.interface), self.address) in kernel.proxies
 
     def undo(self, netlink: IPRoute, before: str | None) -> None:
         from pyroute2 import NetlinkError

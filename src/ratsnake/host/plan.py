@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .changes import Address, Change, Route, Rule, WaylessRoute, link_index
+from .changes import Address, Change, DeviceUp, Route, Rule, WaylessRoute, link_index
 from .checks import addresses, check, warnings
 from .family import IPV4, IPV6, AnyNetwork, Family
 from .firewall import firewall_warnings
@@ -62,12 +62,30 @@ def plan(
 def plan_of(netlink: IPRoute, request: Request, number: int, with_device: bool = True) -> Plan:
     """`plan` for the run that has this number, whether it runs already or not."""
     check(netlink, request, with_device)
+    steps, lacking = steps_of(netlink, request, number)
+    families = request.families()
+    return Plan(
+        number,
+        steps,
+        (
+            *warnings(netlink, request),
+            *lacking,
+            *(router_advertisement_warnings(netlink) if IPV6 in families else ()),
+            *firewall_warnings(netlink, request),
+        ),
+    )
+
+
+def steps_of(
+    netlink: IPRoute, request: Request, number: int
+) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    """All that the host needs with the interfaces it has now, and what this kernel refuses."""
     families = request.families()
     guard = _guard(request, families, number)
     lack = guard.lack() if guard else None
     matches = [SocketMatch(number, one.address) for one in request.shared]
     unmatched = matches[0].lack() if matches else None
-    steps: list[Step] = []
+    steps = [Step(DeviceUp(request.device), "routes lead to a device that is up only")]
     if guard and not lack:
         steps.append(
             Step(
@@ -106,16 +124,9 @@ def plan_of(netlink: IPRoute, request: Request, number: int, with_device: bool =
     steps += [
         Step(Forwarding(number, family), "last: nothing passes untranslated") for family in families
     ]
-    return Plan(
-        number,
-        tuple(steps),
-        (
-            *warnings(netlink, request),
-            *([_unguarded(request, lack)] if lack else []),
-            *([_unmatched(unmatched)] if unmatched else []),
-            *(router_advertisement_warnings(netlink) if IPV6 in families else ()),
-            *firewall_warnings(netlink, request),
-        ),
+    return tuple(steps), (
+        *([_unguarded(request, lack)] if lack else []),
+        *([_unmatched(unmatched)] if unmatched else []),
     )
 
 

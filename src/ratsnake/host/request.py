@@ -57,6 +57,10 @@ class Request:
         """The LANs' interfaces, for a sentence."""
         return listed(self.lans, conjunction)
 
+    def interfaces(self) -> tuple[str, ...]:
+        """The names of all: the device, the LANs, the WAN."""
+        return (self.device, *self.lans, *((self.wan,) if self.wan else ()))
+
     def families(self) -> tuple[Family, ...]:
         """Those that an address or prefix belongs to."""
         versions = {value.version for value in (*self.external, *self.internal)}

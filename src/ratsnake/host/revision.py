@@ -2,21 +2,20 @@
 
 New ones are made before old ones are taken back, in the orders of a start and of an end, so at no
 moment is less in force than either has.  Where a new route or guard stands in the place of an old
-one, the kernel exchanges the two.
+one, the kernel exchanges the two.  What stays is compared with the kernel, and made again where
+others have taken it away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from .changes import Change, Route
 from .guard import Guard
-from .joining import UdpJoining
-from .neighbours import ProxyNeighbour
+from .kernel_state import KernelState
 from .request import RoutingError
-from .settings import SharedSetting
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -27,10 +26,6 @@ Done: TypeAlias = tuple[tuple[Change, str | None], ...]
 #: Of which there is one in its place only: the kernel exchanges the old one and the new one.
 Exchanged: TypeAlias = Route | Guard
 _EXCHANGED = (Route, Guard)
-
-#: What the kernel forgets with an interface that is not the run's own, and must be told anew when
-#: there is another of its name.
-_OF_OTHERS = (ProxyNeighbour, SharedSetting, UdpJoining)
 
 
 @dataclass(frozen=True)
@@ -81,13 +76,31 @@ def revise(netlink: IPRoute, done: Done, wanted: Sequence[Change]) -> tuple[Done
             left.insert(0, (change, before[change]))
         failures += failed
     now = before | dict(made)
-    for change in wanted:
-        if change in before and isinstance(change, _OF_OTHERS):
-            try:
-                now[change] = change.renew(netlink, before[change])
-            except _errors() as error:
-                failures.append(f"cannot do `{change}` again: {error}")
+    renewed, refused = renew(netlink, tuple((one, now[one]) for one in wanted if one in before))
+    now |= dict(renewed)
+    failures += [f"cannot do `{change}` again: {why}" for change, why in refused.items()]
     return (*left, *((change, now[change]) for change in wanted)), tuple(failures)
+
+
+def renew(
+    netlink: IPRoute, done: Done, but: Collection[Change] = ()
+) -> tuple[Done, dict[Change, str]]:
+    """Make again what the kernel has no more of what was done, `but` for these.
+
+    Returns what was made, and of what could not be made why.
+    """
+    kernel = KernelState(netlink)
+    renewed: list[tuple[Change, str | None]] = []
+    failed: dict[Change, str] = {}
+    for change, before in done:
+        if change in but:
+            continue
+        try:
+            if not change.in_force(kernel):
+                renewed.append((change, change.renew(netlink, before)))
+        except _errors() as error:
+            failed[change] = str(error)
+    return tuple(renewed), failed
 
 
 def undo(netlink: IPRoute, done: Done) -> tuple[str, ...]:

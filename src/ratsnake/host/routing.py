@@ -122,10 +122,22 @@ def repair() -> tuple[str, ...]:
     return in_child(_repair)
 
 
+def left_behind() -> tuple[str, ...]:
+    """The commands that `repair` would do, with nothing done."""
+    return in_child(_left_behind)
+
+
+def _left_behind() -> tuple[str, ...]:
+    from pyroute2 import IPRoute
+
+    with IPRoute(strict_check=True) as netlink:
+        return tuple(map(str, left_by_all(netlink).removals))
+
+
 def _foresee(request: Request) -> tuple[Leftovers, Plan]:
     from pyroute2 import IPRoute
 
-    with IPRoute() as netlink:
+    with IPRoute(strict_check=True) as netlink:
         left = left_by(netlink, request.lans, request.external_networks())
         return left, plan(netlink, request, with_device=False, freed=left.numbers)
 
@@ -133,7 +145,7 @@ def _foresee(request: Request) -> tuple[Leftovers, Plan]:
 def _repair() -> tuple[str, ...]:
     from pyroute2 import IPRoute
 
-    with IPRoute() as netlink:
+    with IPRoute(strict_check=True) as netlink:
         left = left_by_all(netlink)
         _remove(netlink, left)
         left.remove_guards(netlink)
@@ -152,7 +164,7 @@ def _remove(netlink: IPRoute, left: Leftovers) -> None:
 def _install(request: Request) -> Installed:
     from pyroute2 import IPRoute
 
-    with IPRoute() as netlink:
+    with IPRoute(strict_check=True) as netlink:
         left = left_by(netlink, request.lans, request.external_networks())
         _remove(netlink, left)
         wanted = plan(netlink, request)
@@ -167,7 +179,7 @@ def _change(installed: Installed, request: Request) -> tuple[Installed, tuple[st
     old = installed.request
     if request.device != old.device:
         raise RoutingError(f"--device {request.device}: is {old.device} as long as this NAT runs")
-    with IPRoute() as netlink:
+    with IPRoute(strict_check=True) as netlink:
         left = left_by(netlink, request.lans, request.external_networks())
         _remove(netlink, left)
         begins = bool(request.shared) and not old.shared
@@ -188,5 +200,5 @@ def _changes(wanted: Plan) -> tuple[Change, ...]:
 def _undo_all(done: Done) -> tuple[str, ...]:
     from pyroute2 import IPRoute
 
-    with IPRoute() as netlink:
+    with IPRoute(strict_check=True) as netlink:
         return undo(netlink, done)

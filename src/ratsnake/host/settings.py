@@ -7,6 +7,7 @@ know what it was before, so then it stays set.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from socket import AF_INET6
@@ -17,6 +18,8 @@ from .runs import others_live
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
+
+    from .kernel_state import KernelState
 
 _PROC_SYS = Path("/proc/sys")
 _RTPROT_RA = 9
@@ -44,6 +47,13 @@ class Setting:
             _write(self.path, self.value)
         return before
 
+    def in_force(self, kernel: KernelState) -> bool:
+        return self.value == _read(self.path)
+
+    def renew(self, netlink: IPRoute, before: str | None) -> str | None:
+        self.apply(netlink)
+        return before
+
     def undo(self, netlink: IPRoute, before: str | None) -> None:
         """Put the old value back, unless somebody else has changed the setting meanwhile."""
         if before in (None, self.value) or not (_PROC_SYS / self.path).exists():
@@ -65,6 +75,9 @@ class SharedSetting:
 
     def apply(self, netlink: IPRoute) -> str:
         return self._setting().apply(netlink)
+
+    def in_force(self, kernel: KernelState) -> bool:
+        return self._setting().in_force(kernel)
 
     def renew(self, netlink: IPRoute, before: str | None) -> str | None:
         found = self.apply(netlink)
@@ -99,6 +112,14 @@ class Forwarding:
         _write(self._switch(), "1")
         return json.dumps(before)
 
+    def in_force(self, kernel: KernelState) -> bool:
+        return _read(self._switch()) == "1"
+
+    def renew(self, netlink: IPRoute, before: str | None) -> str | None:
+        """What was before the first time counts at the end."""
+        self.apply(netlink)
+        return before
+
     def undo(self, netlink: IPRoute, before: str | None) -> None:
         """As `Setting.undo`; interfaces that have gone are passed over."""
         if before is None or _read(self._switch()) != "1" or others_live(netlink, self.number):
@@ -107,6 +128,11 @@ class Forwarding:
         for path, value in json.loads(before).items():
             if (_PROC_SYS / path).exists() and _read(path) != value:
                 _write(path, value)
+
+    def switches(self, names: Iterable[str]) -> list[str]:
+        """The settings it is about, also those of the interfaces of these names alone."""
+        own = [f"{self.family.settings}/conf/{name}/forwarding" for name in names]
+        return [self._switch(), *own]
 
     def _switch(self) -> str:
         return _SWITCHES[self.family.version]

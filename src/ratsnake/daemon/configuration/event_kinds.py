@@ -7,13 +7,15 @@ from ...nat.events.event_record import (
     SESSIONS_WANTED,
 )
 
-# What may be asked for, and what the engine is then to note.  Address changes are the daemon's.
+# What may be asked for, and what the engine is then to note.  What becomes of addresses and of the
+# host is the daemon's.
 KINDS = {
     "mapping": MAPPINGS_WANTED,
     "session": SESSIONS_WANTED,
     "refusal": REFUSALS_WANTED,
     "limit": LIMITS_WANTED,
     "address": 0,
+    "host": 0,
 }
 USUAL_KINDS = tuple(kind for kind in KINDS if kind != "session")
 # The kind of each event.  What was lost is told to everybody.
@@ -26,6 +28,9 @@ KIND_OF = {
     "refusals-suppressed": "refusal",
     "limit": "limit",
     "address": "address",
+    "host-restored": "host",
+    "host-problem": "host",
+    "host-right": "host",
 }
 LOST = "lost"
 

@@ -70,6 +70,14 @@ def _build(picture: Picture) -> Iterable[Sample]:
     return [((picture.status["version"], engine, picture.status["device"]), 1)]
 
 
+def _host(name: str) -> Callable[[Picture], Iterable[Sample]]:
+    def read(picture: Picture) -> Iterable[Sample]:
+        value = picture.status["host"][name]
+        return [((), value if isinstance(value, int) else len(value))]
+
+    return read
+
+
 COUNTER, GAUGE = CounterMetricFamily, GaugeMetricFamily
 MEASURES = (
     Measure(GAUGE, "ratsnake_build_info", "What runs; always 1.", ("version", "engine", "device"),
@@ -99,6 +107,11 @@ MEASURES = (
             _used("inbound_sessions")),
     Measure(GAUGE, "ratsnake_inbound_sessions_limit", "Sessions that outsiders may have opened.",
             (), _limit("inbound_sessions")),
+    Measure(GAUGE, "ratsnake_host_problems",
+            "What is wrong on this host now; `ratsnake doctor` says what.", (), _host("problems")),
+    Measure(COUNTER, "ratsnake_host_changes_restored",
+            "Changes to this host that others had undone, and that were made again.", (),
+            _host("restored")),
     Measure(GAUGE, "ratsnake_hosts", "Inside hosts that have mappings.", (), _used("hosts")),
     Measure(GAUGE, "ratsnake_ports_used", "Ports of an outside address that have mappings.",
             ("protocol", "external"), _ports("used")),

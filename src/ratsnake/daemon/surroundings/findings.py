@@ -68,10 +68,11 @@ class Findings:
             if address is not None and address == before.addresses.get(source):
                 yield f"{source}: {address} is there again"
 
-    def line(self) -> str:
-        """For `read_findings`."""
+    def line(self, **more: Any) -> str:
+        """For `read_findings`; `more` is for others."""
         return json.dumps(
             {
+                **more,
                 "addresses": {str(source): str(one) for source, one in self.addresses.items()},
                 "lost": {str(source): problem for source, problem in self.lost.items()},
                 "shares": [

@@ -2,7 +2,7 @@
 is asked of the kernel's routing."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
@@ -69,9 +69,9 @@ def fit(
     if options.share_address:
         shares = _shares(settings, host, found, notes)
         warnings += _taken_from_host(settings, host, shares)
-    mtu = _mtu(options, host)
+    mtu = mtu_of(options, host.mtus)
     if mtu:
-        notes.append(f"MTU {mtu}, as that of {options.wan}: the MSS of TCP is lowered to it")
+        notes.append(mtu_note(mtu, options))
     found = replace(found, shares=shares, mtu=mtu)
     return Fitted(fitted_options(options, found), found, tuple(notes), tuple(warnings))
 
@@ -100,16 +100,20 @@ def request_of(options: RunOptions) -> Request:
     )
 
 
-def _mtu(options: RunOptions, host: Survey) -> int:
+def mtu_of(options: RunOptions, mtus: Mapping[str, int]) -> int:
     """The WAN's MTU, if that of a LAN is larger: then what its hosts offer may not fit.  Else 0.
 
-    A LAN that is still to come counts as one of the largest.
+    `mtus` in octets, by interface.  A LAN that is still to come counts as one of the largest.
     """
     if options.wan is None or not options.lans or not options.find_mtu:
         return 0
-    wan = host.mtus.get(options.wan, 0)
-    lan = max(host.mtus.get(lan, _LARGEST_MTU) for lan in options.lans)
+    wan = mtus.get(options.wan, 0)
+    lan = max(mtus.get(lan, _LARGEST_MTU) for lan in options.lans)
     return wan if LEAST_MTU <= wan < lan else 0
+
+
+def mtu_note(mtu: int, options: RunOptions) -> str:
+    return f"MTU {mtu}, as that of {options.wan}: the MSS of TCP is lowered to it"
 
 
 def _shares(settings: Settings, host: Survey, found: Findings, notes: list[str]) -> Shares:

@@ -23,7 +23,9 @@ from ..configuration.followed import sources
 from ..configuration.options import RunOptions
 from ..errors import RunError
 from .findings import Findings, fitted_options
-from .fitting import Fitted, fit, request_of
+from .fitting import Fitted, fit, mtu_note, mtu_of, request_of
+from .host_report import Report
+from .monitoring import Monitor
 from .ports_in_use import PortsInUse
 
 log = logging.getLogger(__name__)
@@ -38,11 +40,20 @@ class State:
 
 
 class Hosting:
-    def __init__(self, options: RunOptions, findings: Findings, watch: AddressWatch) -> None:
+    def __init__(
+        self,
+        options: RunOptions,
+        findings: Findings,
+        watch: AddressWatch,
+        monitor: Monitor | None = None,
+    ) -> None:
+        """Without a monitor nobody looks whether what is set up stays."""
         self.state = self._before = State(options, findings)
         self._watch = watch
         self._ports = PortsInUse()
         self._said = ""  # the last problem with them
+        self._monitor = monitor
+        self._told = Report()
         self._installed: Installed | None = None  # where the routing is the user's too
 
     @property
@@ -60,15 +71,19 @@ class Hosting:
             raise RunError(str(error)) from None
         except ChildError as error:
             raise RunError(f"--lan {', '.join(fitted.lans)}: {error}") from None
+        self._watch_over(self._installed)
         return self._installed.warnings
 
     def undo(self) -> Sequence[str]:
-        """Take back what is in force; returns a message for everything that failed."""
-        return () if self._installed is None else self._installed.undo()
+        """Take back what is in force, for good; returns a message for everything that failed."""
+        installed, self._installed = self._installed, None
+        return () if installed is None else installed.undo()
 
     def close(self) -> None:
         """Follow no more."""
         self._watch.close()
+        if self._monitor is not None:
+            self._monitor.close()
 
     def record(self) -> bytes:
         """What `undo` needs to know, for another process."""
@@ -78,19 +93,64 @@ class Hosting:
         self._installed = pickle.loads(record)
 
     def filenos(self) -> Sequence[int]:
-        return (self._watch.fileno(),)
+        """All of them at first: only what is among them may be then."""
+        watched = () if self._monitor is None else self._monitor.filenos()
+        return (self._watch.fileno(), *watched)
 
     def due(self) -> float:
-        return self._ports.due() if self.findings.shares else math.inf
+        ports = self._ports.due() if self.findings.shares else math.inf
+        watched = self._monitor is not None and self._installed is not None
+        return min(ports, self._monitor.due() if self._monitor and watched else math.inf)
 
     def attend(self) -> str:
         """Let the routing follow the addresses, and what the host's programs have of shared ones;
-        the findings as a line where they have changed."""
+        make again what others have undone of it.
+
+        The findings and the report as a line, where they have changed.
+        """
         serial = self.findings.serial
         if self._watch.heard():
             self._follow_addresses()
         self._follow_ports()
-        return "" if self.findings.serial == serial else self.findings.line()
+        if self._monitor is not None:
+            if self._installed is None:
+                self._monitor.pass_over()
+            else:
+                self._installed = self._monitor.attend(self._installed)
+                self._follow_mtu(self._monitor.mtus)
+        if self.findings.serial == serial and self.report == self._told:
+            return ""
+        self._told = self.report
+        return self.line()
+
+    @property
+    def report(self) -> Report:
+        return Report() if self._monitor is None else self._monitor.report
+
+    def look(self) -> Report:
+        """Look at once whether what is set up is in force, and make it so."""
+        if self._monitor is not None and self._installed is not None:
+            self._installed = self._monitor.look(self._installed)
+            self._follow_mtu(self._monitor.mtus)
+        return self.report
+
+    def line(self) -> str:
+        """The findings, and the report with them."""
+        return self.findings.line(report=self.report.row())
+
+    def _watch_over(self, installed: Installed) -> None:
+        if self._monitor is not None:
+            self._monitor.begin(installed)
+
+    def _follow_mtu(self, mtus: Mapping[str, int]) -> None:
+        """As the addresses; what hosts are told of it changes with the findings."""
+        options, findings = self.state.options, self.findings
+        mtu = mtu_of(options, mtus) if mtus else findings.mtu
+        if mtu == findings.mtu:
+            return
+        self._note(State(options, replace(findings, mtu=mtu)))
+        rises = f"the MTU of {options.wan} is no less than the LAN's: the MSS of TCP is not lowered"
+        log.info("%s", mtu_note(mtu, options) if mtu else rises)
 
     def _follow_ports(self) -> None:
         """Programs that keep a port of the NAT's get it, and the NAT what the host has left."""
@@ -193,6 +253,7 @@ class Hosting:
         except (RoutingError, ChildError) as error:
             raise RunError(str(error)) from None
         known, self._installed = self._installed.warnings, installed
+        self._watch_over(installed)
         return (*failures, *(one for one in installed.warnings if one not in known))
 
 

@@ -8,6 +8,7 @@ A question is a JSON object with one of these.
     forwards   likewise, for this list of static forwards in place of those there are
     go         set that up
     back       take it back
+    look       look at once whether all of it is in force, and say what is wrong on this host
 
 The answer has `error`, or what became of it.  What is done when nobody waits for the answer any
 more is taken back: the NAT goes on with what it had.
@@ -31,9 +32,10 @@ from ..configuration.options import RunOptions
 from ..errors import RunError, TryAgain, UsageError
 from .findings import Findings, fitted_options, read_findings
 from .fitting import Fitted, ports_of_host, request_of
+from .host_report import Report, read_report
 from .hosting import Hosting, State
 
-BEGIN, RELOAD, FORWARDS, GO, BACK = "begin", "reload", "forwards", "go", "back"
+BEGIN, RELOAD, FORWARDS, GO, BACK, LOOK = "begin", "reload", "forwards", "go", "back", "look"
 
 
 class KeptHosting(Hosting):
@@ -47,8 +49,9 @@ class KeptHosting(Hosting):
         self._prepared: tuple[RunOptions, Fitted] | None = None
 
     def attend(self) -> str:
+        serial = self.findings.serial
         news = super().attend()
-        if news:
+        if self.findings.serial != serial:
             self._prepared = None
         return news
 
@@ -59,6 +62,7 @@ class KeptHosting(Hosting):
             FORWARDS: self._forward,
             GO: self._go,
             BACK: self._back,
+            LOOK: lambda _: self.look().row(),
         }
         try:
             ((name, value),) = json.loads(question).items()
@@ -82,7 +86,12 @@ class KeptHosting(Hosting):
         asked = self._file.read()
         if sum_of(asked.file) != check_sum:
             raise TryAgain("the configuration file has changed meanwhile; try again")
-        return self._prepare(asked.options, anew=True)
+        before = self.report
+        restored = self.look().restored_since(before)
+        prepared = self._prepare(asked.options, anew=True)
+        again = [f"others had undone it, and it is made again: `{one}`" for one in restored]
+        wrong = map(str, self.report.problems)
+        return {**prepared, "warnings": (*prepared["warnings"], *again, *wrong)}
 
     def _forward(self, texts: Iterable[object]) -> dict[str, Any]:
         forwards = [parse_forward(str(text)) for text in texts]
@@ -123,6 +132,7 @@ class AskingHosting:
 
     def __init__(self, findings: Findings, keeper: Undoing) -> None:
         self.findings = findings
+        self.report = Report()
         self._keeper = keeper
 
     def fileno(self) -> int:
@@ -138,11 +148,17 @@ class AskingHosting:
             told = self._keeper.news()
         except KeeperDied as error:
             raise RunError(str(error)) from None
+        if told and "report" in (row := json.loads(told[-1])):
+            self.report = read_report(row["report"])
         findings = read_findings(told[-1]) if told else self.findings
         if findings.serial <= self.findings.serial:
             return None
         self.findings = findings
         return findings
+
+    def look(self) -> Report:
+        """What is wrong on this host now; raises RunError."""
+        return read_report(self._ask(LOOK, None))
 
     def fit(self, asked: Asked, lasting: bool) -> Fitted:
         if lasting:

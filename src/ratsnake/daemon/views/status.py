@@ -15,6 +15,9 @@ The status object, as `ratsnake status --json` prints it:
                          address now.  The last one stays until there is another; it is null where
                          there has been none yet
     types        {protocol: str}                             NAT type of each protocol
+    host         {problems: [{what, command: str}], restored: int}
+                         what is wrong on this host now, and the command that helps, "" for none;
+                         how many changes others had undone, and were made again
     counters     {outbound, inbound: {packets, bytes: int}, icmp_errors_sent, fragments_held,
                   mappings_made, sessions_opened: int, dropped: {reason: int}}
     rates        {outbound, inbound: {packets, bytes: float}, mappings_made, sessions_opened,
@@ -49,6 +52,15 @@ class Outside:
     lost: str | None = None
 
 
+class Problem(Protocol):
+    """What is wrong on the host, and the command that helps, "" for none."""
+
+    @property
+    def what(self) -> str: ...
+    @property
+    def command(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Facts:
     """What changes with the settings only; the names are the status object's."""
@@ -59,6 +71,8 @@ class Facts:
     offload: tuple[str, ...]
     external: tuple[Outside, ...]
     types: dict[str, str]
+    problems: tuple[Problem, ...] = ()
+    restored: int = 0
 
 
 def resident_memory() -> int:
@@ -86,6 +100,10 @@ def status(
         "offload": list(facts.offload),
         "external": [asdict(one) for one in facts.external],
         "types": facts.types,
+        "host": {
+            "problems": [{"what": one.what, "command": one.command} for one in facts.problems],
+            "restored": facts.restored,
+        },
         "counters": totals.counters(),
         "rates": rates,
         "usage": totals.usage(),

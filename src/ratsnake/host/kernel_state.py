@@ -1,0 +1,68 @@
+"""What the kernel has of rules, routes, links, addresses and proxy entries.
+
+What was planned is held against it.  It is only read, each part once and when it is asked for, over
+an IPRoute with strict checks.
+
+Routes are those of ours: the kernel picks them out, for a router may have a million.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .changes import PROTOCOL
+from .family import known
+from .neighbours import proxies
+
+if TYPE_CHECKING:
+    from pyroute2 import IPRoute
+
+
+class KernelState:
+    """Messages as pyroute2 has them."""
+
+    def __init__(self, netlink: IPRoute) -> None:
+        self._netlink = netlink
+
+    @cached_property
+    def rules(self) -> list[Any]:
+        """All rules of each family, in the order in which the kernel tries them."""
+        return [
+            rule for family in known() for rule in self._netlink.get_rules(family=family.number)
+        ]
+
+    @cached_property
+    def routes(self) -> list[Any]:
+        """Of all tables, those that bear our mark."""
+        return [
+            route
+            for family in known()
+            for route in self._netlink.route(
+                "dump", dump_filter=lambda _: True, family=family.number, proto=PROTOCOL
+            )
+            if route["proto"] == PROTOCOL  # a kernel that does not pick them out tells all
+        ]
+
+    @cached_property
+    def links(self) -> dict[str, Any]:
+        """By name."""
+        return {link.get_attr("IFLA_IFNAME"): link for link in self._netlink.get_links()}
+
+    def index(self, name: str) -> int | None:
+        """The index of the interface called `name`, or None."""
+        return int(self.links[name]["index"]) if name in self.links else None
+
+    @cached_property
+    def addresses(self) -> set[tuple[int, str]]:
+        """Each with the index of its interface."""
+        return {
+            (address["index"], address.get_attr("IFA_LOCAL") or address.get_attr("IFA_ADDRESS"))
+            for family in known()
+            for address in self._netlink.get_addr(family=family.number)
+        }
+
+    @cached_property
+    def proxies(self) -> set[tuple[int, str]]:
+        """Addresses that the host answers for, each with the index of the interface."""
+        return {(entry["ifindex"], entry.get_attr("NDA_DST")) for entry in proxies(self._netlink)}

@@ -1,0 +1,135 @@
+"""What keeps a NAT that runs from working and is not its own to mend.  Only read.
+
+Interfaces that are down, gone or renamed; rules and routes of the host that are gone; settings; a
+packet filter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from .default_routes import DefaultRoute, default_routes
+from .family import Family
+from .firewall import firewall_warnings
+
+if TYPE_CHECKING:
+    from pyroute2 import IPRoute
+
+    from .kernel_state import KernelState
+    from .request import Request
+
+_PROC_SYS = Path("/proc/sys")
+_IFF_UP, _IFF_RUNNING = 1, 0x40
+_LOCAL_TABLE, _MAIN_TABLE = 255, 254
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong, and the command that helps, "" where none does."""
+
+    what: str
+    command: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what}: type `{self.command}`" if self.command else self.what
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was there before: the index of each interface by its name, and the default routes by the
+    version of IP.  What never was is not missed."""
+
+    indices: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    routes: Mapping[int, DefaultRoute] = field(default_factory=lambda: _NOTHING)
+
+    def with_now(self, kernel: KernelState, request: Request) -> Known:
+        """And what there is now."""
+        now = {name: kernel.index(name) for _, name in _interfaces(request)}
+        there = {name: index for name, index in now.items() if index is not None}
+        return Known({**self.indices, **there}, {**self.routes, **default_routes(request.device)})
+
+
+def problems(kernel: KernelState, request: Request, known: Known) -> Iterator[Problem]:
+    """All but what the packet filter does."""
+    yield from _links(kernel, request, known)
+    for family in request.families():
+        yield from _tables(kernel, request, family)
+        yield from _forwarding(kernel, request, family)
+    there = default_routes(request.device)
+    for version, route in known.routes.items():
+        if version not in there and version in {one.version for one in request.families()}:
+            yield Problem(
+                f"the default route of IPv{version} is gone: nothing leaves by it", str(route)
+            )
+
+
+def filter_problems(netlink: IPRoute, request: Request) -> tuple[Problem, ...]:
+    """What the packet filter does to the NAT's packets."""
+    return tuple(Problem(one) for one in firewall_warnings(netlink, request))
+
+
+def _interfaces(request: Request) -> Iterator[tuple[str, str]]:
+    """Each with the flag that names it."""
+    yield "--device", request.device
+    for name in request.lans:
+        yield "--lan", name
+    if request.wan is not None:
+        yield "--wan", request.wan
+
+
+def _links(kernel: KernelState, request: Request, known: Known) -> Iterator[Problem]:
+    names = {link["index"]: name for name, link in kernel.links.items()}
+    for flag, name in _interfaces(request):
+        link = kernel.links.get(name)
+        called = names.get(known.indices.get(name, 0))
+        if link is None and called:
+            yield Problem(
+                f"interface {name} is now called {called}, and this NAT has {flag} {name}",
+                f"ip link set {called} name {name}",
+            )
+        elif link is None:
+            yield Problem(f"interface {name} ({flag}) is gone: it works again when it is back")
+        elif not link["flags"] & _IFF_UP:
+            yield Problem(f"interface {name} is down", f"ip link set {name} up")
+        elif flag == "--wan" and not link["flags"] & _IFF_RUNNING:
+            yield Problem(f"interface {name} has no carrier: look at its cable and modem")
+
+
+def _tables(kernel: KernelState, request: Request, family: Family) -> Iterator[Problem]:
+    """The kernel's own rules.  Runs that share an address see to the local table themselves."""
+    looked_up = {
+        rule.get_attr("FRA_TABLE")
+        for rule in kernel.rules
+        if rule["family"] == family.number and rule["action"] == 1
+    }
+    ip = "ip" if family.version == 4 else "ip -6"
+    if _MAIN_TABLE not in looked_up:
+        yield Problem(
+            f"no rule of IPv{family.version} looks into the main table: no route there counts",
+            f"{ip} rule add priority 32766 protocol kernel lookup main",
+        )
+    if _LOCAL_TABLE not in looked_up:
+        yield Problem(
+            f"no rule of IPv{family.version} looks into the local table: this host is cut off",
+            f"{ip} rule add priority 0 protocol kernel lookup local",
+        )
+
+
+def _forwarding(kernel: KernelState, request: Request, family: Family) -> Iterator[Problem]:
+    """Where the host forwards as a whole, an interface may not."""
+    for _, name in _interfaces(request):
+        path = Path(family.settings, "conf", name, "forwarding")
+        try:
+            value = (_PROC_SYS / path).read_text().strip()
+        except OSError:  # it is gone, or has no IPv6
+            continue
+        if value == "0":
+            dots = str(path).replace("/", ".") if "." not in name else str(path)
+            yield Problem(
+                f"interface {name} does not forward IPv{family.version}", f"sysctl -w {dots}=1"
+            )
