@@ -86,6 +86,19 @@ def test_a_file_that_cannot_be(tmp_path: Path) -> None:
         open_sink(str(tmp_path / "none" / "events"))
 
 
+def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(RunError, match=f"--events {pipe}: nobody reads it"):
+        open_sink(str(pipe))
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    log = open_sink(str(pipe))
+    log.write(LINES)
+    assert os.read(reader, 100) == b"".join(LINES)
+    log.close()
+    os.close(reader)
+
+
 def test_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
     log = StandardOutput()
     log.write(LINES)

@@ -149,3 +149,21 @@ def test_a_duty_is_done_when_due_and_never_made_up_for() -> None:
         duty.perform()
     assert done == [110.0, 145.0, 155.0]
     assert duty.due == 165.0
+
+
+def test_a_sign_of_life_is_repeated_while_something_is_waited_for_but_not_for_ever(
+    manager: Manager, path: str
+) -> None:
+    clock = Clock()
+    environment = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "30000000"}
+    with closing(Supervisor(environment, clock)) as supervisor:
+        supervisor.again()
+        assert manager.heard() == []
+        supervisor.sign_of_life(1, lambda: "well")
+        assert manager.heard() == ["WATCHDOG=1", "STATUS=well"]
+        for clock.now in (101.0, 115.0):
+            supervisor.again()
+            assert manager.heard() == ["WATCHDOG=1"]
+        clock.now = 115.1
+        supervisor.again()
+        assert manager.heard() == []

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..daemon.errors import STATUS_RUN, STATUS_USAGE, RunError, UsageError, near
+from ..daemon.errors import STATUS_RUN, STATUS_USAGE, RunError, UsageError, near, shown
 from ..device.base import DeviceError
 
 COMMANDS = {
@@ -135,8 +135,7 @@ def _sentence(summary: str) -> str:
 
 
 def _complain(error: object, status: int) -> int:
-    line = " ".join(str(error).split("\n"))
-    print(f"ratsnake: error: {line}", file=sys.stderr)
+    print(f"ratsnake: error: {shown(str(error))}", file=sys.stderr)
     return status
 
 

@@ -22,6 +22,12 @@ class TryAgain(RunError):
     """The same may succeed the next time, at once."""
 
 
+def shown(text: str) -> str:
+    """A message on one line, with what a terminal would obey instead of showing it escaped."""
+    line = " ".join(text.split("\n"))
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
+
+
 def near(text: str, known: Iterable[str]) -> str:
     """What a message about an unknown word ends with: the nearest of those known, if one is."""
     found = get_close_matches(text, list(known), n=1)

@@ -2,6 +2,8 @@
 
 import logging
 
+from .errors import shown
+
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
@@ -9,7 +11,7 @@ class OneLine(logging.Formatter):
     """Keeps a record on one line, whatever an error's text holds."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return " | ".join(super().format(record).splitlines())
+        return shown(" | ".join(super().format(record).splitlines()))
 
 
 def start() -> None:

@@ -50,6 +50,7 @@ from .loop.worker import Worker
 from .loop.worker_thread import WorkerThread, going_first
 from .seed import fresh
 from .state.keeper import StateKeeper, check_folder, make_folder
+from .state.lock import StateLock
 from .state.restoring import bring_back
 from .supervisor import Supervisor
 from .surroundings.findings import Findings
@@ -107,7 +108,7 @@ def serve(sources: Sources, asked: Asked, announce: Callable[[str], None]) -> No
         metrics = _open_metrics(options.metrics, undo)
         device = _open_device(options.device, undo)
         if options.state is not None:
-            make_folder(options.state.path, options.user)
+            _claim_state(options.state, options, undo)
         device.bring_up(MTU)
         monitor = _monitor(options)
         hosting = KeptHosting(sources, asked.options, fitted.findings, watch, monitor)
@@ -135,6 +136,8 @@ def serve(sources: Sources, asked: Asked, announce: Callable[[str], None]) -> No
                 state_keeper.start()
             for warning in sources.warnings():
                 log.warning("%s", warning)
+            # A wait for the keeper is no reason for a service manager to take the NAT for dead.
+            undoing.meanwhile = supervisor.again
             in_force = InForce(asked, options, live, events, host, _now)
             service = _Service(
                 facts, sources, in_force, host, live, worker, events, claim, wakeup, supervisor
@@ -146,6 +149,14 @@ def serve(sources: Sources, asked: Asked, announce: Callable[[str], None]) -> No
             supervisor.tell(STOPPING="1", STATUS="stopping")
         log.info("stopping")
         _check_end(facts.device, thread)
+
+
+def _claim_state(state: StateOptions, options: RunOptions, undo: ExitStack) -> None:
+    """Have the folder of the file, and the file for this NAT alone."""
+    make_folder(state.path, options.user)
+    if options.user is None:
+        check_folder(state.path)
+    undo.callback(StateLock(state.path, options.device, options.user).close)
 
 
 def _state_keeper(state: StateOptions | None, live: LiveNat, undo: ExitStack) -> StateKeeper | None:
@@ -287,6 +298,7 @@ class _Service:
                 selector,
                 self._allowed,
             )
+            self.status()  # has what it needs from now on
             announce()
             self._supervisor.tell(READY="1", STATUS=state(self._facts))
 

@@ -8,6 +8,7 @@ packet loop goes round: it does so once a second even when no packet comes.
 """
 
 import logging
+import math
 import os
 import socket
 import time
@@ -41,6 +42,7 @@ class Supervisor:
         self._rounds = -1
         self._went_round = clock()
         self._stuck = False
+        self._signed = -math.inf
 
     def close(self) -> None:
         if self._socket is not None:
@@ -63,6 +65,11 @@ class Supervisor:
         microseconds = round(self._clock() * 1e6)
         self.tell(RELOADING="1", MONOTONIC_USEC=str(microseconds), STATUS="reloading")
 
+    def again(self) -> None:
+        """Repeat the last sign of life, where one has been given in the last `period`."""
+        if self.period is not None and self._clock() - self._signed <= self.period:
+            self.tell(WATCHDOG="1")
+
     def sign_of_life(self, rounds: int, state: Callable[[], str]) -> None:
         """Tell that the NAT lives, if its packet loop does; to be called every `period` seconds.
 
@@ -73,6 +80,7 @@ class Supervisor:
         if rounds != self._rounds:
             self._rounds, self._went_round, self._stuck = rounds, now, False
         if now - self._went_round <= STILL_ALIVE_SECONDS:
+            self._signed = now
             self.tell(WATCHDOG="1", STATUS=state())
         elif not self._stuck:
             self._stuck = True

@@ -93,7 +93,7 @@ class OneOf:
 
 def sink(text: str) -> str:
     """A word, or a path with a slash in it, so that no misspelt word becomes a file."""
-    if text in SINKS or "/" in text:
+    if text in SINKS or ("/" in text and "\0" not in text):
         return text
     raise ValueError(
         f"must be {', '.join(SINKS)} or a file's path with a / in it{near(text, SINKS)}"

@@ -4,6 +4,7 @@ A sink gets whole lines, each with its newline.  It may wait as long as it must;
 when it fails.
 """
 
+import errno
 import logging
 import os
 import socket
@@ -37,7 +38,12 @@ def open_sink(text: str) -> Sink:
             return Journal()
         return Syslog() if text == SYSLOG else LogFile(text)
     except OSError as error:
-        raise RunError(f"--events {text}: {error.strerror or error}") from None
+        why = (
+            "nobody reads it (a pipe, or a socket)"
+            if error.errno == errno.ENXIO
+            else error.strerror or error
+        )
+        raise RunError(f"--events {text}: {why}") from None
 
 
 class StandardOutput:
@@ -59,7 +65,10 @@ class _Watched(WatchedFileHandler):
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, FILE_MODE)
+    """A pipe that nobody reads is an error, and not waited for."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK, FILE_MODE)
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 class LogFile:
