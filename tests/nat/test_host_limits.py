@@ -131,7 +131,7 @@ def test_the_rate_of_one_host_is_not_that_of_another(engine: Engine) -> None:
         assert verdicts(site, host, 4) == ["translated"] * 3 + ["host-rate"]
 
 
-def test_no_limit_is_the_default(engine: Engine) -> None:
+def test_without_a_limit_there_is_none(engine: Engine) -> None:
     site = site_of(engine)
     assert set(verdicts(site, HOST, 1500, 1024)) == {"translated"}
 

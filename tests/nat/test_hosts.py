@@ -35,12 +35,12 @@ def test_hosts_are_there_while_they_have_something(
     hosts = table(engine, 6)
     has: dict[str, Counter[int]] = {"mapping": Counter(), "session": Counter()}
     for what, more, who in steps:
+        of = (who, 1) if what == "mapping" else ()
         if more:
-            of = (who,) if what == "mapping" else ()
             getattr(hosts, f"join_{what}")(hosts.enter(0, who), *of)
             has[what][who] += 1
         elif has[what][who]:
-            getattr(hosts, f"leave_{what}")(hosts.find(0, who))
+            getattr(hosts, f"leave_{what}")(hosts.find(0, who), *of[1:])
             has[what][who] -= 1
         rows = {who: hosts.find(0, who) for who in range(6)}
         for known, row in rows.items():
@@ -68,12 +68,12 @@ def test_settling_forgets_only_a_host_that_has_nothing(engine: Engine) -> None:
     hosts.settle(row)
     assert hosts.find(0, 1) == 0
     assert not hosts.is_live(row)
-    for what, of in (("mapping", (0,)), ("session", ())):
+    for what, of in (("mapping", (0, 1)), ("session", ())):
         row = hosts.enter(0, 1)
         getattr(hosts, f"join_{what}")(row, *of)
         hosts.settle(row)
         assert hosts.find(0, 1) == row
-        getattr(hosts, f"leave_{what}")(row)
+        getattr(hosts, f"leave_{what}")(row, *of[1:])
         assert hosts.find(0, 1) == 0
 
 
@@ -81,13 +81,13 @@ def test_a_host_keeps_its_external_address_while_it_has_mappings(engine: Engine)
     hosts = table(engine)
     row = hosts.enter(0, 1)
     for external in (3, 2):
-        hosts.join_mapping(row, external)
+        hosts.join_mapping(row, external, 1)
         assert hosts.external_of(row) == 3
-    hosts.leave_mapping(row)
+    hosts.leave_mapping(row, 1)
     hosts.join_session(row)
     assert hosts.external_of(row) == 3
-    hosts.leave_mapping(row)
-    hosts.join_mapping(row, 2)
+    hosts.leave_mapping(row, 1)
+    hosts.join_mapping(row, 2, 1)
     assert hosts.external_of(row) == 2
 
 
@@ -97,10 +97,10 @@ def test_a_full_table_has_room_again_for_each_host_that_left(engine: Engine) -> 
         rows = [hosts.enter(turn, who) for who in range(8)]
         assert sorted(rows) == list(range(1, 9))
         for row in rows:
-            hosts.join_mapping(row, 0)
+            hosts.join_mapping(row, 0, 1)
         for row in rows:
             assert (hosts.mappings_of(row), hosts.sessions_of(row)) == (1, 0)
-            hosts.leave_mapping(row)
+            hosts.leave_mapping(row, 1)
     assert hosts.fresh == hosts.capacity + 1
 
 

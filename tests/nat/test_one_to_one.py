@@ -2,6 +2,7 @@
 
 import pytest
 
+from support.families import error
 from support.flavours import Engine
 from support.site import V4, V6, Places, Site
 from support.wire import WITH_PORTS, packet
@@ -164,3 +165,19 @@ def test_expired_mappings_make_room_for_a_forwards_although_nothing_swept(engine
         site.open("udp", (CLIENT, 4000 + n), (R1, 80))
     site.now = 60_000
     assert site.attempt("udp", (R1, 9), (EXTERNAL, 5000)) == "translated"
+
+
+@FAMILIES
+def test_an_error_about_a_hosts_own_address_comes_from_where_a_router_can_be(
+    engine: Engine, places: Places
+) -> None:
+    site = site_of(engine)
+    host, far = (places.hosts[0], 4000), (places.remotes[0], 80)
+    external = site.open("udp", host, far)
+    assert external[0] == places.other_external
+    sent = bytes(site.packet)
+    kind = 3 if places is V4 else 1
+    nobody = {V4: ("127.0.0.1", "224.0.0.1", "255.255.255.255"), V6: ("::1", "ff02::1")}[places]
+    for source in (*nobody, places.external, places.other_external):
+        assert site.send(error(source, external[0], sent, kind)) == "source"
+    assert site.send(error(places.remotes[1], external[0], sent, kind)) == "translated"

@@ -258,3 +258,55 @@ def test_no_nat_comes_before_prefixes(engine: Engine) -> None:
     assert unchanged(bench, udp((A, 4000), (V6.r1, 80)))
     bench.passes(udp((A, 4000), (V6.r2, 80)))
     assert addresses(bench.packet)[0] == str(IPv6Address(OUTSIDE_A))
+
+
+# What no router on the way has: this network, loopback, link-local, multicast, broadcast, reserved.
+NOBODY = {
+    4: ("0.0.0.0", "127.0.0.1", "169.254.1.1", "224.0.0.1", "255.255.255.255", "240.0.0.1"),
+    6: ("::", "::1", "::127.0.0.1", "fe80::1", "ff02::1"),
+}
+
+
+@EACH_FAMILY
+def test_errors_from_nobody_about_what_no_nat_passes_are_dropped(
+    engine: Engine, family: Family
+) -> None:
+    bench = bypassing(engine)
+    sent = udp((family.inside, 4000), (family.r1, 80))
+    came = udp((family.r1, 80), (family.inside, 4000))
+    kind = UNREACHABLE[family.version]
+    for source in (*NOBODY[family.version], family.external):
+        assert bench.send(error(source, family.inside, sent, kind)) == "source"
+        assert bench.send(error(source, family.r1, came, kind)) != "translated"
+    # From inside, about a packet that went out, or to a host inside.
+    assert bench.send(error(family.other, family.inside, sent, kind)) != "translated"
+    assert bench.is_empty()
+
+
+def test_errors_from_nobody_about_exchanged_prefixes_are_dropped(engine: Engine) -> None:
+    bench = exchanging(engine)
+    sent = udp((OUTSIDE_A, 4000), (V6.r1, 80))
+    for source in (*NOBODY[6], V6.external, OUTSIDE_A, OUTSIDE_B):
+        assert bench.send(error(source, OUTSIDE_A, sent, 1)) == "source"
+    # A host inside cannot have met it.
+    assert bench.send(error(B, OUTSIDE_A, sent, 1)) == "source"
+    came = udp((V6.r1, 80), (A, 4000))
+    for source in NOBODY[6]:
+        assert bench.send(error(source, V6.r1, came, 1)) != "translated"
+
+
+@EACH_FAMILY
+def test_errors_from_nobody_about_what_is_translated_are_dropped(
+    engine: Engine, family: Family
+) -> None:
+    bench = Dual(engine)
+    external = bench.open("udp", (family.inside, 4000), (family.r1, 80))
+    sent = bytes(bench.packet)
+    bench.reply("udp", (family.r1, 80), external)
+    came = bytes(bench.packet)
+    kind = UNREACHABLE[family.version]
+    for source in (*NOBODY[family.version], family.external):
+        assert bench.send(error(source, family.external, sent, kind)) == "source"
+        assert bench.send(error(source, family.r1, came, kind)) == "source"
+    bench.passes(error(family.r3, family.external, sent, kind))
+    bench.passes(error(family.other, family.r1, came, kind))

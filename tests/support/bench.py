@@ -38,11 +38,11 @@ def settings(
         p: engine.PRESETS[given].behaviour if isinstance(given, str) else given
         for p, given in types.items()
     }
-    small = {"mappings": 4096, "sessions": 4096, "inbound_sessions": 1024}
+    small = {"mappings": 4096, "sessions": 4096, "inbound_sessions": 1024, "host_share": 100}
     chosen = {
         "externals": (engine.External(IPv4Address(EXTERNAL), engine.PortSet.parse(ports)),),
         "internal": (IPv4Network(INTERNAL),),
-        "timeouts": engine.Timeouts(**(timeouts or {})),
+        "timeouts": engine.Timeouts(**{"unanswered": 0, **(timeouts or {})}),
         "limits": engine.Limits(**{**small, **(limits or {})}),
     }
     return engine.Settings(**{**chosen, **behaviours, **keywords})

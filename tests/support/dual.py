@@ -45,9 +45,12 @@ class Dual(Bench):
                 *(engine.External(ip_address(address), None) for address in without_ports),
             ),
             "internal": tuple(ip_network(family.internal) for family in (V4, V6)),
-            "timeouts": engine.Timeouts(**(timeouts or {})),
+            "timeouts": engine.Timeouts(**{"unanswered": 0, **(timeouts or {})}),
             "limits": engine.Limits(
-                **{"mappings": 4096, "sessions": 4096, "inbound_sessions": 1024, **(limits or {})}
+                **{
+                    **{"mappings": 4096, "sessions": 4096, "inbound_sessions": 1024},
+                    **{"host_share": 100, **(limits or {})},
+                }
             ),
         }
         every = {protocol: behaviour for protocol in PROTOCOLS}

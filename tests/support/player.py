@@ -34,6 +34,7 @@ STATUS = {
         "fragments_held": 0,
         "mappings_made": 100,
         "sessions_opened": 1000,
+        "gave_way": 0,
         "dropped": {"filtered": 17, "not-syn": 1, "no-port": 0},
     },
     "rates": {
@@ -48,7 +49,15 @@ STATUS = {
         "sessions": 131072,
         "inbound_sessions": 5,
         "hosts": 7,
-        "limits": {"mappings": 262144, "sessions": 262144, "inbound_sessions": 65536},
+        "limits": {
+            **{"mappings": 262144, "sessions": 262144, "inbound_sessions": 65536},
+            "host_mappings": {
+                **dict.fromkeys(("tcp", "udp", "icmp", "udplite", "dccp", "sctp"), 32256),
+                "other": 131072,
+            },
+            "host_sessions": 131072,
+            "host_rate": 0,
+        },
         "ports": {
             **{name: {"used": 4, "total": 64512} for name in ("tcp", "udp", "icmp")},
             "dccp": {"used": 0, "total": 64512},

@@ -33,7 +33,7 @@ V6 = Places(
 )
 INTERNAL = ("192.168.0.0/16", "2001:db8:1::/48")
 PORTS = "1-9999"
-SMALL = {"mappings": 2048, "sessions": 2048, "inbound_sessions": 1024}
+SMALL = {"mappings": 2048, "sessions": 2048, "inbound_sessions": 1024, "host_share": 100}
 
 
 def settings(
@@ -70,7 +70,7 @@ def settings(
             for address, ports in given.items()
         ),
         internal=tuple(map(ip_network, internal)),
-        timeouts=engine.Timeouts(**(timeouts or {})),
+        timeouts=engine.Timeouts(**{"unanswered": 0, **(timeouts or {})}),
         limits=engine.Limits(**{**SMALL, **(limits or {})}),
         forwards=(
             *map(text.parse_forward, forwards),

@@ -41,6 +41,6 @@ def make_nat(
         port_block=port_block,
         blocks_per_host=BLOCKS,
         timeouts=Timeouts(rest=rest),
-        limits=Limits(mappings=rows, sessions=rows),
+        limits=Limits(mappings=rows, sessions=rows, host_share=100),
     )
     return Nat(settings, SEED)

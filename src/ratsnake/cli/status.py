@@ -102,6 +102,8 @@ def _traffic(counters: dict[str, Any], rates: dict[str, Any] | None) -> Iterator
             rate = rates[name]
             now = f"{rate['packets']:>14.0f}{amount(round(8 * rate['bytes'])):>8}"
         yield _line(f"  {name}", f"{total['packets']:>12}{amount(total['bytes']):>8}{now}")
+    if counters["gave_way"]:
+        yield _line("  made room", f"{counters['gave_way']:>12} flows of hosts that got no answer")
     if counters["icmp_errors_sent"]:
         yield _line("  own errors", f"{counters['icmp_errors_sent']:>12}")
 
@@ -112,9 +114,22 @@ def _usage(usage: dict[str, Any], rates: dict[str, Any] | None) -> Iterator[str]
         new = f"{rates[MADE[name]]:>10.1f}" if rates and name in MADE else ""
         yield _line(f"  {title}", _of(usage[name], usage["limits"][name]) + new)
     yield _line("  hosts", f"{usage['hosts']:>12}")
+    yield from _of_one_host(usage["limits"])
     for protocol, use in usage["ports"].items():
         if protocol in USUAL or use["used"]:
             yield _line(f"  {protocol} ports", _of(use["used"], use["total"]))
+
+
+def _of_one_host(limits: dict[str, Any]) -> Iterator[str]:
+    """The most that one inside host may have: of protocols that differ each, else once."""
+    most = {protocol: limits["host_mappings"][protocol] for protocol in USUAL}
+    named = most if len(set(most.values())) > 1 else {"": most["tcp"]}
+    for protocol, number in named.items():
+        title = f"{protocol} " if protocol else ""
+        yield _line("  each host", f"{'':>12}{number:>12}  {title}mappings")
+    yield _line("  each host", f"{'':>12}{limits['host_sessions']:>12}  sessions")
+    if limits["host_rate"]:
+        yield _line("  each host", f"{'':>12}{limits['host_rate']:>12}  new sessions a second")
 
 
 def _drops(dropped: dict[str, int], rates: dict[str, Any] | None) -> Iterator[str]:

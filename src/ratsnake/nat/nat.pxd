@@ -22,6 +22,12 @@ from .translation.stateless cimport Stateless
 from .views.traffic cimport Traffic
 from .translation.translator cimport Translator
 
+cdef extern from *:
+    """
+    #define RATSNAKE_LATEST ((uint64_t)1 << 44)
+    """
+    u64 LATEST "RATSNAKE_LATEST"
+
 @cython.final
 cdef class Nat:
     cdef Translator translator

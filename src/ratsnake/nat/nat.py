@@ -33,6 +33,8 @@ if not cython.compiled:
     from .rules.reasons import HOP_LIMIT as HOPS_USED_UP
     from .tables.records import Octets, new_octets, release
 
+    LATEST = 1 << 44  # milliseconds; a session's time of expiry has 45 bits
+
 from .answers.answers import Answers
 from .explain.explain import Walk
 from .explain.explanation import Endpoint, Explanation
@@ -95,8 +97,8 @@ class Nat:
     def translate(self, packet: bytearray, now: int, partial: bool = False) -> int:
         """Rewrite a whole IP packet in place; return 0, or the code of the reason not to send it.
 
-        `now` is in milliseconds of any clock, not negative; a clock that goes back is taken to
-        stand still.
+        `now` is in milliseconds of any clock, 0 to 2**64 - 1; one that goes back is taken to stand
+        still until it has caught up, and so is one past the year 2527 (2**44).
         `partial`: the transport checksum field holds only the pseudo-header's sum (checksum
         offload).  A dropped packet must be thrown away: it may be half rewritten.  After each
         packet, and after `expire`, `outgoing` has what else is to be sent.
@@ -179,8 +181,8 @@ class Nat:
     def process(self, b: Bytes, size: u32, partial: bool, now: u64) -> u32:
         """`translate` for compiled callers: b has room for `size` bytes."""
         if now > self.clock:
-            self.clock = now
-            self.translator.clock = now
+            self.clock = min(now, LATEST)
+            self.translator.clock = self.clock
         reason: u32 = parse(b, size, self.translator.packet)
         if reason == TRANSLATED:
             reason = self.carry(b, size, partial)
@@ -228,6 +230,7 @@ class Nat:
 
     def sweep(self, now: u64, budget: u32) -> u32:
         """`expire` for compiled callers."""
+        now = min(now, LATEST)
         self.fragments.expire(now, budget)
         self.answers.answer_syns(now)
         if self.events.wanted:

@@ -39,6 +39,10 @@ TIMEOUT_MEANINGS = {
     "icmp": ("an ICMP query session", "RFC 5508 REQ-2"),
     "other": ("a session of a protocol without ports", ""),
     "rest": ("a port is not given again for so long; 0 is not at all", "RFC 6888 REQ-8"),
+    "unanswered": (
+        "where there is no room, this old a flow of a host that got no answer gives way; 0: none",
+        "",
+    ),
     "fragments": ("how long an incomplete datagram is remembered", "RFC 791"),
 }
 LIMIT_MEANINGS = {
@@ -52,6 +56,10 @@ LIMIT_MEANINGS = {
     "host-mappings": ("mappings of one inside host; 0 is no limit", "RFC 6888 REQ-4"),
     "host-sessions": ("sessions of one inside host; 0 is no limit", "RFC 6888 REQ-4"),
     "host-rate": ("sessions one inside host may open a second; 0 is no limit", "RFC 6888 REQ-4"),
+    "host-share": (
+        "percent of a protocol's ports and of all sessions one inside host may have; 100: no limit",
+        "RFC 6888 REQ-4",
+    ),
     "fragments": ("incomplete datagrams that are remembered", "RFC 4787 REQ-14"),
     "icmp-errors": ("ICMP errors the NAT itself sends a second", "RFC 1812 4.3.2.8"),
 }

@@ -19,11 +19,12 @@ The status object, as `ratsnake status --json` prints it:
                          what is wrong on this host now, and the command that helps, "" for none;
                          how many changes others had undone, and were made again
     counters     {outbound, inbound: {packets, bytes: int}, icmp_errors_sent, fragments_held,
-                  mappings_made, sessions_opened: int, dropped: {reason: int}}
+                  mappings_made, sessions_opened, gave_way: int, dropped: {reason: int}}
     rates        {outbound, inbound: {packets, bytes: float}, mappings_made, sessions_opened,
                   dropped: float}         a second, in the last five; null in the first second
     usage        {mappings, sessions, inbound_sessions, hosts: int,
-                  limits: {mappings, sessions, inbound_sessions: int},
+                  limits: {mappings, sessions, inbound_sessions: int,
+                           host_mappings: {protocol: int}, host_sessions, host_rate: int},
                   ports: {protocol: {used, total: int}}}
     memory       int     resident memory in kB
 """

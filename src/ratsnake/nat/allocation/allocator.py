@@ -308,6 +308,10 @@ class Allocator:
         position: u32 = self.positions.position_of(pool, port)
         return position != NONE32 and self.pools.is_used(pool, position)
 
+    def is_single(self) -> bool:
+        """Whether flows find their ports among all those of an address."""
+        return self.mode == SINGLE
+
     def holder_of_preferred(self, p: Packet) -> u32:
         """The mapping that kept the port the policy prefers from being found, or 0."""
         return self.holder_of(p, self.selector.contested)

@@ -281,7 +281,11 @@ class Walk(Onlooker):
     def new_mapping(self, host: u32) -> int:
         p: Packet = self.packet
         flows = self.flows
-        if host and flows.hosts.mappings_of(host) >= flows.host_mappings and not self.may_sweep():
+        is_at_limit: bool = host != 0 and (
+            flows.hosts.mappings_of(host) >= flows.host_mappings
+            or flows.hosts.held_of(host, p.protocol) >= flows.host_share[p.protocol]
+        )
+        if is_at_limit and not self.may_sweep():
             return HOST_LIMIT
         if not self.has_mapping_room():
             return MAPPING_LIMIT

@@ -58,7 +58,9 @@ class Timeouts:
     Defaults: RFC 5382 REQ-5 and RFC 7857 section 2.1 (established 2 h 4 min, opening and closing
     4 min), RFC 4787 REQ-5c (UDP and UDP-Lite 5 min), RFC 5508 REQ-2 (ICMP query 60 s); `other` is
     for protocols without ports.  `rest` (from 0) is how long a port stays unused after its last
-    mapping where strangers could send to it (RFC 6888 REQ-8), `fragments` how long an incomplete
+    mapping where strangers could send to it (RFC 6888 REQ-8).  `unanswered` (from 0) is how long a
+    flow is safe from making room for others while no flow of its host is answered; 0 is for
+    ever.  `fragments` is how long an incomplete
     datagram is remembered.
     """
 
@@ -69,10 +71,13 @@ class Timeouts:
     icmp: int = 60
     other: int = 600
     rest: int = 120
+    unanswered: int = 2
     fragments: int = 15
 
     def __post_init__(self) -> None:
-        _check_ranges(self, {"": (1, LONGEST_TIMEOUT), "rest": (0, LONGEST_TIMEOUT)}, "seconds")
+        from_zero = (0, LONGEST_TIMEOUT)
+        ranges = {"": (1, LONGEST_TIMEOUT), "rest": from_zero, "unanswered": from_zero}
+        _check_ranges(self, ranges, "seconds")
 
     @property
     def of_timers(self) -> tuple[int, ...]:
@@ -94,8 +99,10 @@ class Limits:
     `inbound_sessions` bounds what outsiders open in all, `unanswered_sessions` (at most 1,024) what
     they open of one mapping before the inside has answered.  `host_mappings` and `host_sessions`
     are what one internal host may have, `host_rate` the sessions it may open a second (RFC 6888
-    REQ-4); 0 is no limit.  `fragments` is the number of incomplete datagrams that are remembered,
-    `icmp_errors` that of ICMP errors the NAT itself sends a second (0: none).
+    REQ-4); 0 is no limit.  `host_share` is the percentage of a protocol's ports (where those are
+    shared, of all mappings) and of all sessions that one host may have; 100 is no limit.  An own
+    `host_sessions` replaces it.  `fragments` is the number of incomplete datagrams that are
+    remembered, `icmp_errors` that of ICMP errors the NAT itself sends a second (0: none).
     """
 
     mappings: int = 262_144
@@ -105,6 +112,7 @@ class Limits:
     host_mappings: int = 0
     host_sessions: int = 0
     host_rate: int = 0
+    host_share: int = 50
     fragments: int = 1_024
     icmp_errors: int = 100
 
@@ -115,6 +123,7 @@ class Limits:
             "host_mappings": (0, MOST_ROWS),
             "host_sessions": (0, MOST_ROWS),
             "host_rate": (0, MOST_A_SECOND),
+            "host_share": (1, 100),
             "fragments": (4, MOST_ROWS),
             "icmp_errors": (0, MOST_A_SECOND),
         }

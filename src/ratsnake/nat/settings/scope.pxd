@@ -29,5 +29,6 @@ cdef class Scope:
     cpdef bint is_internal(self, u64 high, u64 low) noexcept nogil
     cpdef bint is_remote(self, u64 high, u64 low) noexcept nogil
     cpdef bint is_unroutable(self, u64 high, u64 low) noexcept nogil
+    cpdef bint may_report(self, u64 high, u64 low) noexcept nogil
     cpdef bint is_bypassed(self, u64 high, u64 low) noexcept nogil
     cpdef bint asks_status(self, u64 high, u64 low) noexcept nogil

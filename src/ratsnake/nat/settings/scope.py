@@ -141,6 +141,14 @@ class Scope:
     def is_unroutable(self, high: u64, low: u64) -> bool:
         return self.unroutable.contain(high, low)
 
+    def may_report(self, high: u64, low: u64) -> bool:
+        """Whether an ICMP error from outside may have this source.
+
+        A router on the way may have any address a host can have, even a private one that is used
+        inside as well (RFC 4787 REQ-12a), but none of the NAT's.
+        """
+        return not self.unroutable.contain(high, low) and not self.is_external(high, low)
+
     def is_bypassed(self, high: u64, low: u64) -> bool:
         """Whether traffic with this remote is not translated."""
         return self.bypass.contain(high, low)

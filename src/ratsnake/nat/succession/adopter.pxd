@@ -2,7 +2,7 @@ cimport cython
 from ratsnake.wire.octets cimport be16, be32, be64
 from ratsnake.wire.packet cimport ICMP, OTHER, PROTOCOLS, Packet, new_packet, release_packet
 from ratsnake.wire.types cimport Bytes, M40, M48, u32, u64
-from ..translation.admission cimport passes_filter
+from ..translation.admission cimport make_static, passes_filter
 from ..allocation.claim cimport claim
 from ..rules.connection cimport INIT, OPEN, STATES
 from .flow_form cimport (

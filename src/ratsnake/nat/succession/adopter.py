@@ -48,7 +48,7 @@ if not cython.compiled:
         OUTSIDE_SCALES,
         WINDOW_OF_SYN,
     )
-    from ..translation.admission import passes_filter
+    from ..translation.admission import make_static, passes_filter
     from ..translation.window import LARGEST_SCALE
     from .flow_form import (
         AT_AGE,
@@ -156,6 +156,8 @@ class Adopter:
         if confirmed and opener:
             self.flows.confirm(i)
         s: Sessions = self.flows.sessions.rows
+        if opener == 0 and be64(b, at + AT_PACKETS_IN):
+            self.flows.answer(i)
         s[i].state = state
         s[i].flags |= flags & (INSIDE_SYN | OUTSIDE_SCALES | WINDOW_OF_SYN)
         s[i].packets_out = be64(b, at + AT_PACKETS_OUT) & M40
@@ -291,7 +293,7 @@ class Adopter:
             or self.flows.forwards.internal_port(forward, self.external_port) != p.source_port
         ):
             return 0
-        return self.flows.make_static(p.protocol, forward, self.external_port, now)
+        return make_static(self.flows, p.protocol, forward, self.external_port, now)
 
     def found_inside(self) -> u32:
         """The row of the mapping that a packet from inside would use, or 0."""
@@ -347,8 +349,10 @@ class Adopter:
         if self.flows.mappings.count >= self.flows.mappings.capacity:
             return 0
         host: u32 = self.flows.hosts.enter(p.source_high, p.source_low)
-        if self.flows.hosts.mappings_of(host) >= self.flows.host_mappings or not claim(
-            self.flows.allocator, p, self.external, self.external_port, host
+        if (
+            self.flows.hosts.mappings_of(host) >= self.flows.host_mappings
+            or self.flows.hosts.held_of(host, p.protocol) >= self.flows.host_share[p.protocol]
+            or not claim(self.flows.allocator, p, self.external, self.external_port, host)
         ):
             self.flows.hosts.settle(host)
             return 0

@@ -1,13 +1,15 @@
 cimport cython
+from ratsnake.wire.packet cimport PROTOCOLS
 from ratsnake.wire.types cimport u32, u64
 from .hashing cimport hash5
 from .index cimport Index
-from .records cimport Hosts, new_hosts, unreserve
+from .records cimport Hosts, Words, new_hosts, reserved_words, unreserve
 from .secret cimport Secret
 
 @cython.final
 cdef class HostTable:
     cdef Hosts rows
+    cdef Words held
     cdef Index index
     cdef Secret secret
     cdef readonly u32 capacity, count, fresh
@@ -21,8 +23,12 @@ cdef class HostTable:
     cpdef u32 mappings_of(self, u32 row) noexcept nogil
     cpdef u32 sessions_of(self, u32 row) noexcept nogil
     cpdef u32 external_of(self, u32 row) noexcept nogil
-    cpdef void join_mapping(self, u32 row, u32 external) noexcept nogil
-    cpdef void leave_mapping(self, u32 row) noexcept nogil
+    cpdef u32 held_of(self, u32 row, u32 protocol) noexcept nogil
+    cpdef u32 answered_of(self, u32 row) noexcept nogil
+    cpdef void join_answered(self, u32 row) noexcept nogil
+    cpdef void leave_answered(self, u32 row) noexcept nogil
+    cpdef void join_mapping(self, u32 row, u32 external, u32 protocol) noexcept nogil
+    cpdef void leave_mapping(self, u32 row, u32 protocol) noexcept nogil
     cpdef void join_forward(self, u32 row) noexcept nogil
     cpdef void leave_forward(self, u32 row) noexcept nogil
     cpdef void join_session(self, u32 row) noexcept nogil

@@ -8,10 +8,11 @@ what is counted; who opens mappings and sessions compares it with the limits.
 import cython
 
 if not cython.compiled:
+    from ratsnake.wire.packet import PROTOCOLS
     from ratsnake.wire.types import u32, u64
 
     from .hashing import hash5
-    from .records import Hosts, new_hosts, unreserve
+    from .records import Hosts, Words, new_hosts, reserved_words, unreserve
 
 from .index import Index
 from .secret import Secret
@@ -21,6 +22,7 @@ class HostTable:
     """Arguments are not checked: rows must be those of hosts that are there."""
 
     rows: Hosts
+    held: Words
 
     def __init__(self, capacity: int, secret: Secret) -> None:
         """Room for `capacity` hosts.
@@ -31,6 +33,7 @@ class HostTable:
         self.capacity = capacity
         self.secret = secret
         self.rows = new_hosts(capacity + 1)
+        self.held = reserved_words(PROTOCOLS * (capacity + 1))
         self.index = Index(capacity)
         self.count = 0
         self.free = 0
@@ -38,6 +41,7 @@ class HostTable:
 
     def __dealloc__(self) -> None:
         unreserve(self.rows)
+        unreserve(self.held)
 
     def tag_of(self, high: u64, low: u64) -> u32:
         return hash5(self.secret.words, high, low, 0, 0, 0)
@@ -104,6 +108,14 @@ class HostTable:
     def mappings_of(self, row: u32) -> u32:
         return self.rows[row].mappings
 
+    def held_of(self, row: u32, protocol: u32) -> u32:
+        """How many of the host's mappings are of this protocol."""
+        return self.held[row * PROTOCOLS + protocol]
+
+    def answered_of(self, row: u32) -> u32:
+        """The sessions in which the host and a remote have both sent."""
+        return self.rows[row].answered
+
     def sessions_of(self, row: u32) -> u32:
         return self.rows[row].sessions
 
@@ -111,14 +123,16 @@ class HostTable:
         """The row of the external address that a host with mappings got first."""
         return self.rows[row].external
 
-    def join_mapping(self, row: u32, external: u32) -> None:
+    def join_mapping(self, row: u32, external: u32, protocol: u32) -> None:
         """The host has one more mapping, on this external address."""
+        self.held[row * PROTOCOLS + protocol] += 1
         if self.rows[row].mappings == 0:
             self.rows[row].external = external
         self.rows[row].mappings += 1
 
-    def leave_mapping(self, row: u32) -> None:
+    def leave_mapping(self, row: u32, protocol: u32) -> None:
         """One of the host's mappings ended; a host that has nothing left is forgotten."""
+        self.held[row * PROTOCOLS + protocol] -= 1
         self.rows[row].mappings -= 1
         self.settle(row)
 
@@ -131,6 +145,14 @@ class HostTable:
         """A mapping of a forward to the host ended; a host that has nothing left is forgotten."""
         self.rows[row].forwards -= 1
         self.settle(row)
+
+    def join_answered(self, row: u32) -> None:
+        """In one more session of the host both sides have sent."""
+        self.rows[row].answered += 1
+
+    def leave_answered(self, row: u32) -> None:
+        """A session of the host ended in which both sides had sent."""
+        self.rows[row].answered -= 1
 
     def join_session(self, row: u32) -> None:
         """The host has one more session."""

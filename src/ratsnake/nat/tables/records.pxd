@@ -102,7 +102,7 @@ ctypedef struct TallyFields:
 
 ctypedef struct HostFields:
     u64 high, low, spent_at
-    u32 mappings, forwards, sessions, spent, next
+    u32 mappings, forwards, sessions, answered, spent, next
     u16 external
     u8 live
 

@@ -131,10 +131,10 @@ class TallyFields:
 class HostFields:
     """An internal host that has mappings or sessions: how many, and what it may still open.
 
-    `forwards` counts the mappings of static forwards to it, `mappings` all others.  `spent` is what
-    is missing from its bucket of new sessions, in thousandths of a session, as of
-    `spent_at` (ms).  `external` is the row of its external address while it has mappings.  `next`
-    links free rows.
+    `forwards` counts the mappings of static forwards to it, `mappings` all others, `answered` the
+    sessions of all of them in which both sides have sent.  `spent` is what is missing from its
+    bucket of new sessions, in thousandths of a session, as of `spent_at` (ms).  `external` is the
+    row of its external address while it has mappings.  `next` links free rows.
     """
 
     high: u64 = 0
@@ -143,6 +143,7 @@ class HostFields:
     mappings: u32 = 0
     forwards: u32 = 0
     sessions: u32 = 0
+    answered: u32 = 0
     spent: u32 = 0
     next: u32 = 0
     external: u16 = 0

@@ -17,6 +17,7 @@ cdef enum:
     WINDOW_OF_SYN = 16
     IS_WIDE = 32
     INSIDE_SYN = 64
+    ANSWERED = 128
 
 @cython.final
 cdef class SessionTable:

@@ -32,6 +32,7 @@ if not cython.compiled:
     OUTSIDE_SCALES = 8  # the outside's SYN offered a window scale
     WINDOW_OF_SYN = 16  # the inside's window is one of a SYN
     IS_WIDE = 32  # the remote address has an upper half, beside the table
+    ANSWERED = 128  # both sides have sent
     INSIDE_SYN = 64  # the inside sent a SYN without ACK, and since then no ACK
 
 from .index import Index

@@ -10,7 +10,7 @@ if not cython.compiled:
     from ratsnake.wire.packet import ICMP, Packet
     from ratsnake.wire.types import u32, u64
 
-    from ..rules.policies import ADM, APDF, EIF
+    from ..rules.policies import ADM, APDF, EIF, STATIC
     from ..rules.reasons import (
         CONFLICT,
         DESTINATION,
@@ -18,6 +18,7 @@ if not cython.compiled:
         HOST_LIMIT,
         HOST_RATE,
         INBOUND_LIMIT,
+        MAPPING_LIMIT,
         NO_MAPPING,
         NO_PORT,
         NO_SESSION,
@@ -30,6 +31,7 @@ if not cython.compiled:
     from ..tables.mappings import FREE
     from ..tables.records import Mappings
     from ..tables.sessions import COUNTED, OPENED_OUTSIDE
+    from .pressure import half_open_gives_way, mapping_gives_way, session_gives_way
 
     PORTS_LOOKED_AT = 8
 
@@ -64,7 +66,7 @@ def admit_outbound(flows: Flows, p: Packet, opens: bool, now: u64) -> u32:
     if not opens:
         flows.refusal = not_opening(p.protocol)
         return 0
-    if not has_session_room(flows, now):
+    if not has_session_room(flows, now) and not session_gives_way(flows, p, now):
         return 0
     m: u32 = outbound_mapping(flows, p, now)
     if m == 0:
@@ -109,10 +111,41 @@ def outbound_mapping(flows: Flows, p: Packet, now: u64) -> u32:
         flows.refusal = HOST_RATE
         return 0
     if forward:
-        return flows.make_static(
-            p.protocol, forward, flows.forwards.external_port(forward, p.source_port), now
+        return make_static(
+            flows, p.protocol, forward, flows.forwards.external_port(forward, p.source_port), now
         )
     return m if m else dynamic_mapping(flows, p, host, now)
+
+
+def make_static(flows: Flows, protocol: u32, forward: u32, external_port: u32, now: u64) -> u32:
+    """The row of the mapping of a forward's external port, made if need be; or 0."""
+    external: u32 = flows.forwards.external_of(forward)
+    policy: u32 = protocol + STATIC
+    m: u32 = flows.mappings.find_external(policy, external, external_port, 0, forward, 0)
+    if m:
+        return m
+    if flows.mappings.count >= flows.mappings.capacity:
+        flows.expire(now, ROOM)
+    if flows.mappings.count >= flows.mappings.capacity:
+        flows.refusal = MAPPING_LIMIT
+        return 0
+    high: u64 = flows.forwards.internal_high(forward)
+    low: u64 = flows.forwards.internal_low(forward)
+    host: u32 = flows.hosts.enter(high, low)
+    m = flows.mappings.add(
+        policy,
+        high,
+        low,
+        flows.forwards.internal_port(forward, external_port),
+        external,
+        external_port,
+        0,
+        forward,
+        0,
+    )
+    flows.complete(m, host, now)
+    flows.hosts.join_forward(host)
+    return m
 
 
 def dynamic_mapping(flows: Flows, p: Packet, host: u32, now: u64) -> u32:
@@ -126,6 +159,8 @@ def dynamic_mapping(flows: Flows, p: Packet, host: u32, now: u64) -> u32:
     if ended:
         m = flows.make_mapping(p, flows.hosts.enter(p.source_high, p.source_low), now)
     if m == 0 and ended == ROOM and flows.refusal == NO_PORT and reclaim(flows, p, now):
+        m = flows.make_mapping(p, flows.hosts.enter(p.source_high, p.source_low), now)
+    if m == 0 and flows.refusal != HOST_LIMIT and mapping_gives_way(flows, p, now):
         m = flows.make_mapping(p, flows.hosts.enter(p.source_high, p.source_low), now)
     return m
 
@@ -175,7 +210,7 @@ def admit_inbound(flows: Flows, p: Packet, external: u32, opens: bool, now: u64)
     opener: u32 = OPENED_OUTSIDE if hairpin else OPENED_OUTSIDE | COUNTED
     if opener & COUNTED and flows.inbound_sessions >= flows.inbound_limit:
         flows.expire(now, ROOM)
-        if flows.inbound_sessions >= flows.inbound_limit:
+        if flows.inbound_sessions >= flows.inbound_limit and not half_open_gives_way(flows, now):
             flows.refusal = INBOUND_LIMIT
             return 0
     if not has_session_room(flows, now):
@@ -217,7 +252,7 @@ def inbound_mapping(flows: Flows, p: Packet, external: u32, now: u64) -> u32:
         p.protocol, external, p.destination_port, p.source_high, p.source_low
     )
     if forward:
-        return flows.make_static(p.protocol, forward, p.destination_port, now)
+        return make_static(flows, p.protocol, forward, p.destination_port, now)
     m: u32 = flows.mappings.find_external(
         p.protocol,
         external,

@@ -1,8 +1,8 @@
 """ICMP errors and the packets they quote (RFC 5508 section 4.2, RFC 4787 REQ-12).
 
 An error is about a packet that went the other way.  In the quotation the NAT undoes what it did to
-that packet, then readdresses the error itself.  Errors are not filtered by their source, and they
-neither refresh nor end a session (REQ-6).
+that packet, then readdresses the error itself.  Errors are not filtered by their source
+but for what is no router's on that side, and they neither refresh nor end a session (REQ-6).
 """
 
 import cython
@@ -70,12 +70,12 @@ def is_sound(b: Bytes, p: Packet) -> bool:
 
 
 def inbound_error(flows: Flows, b: Bytes, p: Packet, now: u64, partial: bool) -> u32:
-    """An error from outside: it quotes a packet from an external to a remote endpoint."""
+    """An error from outside: it quotes a packet from an external to a remote endpoint.
+
+    The caller has looked at its source.
+    """
     if not partial and not is_sound(b, p):
         return ICMP_CHECKSUM
-    # A router on the way may well have a private address, even one of those used inside.
-    if flows.scope.is_unroutable(p.source_high, p.source_low):
-        return SOURCE
     if p.destination_low != quoted_low(b, p, SENDER) or p.destination_high != quoted_high(
         b, p, SENDER
     ):

@@ -14,7 +14,7 @@ from ..rules.reasons cimport HOST_LIMIT, MAPPING_LIMIT, NO_PORT, TRANSLATED
 from ..tables.records cimport Mappings, Sessions, Words, new_words, release
 from ..settings.scope cimport Scope
 from ..tables.secret cimport Secret
-from ..tables.sessions cimport COUNTED, INSIDE_SENT, OPENED_OUTSIDE, SessionTable
+from ..tables.sessions cimport ANSWERED, COUNTED, INSIDE_SENT, OPENED_OUTSIDE, SessionTable
 from ..allocation.tally cimport PERMITTED_ADDRESS, Tally, owner_of
 from ..rules.timers cimport ROOM, TIMERS
 
@@ -38,18 +38,20 @@ cdef class Flows:
     cdef readonly u32 inbound_sessions, inbound_limit, unanswered_limit
     cdef u32 host_mappings, host_sessions, host_rate
     cdef u32 refusal
-    cdef u64 rest
+    cdef u64 rest, patience
+    cdef readonly u64 gave_way
+    cdef u32 host_share[PROTOCOLS]
     cdef u32 timer_of_protocol[PROTOCOLS]
     cdef u32 first_state[PROTOCOLS]
     cdef u32 make_mapping(self, Packet p, u32 host, u64 now) noexcept nogil
     cdef u32 enter_mapping(self, Packet p, u32 host, u64 now) noexcept nogil
-    cdef u32 make_static(self, u32 protocol, u32 forward, u32 external_port, u64 now) noexcept nogil
     cdef void complete(self, u32 m, u32 host, u64 now) noexcept nogil
     cdef u32 open_session(self, u32 mapping, u64 remote_high, u64 remote_low, u32 remote_port, u32 opener, u64 now) noexcept nogil
     cdef void confirm(self, u32 i) noexcept nogil
     cdef void count_confirmed(self, u32 i) noexcept nogil
     cdef void join(self, u32 i) noexcept nogil
     cdef void leave(self, u32 i) noexcept nogil
+    cdef void answer(self, u32 i) noexcept nogil
     cdef void detach(self, u32 i, u64 ended) noexcept nogil
     cdef void end_session(self, u32 i, u64 now) noexcept nogil
     cdef void end_mapping(self, u32 m, u64 ended) noexcept nogil

@@ -16,9 +16,9 @@ if not cython.compiled:
     from ..allocation.tally import PERMITTED_ADDRESS
     from ..rules.policies import STATIC
     from ..rules.reasons import HOST_LIMIT, MAPPING_LIMIT, NO_PORT, TRANSLATED
-    from ..rules.timers import ROOM, TIMERS
+    from ..rules.timers import TIMERS
     from ..tables.records import Mappings, Sessions, Words, new_words, release
-    from ..tables.sessions import COUNTED, INSIDE_SENT, OPENED_OUTSIDE
+    from ..tables.sessions import ANSWERED, COUNTED, INSIDE_SENT, OPENED_OUTSIDE
 
     MOST_LOOKED_AT = 64
 
@@ -31,6 +31,7 @@ from ..settings.forwarding import resolve
 from ..settings.forwards import Forwards
 from ..settings.scope import Scope
 from ..settings.settings import Settings
+from ..settings.shares import sessions_of_a_host, shares_of_a_host
 from ..tables.generator import Generator
 from ..tables.hosts import HostTable
 from ..tables.mappings import MappingTable
@@ -83,7 +84,10 @@ class Flows:
         self.unanswered_limit = limits.unanswered_sessions
         # Without a limit of its own a host meets that of the table, and is told so.
         self.host_mappings = limits.host_mappings or limits.mappings + 1
-        self.host_sessions = limits.host_sessions or limits.sessions + 1
+        self.host_sessions = limits.host_sessions or sessions_of_a_host(settings)
+        self.host_share = shares_of_a_host(settings)
+        self.patience = timeouts.unanswered * 1000
+        self.gave_way = 0
         self.host_rate = limits.host_rate
         self.refusal = TRANSLATED
 
@@ -92,7 +96,10 @@ class Flows:
 
     def make_mapping(self, p: Packet, host: u32, now: u64) -> u32:
         """The row of a new mapping for an outbound packet, or 0 and `refusal` says why."""
-        if self.hosts.mappings_of(host) >= self.host_mappings:
+        if (
+            self.hosts.mappings_of(host) >= self.host_mappings
+            or self.hosts.held_of(host, p.protocol) >= self.host_share[p.protocol]
+        ):
             self.refusal = HOST_LIMIT
             return 0
         if self.mappings.count >= self.mappings.capacity:
@@ -134,38 +141,8 @@ class Flows:
             p.destination_port,
         )
         self.complete(m, host, now)
-        self.hosts.join_mapping(host, self.allocator.external)
+        self.hosts.join_mapping(host, self.allocator.external, p.protocol)
         self.allocator.take(m)
-        return m
-
-    def make_static(self, protocol: u32, forward: u32, external_port: u32, now: u64) -> u32:
-        """The row of the mapping of a forward's external port, made if need be; or 0."""
-        external: u32 = self.forwards.external_of(forward)
-        policy: u32 = protocol + STATIC
-        m: u32 = self.mappings.find_external(policy, external, external_port, 0, forward, 0)
-        if m:
-            return m
-        if self.mappings.count >= self.mappings.capacity:
-            self.expire(now, ROOM)
-        if self.mappings.count >= self.mappings.capacity:
-            self.refusal = MAPPING_LIMIT
-            return 0
-        high: u64 = self.forwards.internal_high(forward)
-        low: u64 = self.forwards.internal_low(forward)
-        host: u32 = self.hosts.enter(high, low)
-        m = self.mappings.add(
-            policy,
-            high,
-            low,
-            self.forwards.internal_port(forward, external_port),
-            external,
-            external_port,
-            0,
-            forward,
-            0,
-        )
-        self.complete(m, host, now)
-        self.hosts.join_forward(host)
         return m
 
     def complete(self, m: u32, host: u32, now: u64) -> None:
@@ -192,7 +169,7 @@ class Flows:
             self.hosts.leave_forward(self.mappings.rows[m].host)
         else:
             self.allocator.give(m, ended + self.rest if self.rest else 0)
-            self.hosts.leave_mapping(self.mappings.rows[m].host)
+            self.hosts.leave_mapping(self.mappings.rows[m].host, self.mappings.rows[m].protocol)
         self.mappings.remove(m)
 
     def open_session(
@@ -265,6 +242,8 @@ class Flows:
         m: Mappings = self.mappings.rows
         s: Sessions = self.sessions.rows
         s[i].flags |= INSIDE_SENT
+        if s[i].flags & OPENED_OUTSIDE:
+            self.answer(i)
         m[s[i].mapping].confirmed += 1
         m[s[i].mapping].first = i
         if self.policies.rows[m[s[i].mapping].policy].permits:
@@ -274,6 +253,12 @@ class Flows:
                 s[i].remote_low,
             )
 
+    def answer(self, i: u32) -> None:
+        """Both sides have now sent in this session: its host is known to be there."""
+        s: Sessions = self.sessions.rows
+        s[i].flags |= ANSWERED
+        self.hosts.join_answered(self.mappings.rows[s[i].mapping].host)
+
     def detach(self, i: u32, ended: u64) -> None:
         """Take a session out of everything but the question whether its mapping goes on."""
         m: Mappings = self.mappings.rows
@@ -282,6 +267,8 @@ class Flows:
             self.events.session_ended(i, ended)
         if s[i].flags & COUNTED:
             self.inbound_sessions -= 1
+        if s[i].flags & ANSWERED:
+            self.hosts.leave_answered(m[s[i].mapping].host)
         if not s[i].flags & OPENED_OUTSIDE:
             self.hosts.leave_session(m[s[i].mapping].host)
         if s[i].flags & INSIDE_SENT:

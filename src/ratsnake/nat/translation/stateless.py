@@ -37,6 +37,12 @@ class Stateless:
     def process(self, b: Bytes, p: Packet) -> u32:
         """TRANSLATED, the reason to drop the packet, or REASONS_COUNT if it is not of this kind."""
         if self.passes(b, p):
+            if (
+                p.is_error
+                and not self.is_outbound
+                and not self.scope.may_report(p.source_high, p.source_low)
+            ):
+                return SOURCE
             return TRANSLATED
         if self.prefixes and p.version == 6:
             return self.exchange(b, p)
@@ -79,10 +85,18 @@ class Stateless:
         if back and not out:
             # Only packets between two internal hosts have a source in the external prefix, and
             # they get it here.
-            if self.scope.is_unroutable(p.source_high, p.source_low):
+            if not self.scope.may_report(p.source_high, p.source_low):
                 return SOURCE
-            if not p.is_error and self.translator.is_external(p.source_high):
+            if self.translator.is_external(p.source_high):
                 return SOURCE
+        if (
+            back
+            and out
+            and p.is_error
+            and not self.translator.is_internal(quoted_high(b, p, RECEIVER))
+        ):
+            # An internal host has met no packet to a remote one.
+            return SOURCE
         if out:
             if not back and (
                 not self.scope.is_remote(p.destination_high, p.destination_low)

@@ -18,7 +18,7 @@ from ..rules.reasons cimport FILTERED, NO_MAPPING, SOURCE, TCP_FLAGS, TRANSLATED
 from ..tables.records cimport Mappings, Octets, Sessions, new_octets, release
 from ..packets.rewrite cimport RECEIVER, SENDER, renumber, rewrite
 from ..packets.segment_size cimport clamp
-from ..tables.sessions cimport INSIDE_SENT, OPENED_OUTSIDE
+from ..tables.sessions cimport ANSWERED, INSIDE_SENT, OPENED_OUTSIDE
 from ..rules.timers cimport ROOM, TCP_ESTABLISHED
 from .window cimport in_window, inside_sent, outside_synchronized
 

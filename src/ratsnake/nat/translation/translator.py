@@ -34,7 +34,7 @@ if not cython.compiled:
     from ..rules.reasons import FILTERED, NO_MAPPING, SOURCE, TCP_FLAGS, TRANSLATED
     from ..rules.timers import ROOM, TCP_ESTABLISHED
     from ..tables.records import Mappings, Octets, Sessions, new_octets, release
-    from ..tables.sessions import INSIDE_SENT, OPENED_OUTSIDE
+    from ..tables.sessions import ANSWERED, INSIDE_SENT, OPENED_OUTSIDE
     from .admission import admit_inbound, admit_outbound
     from .errors import inbound_error, outbound_error, quoted_high, quoted_low
     from .window import in_window, inside_sent, outside_synchronized
@@ -131,6 +131,8 @@ class Translator:
             reason = parse(b, size, p)
             if reason != TRANSLATED:
                 return reason
+        elif not self.flows.scope.may_report(p.source_high, p.source_low):
+            return SOURCE
         if portless:
             p.destination_port = 0
         return inbound_error(self.flows, b, p, self.clock, partial)
@@ -231,6 +233,8 @@ class Translator:
             i = admit_inbound(self.flows, p, external, self.openers[kind] != 0, self.clock)
             if i == 0:
                 return self.flows.refusal
+        if not s[i].flags & (ANSWERED | OPENED_OUTSIDE):
+            self.flows.answer(i)
         s[i].packets_in = s[i].packets_in + 1 & M40
         s[i].bytes_in = s[i].bytes_in + p.end & M48
         if event in (SYN, SYN_ACK):

@@ -12,6 +12,6 @@ cdef class Totals(Errand):
     cdef Answers answers
     cdef Traffic traffic
     cdef Words drops, used, ports
-    cdef u64 packets_out, bytes_out, packets_in, bytes_in, sent, made, opened
+    cdef u64 packets_out, bytes_out, packets_in, bytes_in, sent, made, opened, gave_way
     cdef u32 mappings, sessions, inbound_sessions, hosts
     cdef void run(self) noexcept nogil

@@ -35,7 +35,7 @@ class Totals(Errand):
         self.ports = new_words(PROTOCOLS)
         self.packets_out = self.bytes_out = self.packets_in = self.bytes_in = self.sent = 0
         self.mappings = self.sessions = self.inbound_sessions = self.hosts = 0
-        self.made = self.opened = 0
+        self.made = self.opened = self.gave_way = 0
 
     def __dealloc__(self) -> None:
         release(self.drops)
@@ -60,6 +60,7 @@ class Totals(Errand):
         self.hosts = self.flows.hosts.count
         self.made = self.flows.mappings.entered
         self.opened = self.flows.sessions.entered
+        self.gave_way = self.flows.gave_way
         for protocol in range(PROTOCOLS):
             self.used[protocol] = self.ports[protocol] = 0
             for row in range(self.flows.scope.externals):
@@ -80,6 +81,15 @@ class Totals(Errand):
             "dropped": dropped,
             "mappings_made": self.made,
             "sessions_opened": self.opened,
+            "gave_way": self.gave_way,
+        }
+
+    def host_mappings(self) -> dict[str, int]:
+        """The mappings of each protocol that one internal host may have."""
+        most = min(self.flows.host_mappings, self.flows.mappings.capacity)
+        return {
+            name: min(most, self.flows.host_share[protocol])
+            for protocol, name in enumerate(PROTOCOL_NAMES)
         }
 
     def usage(self) -> dict[str, Any]:
@@ -94,6 +104,9 @@ class Totals(Errand):
                 "mappings": self.flows.mappings.capacity,
                 "sessions": self.flows.sessions.capacity,
                 "inbound_sessions": self.flows.inbound_limit,
+                "host_mappings": self.host_mappings(),
+                "host_sessions": min(self.flows.host_sessions, self.flows.sessions.capacity),
+                "host_rate": self.flows.host_rate,
             },
             "ports": {
                 name: {"used": self.used[protocol], "total": self.ports[protocol]}
