@@ -63,6 +63,7 @@ def test_every_number_is_under_its_name() -> None:
         ("ratsnake_fragments_held_total", ()): 0,
         ("ratsnake_mappings_made_total", ()): 100,
         ("ratsnake_sessions_opened_total", ()): 1000,
+        ("ratsnake_flows_gave_way_total", ()): 0,
         ("ratsnake_mappings", ()): 12,
         ("ratsnake_mappings_limit", ()): 262144,
         ("ratsnake_sessions", ()): 131072,
