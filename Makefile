@@ -2,6 +2,7 @@
 # make test    build, and pass every test
 # make lint    types, lint and format
 # make sanitize  the engine's tests under AddressSanitizer and UndefinedBehaviorSanitizer
+# make fuzz    inputs that nobody thought of, for FUZZ_SECONDS in all (120); make fuzz FUZZ=--help
 # make man     build/man: the manual pages
 # make completion  build/completion: what bash, zsh and fish complete
 # make pictures  docs/demo.svg and docs/top.svg, of what the demo and `ratsnake top` show now
@@ -15,14 +16,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint sanitize man completion pictures bench profile soak clean build
+.PHONY: demo test lint sanitize fuzz man completion pictures bench profile soak clean build
 
 demo: build
 	@$(BIN)/ratsnake demo
 
 # Tests in which no NAT runs between network namespaces share the processors; those with one, which
 # have deadlines for its answers, have the machine to themselves.
-QUIET_TESTS := $(addprefix tests/,wire nat model portset device daemon cli docs host bench)
+QUIET_TESTS := $(addprefix tests/,wire nat model portset device daemon cli docs host bench fuzz)
 
 test: build $(VENV)/test-extras
 	@$(BIN)/python -m pytest -n auto $(QUIET_TESTS)
@@ -35,6 +36,13 @@ lint: $(VENV)/lint-extras
 
 sanitize: build $(VENV)/test-extras
 	@sh tools/sanitize.sh
+
+FUZZ_SECONDS := 120
+FUZZ :=
+
+fuzz: build $(VENV)/test-extras $(VENV)/fuzz-extras
+	@sh tools/sanitized.sh
+	@$(BIN)/python tools/fuzz.py --seconds $(FUZZ_SECONDS) $(FUZZ)
 
 man completion: $(VENV)/docs-extras
 man: tools/manual.py
@@ -87,6 +95,11 @@ $(VENV)/test-extras: $(VENV)/installed
 $(VENV)/docs-extras: $(VENV)/installed
 	@echo "installing what the documentation needs ..."
 	@RATSNAKE_INTERPRETED=1 $(BIN)/python -m pip install -q --no-build-isolation -e ".[docs]"
+	@touch $@
+
+$(VENV)/fuzz-extras: $(VENV)/installed
+	@echo "installing the fuzzer ..."
+	@RATSNAKE_INTERPRETED=1 $(BIN)/python -m pip install -q --no-build-isolation -e ".[fuzz]"
 	@touch $@
 
 $(VENV)/pictures-extras: $(VENV)/installed

@@ -172,6 +172,33 @@ def test_a_file_that_is_not_there_or_no_toml(tmp_path: Path) -> None:
         configuration.read(broken)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a = " + "[" * 20_000, "^F: not TOML: lists or tables are nested too deeply$"),
+        ("a = " + "9" * 5000, "^F: not TOML: a number has too many digits$"),
+        ("[packets]\nmtu = 0x" + "f" * 5000, "^F: packets.mtu: the number is far too large$"),
+        (
+            "[limits]\nsessions = 0x" + "f" * 5000,
+            "^F: limits.sessions: the number is far too large$",
+        ),
+        (
+            "[nat]\nports = 0x" + "f" * 5000,
+            "^F: nat.ports: a number that is far too large: must be a text in quotes$",
+        ),
+        (
+            "[nat]\nexternal = [0x" + "f" * 5000 + "]",
+            "^F: nat.external: a number that is far too large: must be a list of texts$",
+        ),
+    ],
+)
+def test_nesting_and_numbers_beyond_all_measure_are_refused_in_words(
+    text: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        configuration.parse(text, "F")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_a_file_that_this_user_may_not_read_is_told_with_the_remedy(tmp_path: Path) -> None:
     file = tmp_path / "nat.toml"

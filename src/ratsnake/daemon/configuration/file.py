@@ -31,6 +31,7 @@ KEYS: dict[str, dict[str, Flag]] = {
     section: {flag.key: flag for flag in RUN_GROUPS[group]} for section, group in SECTIONS.items()
 }
 TABLE_FLAGS = {flag.table: flag for flag in RUN_FLAGS if flag.table}
+LARGEST_INTEGER = (1 << 63) - 1  # of TOML 1.0; tomllib takes any
 WANTED = {
     "text": "a text in quotes",
     "number": "a whole number",
@@ -140,8 +141,12 @@ def parse(text: str, source: str) -> Configuration:
     """As `read`, of a file's text."""
     try:
         document = tomllib.loads(text)
+    except RecursionError:
+        raise UsageError(f"{source}: not TOML: lists or tables are nested too deeply") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{source}: not TOML: {error}") from None
+    except ValueError:  # of int(), which takes 4,300 digits
+        raise UsageError(f"{source}: not TOML: a number has too many digits") from None
     return from_document(document, source)
 
 
@@ -174,6 +179,8 @@ def _text(name: str, kind: str, value: Any) -> str | list[str]:
     if kind == "switch" and isinstance(value, bool):
         return "yes" if value else "no"
     if kind == "number" and isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) > LARGEST_INTEGER:
+            raise UsageError(f"{name}: the number is far too large")
         return str(value)
     if kind == "text" and isinstance(value, str):
         return value
@@ -181,7 +188,11 @@ def _text(name: str, kind: str, value: Any) -> str | list[str]:
         return [value]
     if "texts" in kind and isinstance(value, list) and all(isinstance(one, str) for one in value):
         return list(value)
-    raise UsageError(f"{name}: {value!r}: must be {WANTED[kind]}")
+    try:
+        shown = repr(value)
+    except ValueError:  # a number in it has more digits than Python shows
+        shown = "a number that is far too large"
+    raise UsageError(f"{name}: {shown}: must be {WANTED[kind]}")
 
 
 def _assignments(
