@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from end_to_end.harness import DEVICE, greet, router_state, status, udp_pair, until
+from end_to_end.harness import DEADLINE, DEVICE, greet, router_state, rows, status, udp_pair, until
 from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat
 from ratsnake.lab.topology import LAN_INTERFACE, ROUTER_WAN, WAN_INTERFACE
 
@@ -104,11 +108,125 @@ def test_what_others_undo_is_made_again(topology: Topology, breaking: str, share
     assert _now(topology) == before
 
 
+def _told(running: RunningNat, what: str) -> None:
+    until(lambda: any(what in one for one in _problems(running)), what)
+    assert what in running.log()
+
+
+def _right(running: RunningNat, what: str) -> None:
+    until(lambda: not any(what in one for one in _problems(running)), f"right again: {what}")
+    assert f"right again: {what}" in running.log()
+
+
+@pytest.mark.parametrize("name", [LAN_INTERFACE, WAN_INTERFACE])
+def test_an_interface_that_is_renamed_or_down(topology: Topology, name: str) -> None:
+    with _nat(topology) as running:
+        _router(topology, f"ip link set {name} name other0")
+        _told(running, f"interface {name} is now called other0")
+        _router(topology, f"ip link set other0 name {name}")
+        _right(running, f"interface {name} is now called other0")
+        _lan_works(topology)
+        _router(topology, f"ip link set {name} down")
+        _told(running, f"interface {name} is down")
+        _router(topology, f"ip link set {name} up")
+        _right(running, f"interface {name} is down")
+        _lan_works(topology)
+
+
+def test_a_wan_that_goes_and_comes_anew_is_answered_on(topology: Topology) -> None:
+    """Its proxy ARP entry goes with the interface, and with somebody who deletes it."""
+    with _nat(topology, external=_IN_SUBNET) as running:
+        there = _now(topology)["answered for"]
+        assert there
+        for commands in (
+            (f"ip neigh del proxy {_IN_SUBNET} dev {WAN_INTERFACE}",),
+            (f"ip link set {WAN_INTERFACE} down", f"ip link set {WAN_INTERFACE} up"),
+            (
+                f"ip link set {WAN_INTERFACE} name old0",
+                f"ip link add {WAN_INTERFACE} type veth peer name peer0",
+                f"ip link set {WAN_INTERFACE} up",
+                f"ip address add 198.51.100.254/24 dev {WAN_INTERFACE}",
+            ),
+        ):
+            _router(topology, *commands)
+            until(lambda: len(_now(topology)["answered for"]) == 1, "it is answered for")  # type: ignore[arg-type]
+            until(lambda: _problems(running) == [], "nothing is wrong")
+
+
+def test_docker_sets_forward_to_drop(topology: Topology, program: Callable[[str], str]) -> None:
+    nft = program("nft")
+    with _nat(topology) as running:
+        _router(
+            topology,
+            f"{nft} add table ip filter",
+            f"{nft} add chain ip filter FORWARD"
+            " { type filter hook forward priority 0 ; policy drop ; }",
+        )
+        _told(running, "FORWARD")
+        _router(topology, f"{nft} delete table ip filter")
+        until(lambda: _problems(running) == [], "right again")
+        _router(topology, f"{nft} flush ruleset")
+        until(lambda: _restored(running) > 0, "the guard is there again")
+
+
+def test_another_mtu_is_another_mss(topology: Topology) -> None:
+    with _nat(topology) as running, udp_pair(topology) as (near, far):
+        external = greet(near, far)
+        _router(topology, f"ip link set {WAN_INTERFACE} mtu 1400")
+        until(lambda: f"MTU 1400, as that of {WAN_INTERFACE}" in running.log(), "it is followed")
+        until(lambda: _mss(topology) == 1360, "segments fit")
+        assert greet(near, far) == external
+        _router(topology, f"ip link set {WAN_INTERFACE} mtu 1500")
+        until(lambda: _mss(topology) == 1460, "segments are as large as before")
+        assert rows(running, "sessions")
+
+
+def _mss(topology: Topology) -> int:
+    """What the internet's side of a connection is told (TCP_MAXSEG, less the time stamps)."""
+    with topology.internet.socket(kind=socket.SOCK_STREAM) as listener:
+        listener.bind((topology.remotes[0], 0))
+        listener.listen()
+        listener.settimeout(DEADLINE)
+        with topology.hosts[0].namespace.socket(kind=socket.SOCK_STREAM) as near:
+            near.settimeout(DEADLINE)
+            near.connect(listener.getsockname())
+            far, _ = listener.accept()
+            with far:
+                return far.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) + 12
+
+
+def test_there_is_no_fight(topology: Topology) -> None:
+    with _nat(topology) as running:
+        for _ in range(10):
+            count = _restored(running)
+            _router(topology, "sysctl -q net.ipv4.ip_forward=0")
+            until(lambda count=count: _restored(running) > count, "it is made again")  # type: ignore[misc]
+        _router(topology, "sysctl -q net.ipv4.ip_forward=0")
+        _told(running, "others undo this NAT's changes again and again")
+        assert _router(topology, "sysctl -n net.ipv4.ip_forward") == "0\n"
+        assert _doctor(running)[0] == 0  # which looks, and ends the truce
+        assert _router(topology, "sysctl -n net.ipv4.ip_forward") == "1\n"
+
+
+def test_events_tell_of_it(topology: Topology, tmp_path: Path) -> None:
+    log = tmp_path / "events"
+
+    def told() -> list[str]:
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [event["event"] for event in map(json.loads, lines) if "host" in event["event"]]
+
+    with _nat(topology, "--events", str(log)) as running:
+        _router(topology, "sysctl -q net.ipv4.ip_forward=0")
+        until(lambda: told() == ["host-restored"], "it is told")
+        _router(topology, f"ip link set {LAN_INTERFACE} down")
+        _told(running, f"interface {LAN_INTERFACE} is down")
+        until(lambda: told()[1:] == ["host-problem"], "it is told")
+        _router(topology, f"ip link set {LAN_INTERFACE} up")
+        until(lambda: told()[2:] == ["host-right"], "it is told")
+
+
 def _doctor(running: RunningNat, *arguments: str) -> tuple[int, str]:
     """The exit status and what is said."""
-    import contextlib
-    import io
-
     from ratsnake.cli.main import main
 
     said = io.StringIO()

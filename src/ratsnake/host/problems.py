@@ -7,8 +7,10 @@ packet filter.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import if_nametoindex
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +53,19 @@ class Known:
         """And what there is now."""
         now = {name: kernel.index(name) for _, name in _interfaces(request)}
         there = {name: index for name, index in now.items() if index is not None}
-        return Known({**self.indices, **there}, {**self.routes, **default_routes(request.device)})
+        return self.updated(Known(there, default_routes(request.device)))
+
+    def updated(self, now: Known) -> Known:
+        return Known({**self.indices, **now.indices}, {**self.routes, **now.routes})
+
+
+def known_now(request: Request) -> Known:
+    """What there is now; without pyroute2."""
+    indices = {}
+    for name in request.interfaces():
+        with suppress(OSError):
+            indices[name] = if_nametoindex(name)
+    return Known(indices, default_routes(request.device))
 
 
 def problems(kernel: KernelState, request: Request, known: Known) -> Iterator[Problem]:

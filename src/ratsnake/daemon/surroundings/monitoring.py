@@ -17,7 +17,7 @@ from ...host.changes import Change
 from ...host.child import ChildError
 from ...host.kernel_watch import Heard, KernelWatch, Polled
 from ...host.neighbours import ProxyNeighbour
-from ...host.problems import Known, Problem
+from ...host.problems import Known, Problem, known_now
 from ...host.restoring import Look, Wanted, look_and_restore
 from ...host.routing import Installed
 from ...host.settings import Forwarding, Setting, SharedSetting
@@ -67,6 +67,7 @@ class Monitor:
         self._truces.clear()
         self._undone.clear()
         self._polled = _polled(installed)
+        self._known = self._known.updated(known_now(installed.request))
         lengths = {network.prefixlen for network in installed.request.external_networks()}
         self._watch.only(lengths, installed.request.interfaces())
         self._pending = Heard.KERNEL | Heard.FILTER
@@ -134,6 +135,7 @@ class Monitor:
         if look.restored:
             self._pause = FIRST_PAUSE
             self._next = self._clock() + self._pause
+            self._pending |= Heard.KERNEL  # somebody may have been at it again meanwhile
         if look.refused:
             self._retry = now + RETRY_SECONDS
         if look.filtered is not None:
