@@ -147,8 +147,8 @@ def _ways(netlink: IPRoute, request: Request) -> _Ways:
     return ways
 
 
-def _wans(netlink: IPRoute, request: Request) -> list[str | None]:
-    """The way out: as it was said, or as the default routes say."""
+def _wans(netlink: IPRoute, request: Request) -> list[str]:
+    """The ways out: as it was said, or as the default routes say; none where there are none."""
     if request.wan is not None:
         return [request.wan]
     names = interface_names(netlink)
@@ -157,8 +157,7 @@ def _wans(netlink: IPRoute, request: Request) -> list[str | None]:
         for family in request.families()
         for route in netlink.get_default_routes(family=family.number, table=MAIN_TABLE)
     }
-    there: list[str | None] = [name for name in found if name]
-    return there or [None]
+    return [name for name in found if name]
 
 
 def _lan_address(netlink: IPRoute, request: Request, family: Family) -> bytes | None:
