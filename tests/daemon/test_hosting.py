@@ -24,10 +24,12 @@ from ratsnake.daemon.surroundings.findings import NOTHING, Findings, read_findin
 from ratsnake.daemon.surroundings.fitting import fit
 from ratsnake.daemon.surroundings.hosting import Hosting, State, chosen
 from ratsnake.daemon.surroundings.hosting_orders import AskingHosting, KeptHosting
+from ratsnake.daemon.surroundings.ports_in_use import CHANGE_SECONDS, PortsInUse
 from ratsnake.host.address_watch import AddressWatch
 from ratsnake.host.changes import PROTOCOL
 from ratsnake.host.interface_address import InterfaceAddress, look
 from ratsnake.host.runs import shared_table
+from ratsnake.host.waiting_sockets import Bound
 from ratsnake.lab.namespace import Namespace
 
 WAN = InterfaceAddress("wan0")
@@ -414,3 +416,49 @@ def test_of_the_news_the_last_counts_unless_an_answer_was_later() -> None:
     keeper.answers = [{"error": "no"}]
     with pytest.raises(RunError, match="^no$"):
         host.change_back()
+
+
+class _Programs:
+    """What takes ports on the machine, and a clock that only tests move."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.bound: set[Bound] = set()
+        ports = PortsInUse(lambda: self.now, lambda: frozenset(self.bound))
+        monkeypatch.setattr(module, "PortsInUse", lambda: ports)
+
+    def take(self, hosting: KeptHosting, *ports: int) -> str:
+        """Keep the ports: what the NAT is told, "" for nothing."""
+        self.bound |= {(None, port) for port in ports}
+        told = ""
+        for _ in range(2):
+            self.now += CHANGE_SECONDS
+            told = hosting.attend() or told
+        return told
+
+
+def test_a_port_that_a_program_keeps_is_the_hosts(
+    machine: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = _Programs(monkeypatch)
+    hosting = _hosting(*HOST, "--ports", "8000-8009")
+    assert programs.take(hosting, 22, 9000) == ""
+    findings = read_findings(programs.take(hosting, 8004))
+    assert [str(left) for left in findings.shares.values()] == ["8000-8003,8005-8009"]
+    assert sorted(_shared(machine)[FIRST]) == [(8000, 8003), (8005, 8009)]
+    hosting.close()
+
+
+def test_a_program_that_leaves_the_nat_no_port_gets_none(
+    machine: Namespace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    programs = _Programs(monkeypatch)
+    hosting = _hosting(*HOST, "--ports", "8000-8001")
+    before = hosting.findings
+    for _ in range(3):
+        assert programs.take(hosting, 8000, 8001) == ""
+    assert hosting.findings == before
+    assert _shared(machine)[FIRST] == [(8000, 8001)]
+    (message,) = caplog.messages
+    assert message.startswith("the ports of shared addresses stay as they are: --ports 8000-8001")
+    hosting.close()

@@ -100,10 +100,9 @@ def steps_of(
         # From the last to the first, so that none leads to a rule that is not there yet.
         steps += reversed(_rules(request, family, number))
     if request.shared:
-        inside = _inside_address(netlink, request, IPV4)
         steps += [
             Step(
-                Route(f"{one.address}/32", request.device, shared_table(number), source=inside),
+                Route(f"{one.address}/32", request.device, shared_table(number)),
                 "the way to the NAT's part of a shared address, while the device is there",
             )
             for one in request.shared
@@ -113,7 +112,8 @@ def steps_of(
             for match in matches
             if not unmatched
         ]
-        rules = sharing_rules(request, number, inside is not None)
+        inside = _inside_address(netlink, request, IPV4) is not None
+        rules = sharing_rules(request, number, inside)
         steps += reversed([Step(*pair) for pair in rules])
         steps.append(Step(SharingFirst(number), "the rules before it are in force from here on"))
     steps += _proxies(netlink, request, number)

@@ -6,7 +6,8 @@ neighbour discovery is ICMPv6, which no rule can tell from pings and errors.
 
 Of the NAT's own ports a packet is the host's all the same if a socket of the host waits for it,
 which `socket_match` sees to; of forwarded ports none is.  What the router itself sends is not for
-the NAT, but to forwarded ports: it goes there with an address of the inside, as if from the LAN.
+the NAT, but to forwarded ports: it goes there as from the LAN, by the table that gives it an
+address of the inside.
 
 When the device goes, so does the way to it, and all of the address is the host's again.
 
@@ -24,7 +25,7 @@ from .changes import Rule
 from .family import IPV4
 from .local_table import LOCAL_TABLE
 from .request import Request
-from .runs import SharingKind, priority, shared_table
+from .runs import SharingKind, priority, shared_table, table
 from .socket_match import MARK
 
 
@@ -53,7 +54,7 @@ def sharing_rules(request: Request, number: int, inside: bool) -> Iterator[tuple
                         at[SharingKind.FROM_ROUTER],
                         "lo",
                         destination=address,
-                        table=own_table,
+                        table=table(number),
                         protocol=protocol,
                         ports=ports,
                     ),
