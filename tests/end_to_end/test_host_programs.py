@@ -198,9 +198,7 @@ def test_a_reload_looks_at_the_hosts_ports_again(topology: Topology, tmp_path: P
         assert 40_000 in _ports(running)
 
 
-def test_a_flushed_ruleset_is_made_again(
-    topology: Topology, program: Callable[[str], str]
-) -> None:
+def test_a_flushed_ruleset_is_made_again(topology: Topology, program: Callable[[str], str]) -> None:
     """As a firewall does that begins with "flush ruleset"."""
     nft = program("nft")
     with (
@@ -213,7 +211,7 @@ def test_a_flushed_ruleset_is_made_again(
             "the table is there again",
         )
         connects(topology.internet, service, (ROUTER_WAN, _LATER))
-        assert "made again" in running.log()
+        until(lambda: "it is made again" in running.log(), "it is told")
 
 
 def test_a_service_of_ipv6_started_later_is_reached_by_ipv4(topology: Topology) -> None:
