@@ -4,6 +4,7 @@ PYTHONPATH, the sanitized build before it, and atheris' runtime preloaded (tools
 import importlib
 import logging
 import sys
+from functools import cache
 
 import atheris
 
@@ -19,9 +20,18 @@ def main() -> None:
     with open(f"{__file__.rsplit('/', 1)[0]}/targets/{name}.py", encoding="utf-8") as file:
         instrumented = instrumented_by(file.read())
     with atheris.instrument_imports(include=instrumented):
+        make_tables_once()
         target = importlib.import_module(module)
     atheris.Setup(sys.argv, target.run)
     atheris.Fuzz()
+
+
+def make_tables_once() -> None:
+    """A NAT makes them when it is made, which here is for every input."""
+    from ratsnake.nat.rules import connection
+
+    for table in ("transition_table", "event_table", "opener_table", "timer_table"):
+        setattr(connection, table, cache(getattr(connection, table)))
 
 
 def instrumented_by(source: str) -> list[str]:
