@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 CORPUS = ROOT / "tests/fuzz/corpus"
 WORK = ROOT / "build/fuzz"
 FINDINGS = WORK / "findings"
+FLAVOUR = ROOT / "build/sanitized/flavour"  # what tools/sanitized.sh built
 GRACE = 120  # seconds for the start and for the input that is being shown when the time is over
 SLOWEST = 60  # seconds for one input: a hang
 MEMORY = 4096  # MB
@@ -67,6 +68,13 @@ def main() -> int:
     runtime = fuzzer_runtime()
     if runtime is None:
         print("fuzzing needs atheris: pip install -e .[fuzz]", file=sys.stderr)
+        return 1
+    if " fuzz " not in FLAVOUR.read_text(encoding="utf-8"):
+        print(
+            "fuzzing needs clang (Debian: apt install clang-14 libclang-rt-14-dev llvm-14), then"
+            " sh tools/sanitized.sh",
+            file=sys.stderr,
+        )
         return 1
     if arguments.again is not None:
         if len(arguments.targets) != 1:
@@ -151,6 +159,7 @@ def fuzz(name: str, seconds: int, runtime: Path, board: Board) -> Result:
     command = [
         *(sys.executable, "-m", "fuzz", name, str(found), str(known)),
         *(f"-max_total_time={seconds}", f"-max_len={target.LONGEST}", f"-timeout={SLOWEST}"),
+        f"-report_slow_units={SLOWEST}",
         *(f"-rss_limit_mb={MEMORY}", f"-artifact_prefix={FINDINGS / name}-", "-len_control=20"),
     ]
     before = set(FINDINGS.glob(f"{name}-*"))
