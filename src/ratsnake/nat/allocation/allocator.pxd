@@ -22,6 +22,8 @@ cdef enum:
     SINGLE = 0
     BLOCKS = 1
     COMPUTED = 2
+    LOST = 1
+    GIVEN_UP = 2
 
 @cython.final
 cdef class Allocator:
@@ -38,8 +40,9 @@ cdef class Allocator:
     cdef PortBlocks blocks
     cdef Deterministic deterministic
     cdef Numbers families
+    cdef Numbers unavailable
     cdef u32 externals, ipv4, ipv6, mode, sets, blocks_per_host
-    cdef bint arbitrary
+    cdef bint arbitrary, waits
     cdef u32 external, port, endpoint
     cdef u32 pool_of(self, u32 protocol, u32 external) noexcept nogil
     cdef bint find(self, Packet p, u32 host, u64 now) noexcept nogil
@@ -50,6 +53,7 @@ cdef class Allocator:
     cdef u32 some_holder(self, Packet p) noexcept nogil
     cdef u32 holder_of(self, Packet p, u32 port) noexcept nogil
     cdef u32 paired(self, Packet p, u32 base, u32 count, u32 host) noexcept nogil
+    cdef bint is_given_up(self, u32 external) noexcept nogil
     cdef u32 whole_set(self, u32 external) noexcept nogil
     cdef bint find_in(self, Packet p, u32 external, u32 ports, u32 first, u32 last, u64 now) noexcept nogil
     cdef bint find_anywhere(self, Packet p, u32 base, u32 count, u64 now) noexcept nogil

@@ -22,6 +22,8 @@ if not cython.compiled:
     SINGLE = 0
     BLOCKS = 1
     COMPUTED = 2
+    LOST = 1
+    GIVEN_UP = 2
 
 from ratsnake.wire.packet import PROTOCOLS
 
@@ -42,12 +44,14 @@ from .permitted import block_ports, pool_ranges
 from .ports import PortPools
 from .positions import Positions
 from .selection import PortSelector
+from .serving import serving, unavailable
 from .taken import TakenPorts
 from .tally import Tally
 
 
 class Allocator:
     families: Numbers
+    unavailable: Numbers
 
     def __init__(
         self,
@@ -69,13 +73,15 @@ class Allocator:
         self.externals = len(settings.externals)
         reserved = set(forwards.reserved())
         # Rows of the addresses mappings may get: first the IPv4 ones, then the IPv6 ones.
-        rows = [row for row, external in enumerate(settings.externals) if external.ports]
+        rows = [serving(settings.externals, version) for version in (4, 6)]
+        self.ipv4, self.ipv6 = map(len, rows)
         self.families = new_numbers(self.externals)
-        ordered = sorted(rows, key=lambda row: settings.externals[row].address.version)
-        for place, row in enumerate(ordered):
+        for place, row in enumerate(sum(rows, [])):
             self.families[place] = row
-        self.ipv4 = sum(settings.externals[row].address.version == 4 for row in rows)
-        self.ipv6 = len(rows) - self.ipv4
+        self.unavailable = new_numbers(self.externals)
+        for row, how in unavailable(settings.externals).items():
+            self.unavailable[row] = how
+        self.waits = False
         self.arbitrary = settings.pooling is Pooling.ARBITRARY
         self.mode = SINGLE
         # Sets of ports in which a flow has to find one: an address's, a block's or a host's.
@@ -124,6 +130,7 @@ class Allocator:
 
     def __dealloc__(self) -> None:
         release(self.families)
+        release(self.unavailable)
 
     def pool_of(self, protocol: u32, external: u32) -> u32:
         return protocol * self.externals + external
@@ -131,8 +138,10 @@ class Allocator:
     def find(self, p: Packet, host: u32, now: u64) -> bool:
         """Whether there is an external endpoint for the flow of an outbound packet.
 
-        It is then in `external` and `port`, and to be taken before the next look.
+        It is then in `external` and `port`, and to be taken before the next look.  If there is none
+        `waits` says whether that is because the host waits for a lost address.
         """
+        self.waits = False
         count: u32 = self.ipv4
         base: u32 = 0
         if p.version == 6:
@@ -160,18 +169,26 @@ class Allocator:
         if self.arbitrary:
             return self.find_anywhere(p, base, count, now)
         external: u32 = self.paired(p, base, count, host)
+        if self.unavailable[external] == LOST:
+            self.waits = True
+            self.selector.contested = NONE32
+            return False
         if self.mode == BLOCKS and not self.policies.rows[p.protocol].fixed:
             return self.find_in_blocks(p, external, host, now)
         return self.find_in(p, external, self.whole_set(external), 0, HIGHEST, now)
 
     def paired(self, p: Packet, base: u32, count: u32, host: u32) -> u32:
         """The external address a host has, or gets by its own address."""
-        if self.hosts.mappings_of(host):
+        if self.hosts.mappings_of(host) and not self.is_given_up(self.hosts.external_of(host)):
             return self.hosts.external_of(host)
         if count == 1:
             return self.families[base]
         place: u64 = hash5(self.secret.words, p.source_high, p.source_low, 1, 0, 0)
         return self.families[base + (place * count >> 32)]
+
+    def is_given_up(self, external: u32) -> bool:
+        """Whether hosts paired with the address get another for what is new."""
+        return self.unavailable[external] == GIVEN_UP
 
     def whole_set(self, external: u32) -> u32:
         """The set of all ports of an address; 0 if flows have to find theirs in smaller ones."""
@@ -200,6 +217,8 @@ class Allocator:
         last: u32 = NONE32
         if self.endpoint and self.policies.rows[p.protocol].sticky:
             last = self.endpoints.last_external(self.endpoint)
+        if last != NONE32 and self.unavailable[last]:
+            last = NONE32
         if last != NONE32 and self.find_in(p, last, last, 0, HIGHEST, now):
             return True
         start: u32 = self.generator.below(count)

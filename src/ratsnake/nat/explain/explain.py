@@ -19,6 +19,7 @@ if not cython.compiled:
     from ..rules.connection import INVALID, KINDS
     from ..rules.policies import STATIC
     from ..rules.reasons import (
+        ADDRESS_LOST,
         CONFLICT,
         DESTINATION,
         FILTERED,
@@ -291,7 +292,7 @@ class Walk(Onlooker):
             return MAPPING_LIMIT
         prospect: Prospect = Prospect(flows)
         if not prospect.find(p, host, self.now) and not self.may_sweep():
-            return NO_PORT
+            return ADDRESS_LOST if prospect.waits else NO_PORT
         self.more_mappings += 1
         self.external = prospect.external
         self.port = prospect.port

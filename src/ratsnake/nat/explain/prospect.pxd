@@ -1,7 +1,7 @@
 cimport cython
 from ratsnake.wire.packet cimport Packet
 from ratsnake.wire.types cimport M64, u32, u64
-from ..allocation.allocator cimport Allocator, BLOCKS, COMPUTED
+from ..allocation.allocator cimport Allocator, BLOCKS, COMPUTED, LOST
 from ..translation.flows cimport Flows
 from ..rules.policies cimport EXCLUSIVE, PRESERVE
 from ..tables.records cimport NONE32
@@ -14,7 +14,7 @@ cdef class Prospect:
     cdef PortSelector selector
     cdef u32 endpoint
     cdef u64 now
-    cdef bint waking
+    cdef bint waking, waits
     cdef u32 external, port
     cdef str how
     cdef bint find(self, Packet p, u32 host, u64 now)

@@ -11,7 +11,7 @@ if not cython.compiled:
     from ratsnake.wire.packet import Packet
     from ratsnake.wire.types import M64, u32, u64
 
-    from ..allocation.allocator import BLOCKS, COMPUTED
+    from ..allocation.allocator import BLOCKS, COMPUTED, LOST
     from ..allocation.selection import HIGHEST
     from ..rules.policies import EXCLUSIVE, PRESERVE
     from ..tables.records import NONE32
@@ -29,7 +29,7 @@ class Prospect:
         self.selector = flows.allocator.selector
         self.endpoint = 0
         self.now = 0
-        self.waking = False
+        self.waking = self.waits = False
         self.external = self.port = NONE32
         self.how = ""
 
@@ -79,6 +79,9 @@ class Prospect:
         if self.allocator.arbitrary:
             return self.look_anywhere(p, base, count)
         external: u32 = self.allocator.paired(p, base, count, host)
+        self.waits = self.allocator.unavailable[external] == LOST
+        if self.waits:
+            return False
         if self.allocator.mode == BLOCKS and not self.allocator.policies.rows[p.protocol].fixed:
             return self.look_in_blocks(p, external, host)
         return self.look_in(p, external, self.allocator.whole_set(external), 0, HIGHEST)
@@ -87,6 +90,8 @@ class Prospect:
         last: u32 = NONE32
         if self.endpoint and self.allocator.policies.rows[p.protocol].sticky:
             last = self.allocator.endpoints.last_external(self.endpoint)
+        if last != NONE32 and self.allocator.unavailable[last]:
+            last = NONE32
         if last != NONE32 and self.look_in(p, last, last, 0, HIGHEST):
             return True
         k: u32

@@ -30,7 +30,8 @@ HOP_LIMIT = 40
 UNMAPPABLE = 41
 FRAGMENT_REFUSED = 42
 DEVICE_REFUSED = 43
-REASONS_COUNT = 44
+ADDRESS_LOST = 44
+REASONS_COUNT = 45
 
 POLICY_MEANINGS: dict[int, tuple[str, str]] = {
     TRANSLATED: ("translated", "not dropped"),
@@ -60,6 +61,10 @@ POLICY_MEANINGS: dict[int, tuple[str, str]] = {
     FRAGMENT_REFUSED: (
         "fragment-refused",
         "of a datagram of which another fragment was dropped",
+    ),
+    ADDRESS_LOST: (
+        "address-lost",
+        "a new flow of an internal host whose external address is not there at the moment",
     ),
     DEVICE_REFUSED: ("device-refused", "translated, but the device did not take the packet"),
 }

@@ -130,6 +130,19 @@ class Limits:
         _check_ranges(self, ranges, "things")
 
 
+class Availability(Enum):
+    """Whether new mappings may get an external address, where there is another of its family.
+
+    None gets one that is lost, for its interface has it no more.  Internal hosts paired with it
+    (RFC 4787 REQ-2) wait for it until it is given up, and get another then.  What was mapped to it
+    before goes on.
+    """
+
+    PRESENT = 0
+    LOST = 1
+    GIVEN_UP = 2
+
+
 @dataclass(frozen=True, slots=True)
 class External:
     """An external address and the ports of it that mappings may get; None: static forwards only.
@@ -140,3 +153,4 @@ class External:
     address: Address
     ports: PortSet | None = DEFAULT_PORTS
     shared: bool = False
+    availability: Availability = Availability.PRESENT

@@ -28,6 +28,7 @@ cdef class HostTable:
     cpdef void join_answered(self, u32 row) noexcept nogil
     cpdef void leave_answered(self, u32 row) noexcept nogil
     cpdef void join_mapping(self, u32 row, u32 external, u32 protocol) noexcept nogil
+    cpdef void pair(self, u32 row, u32 external) noexcept nogil
     cpdef void leave_mapping(self, u32 row, u32 protocol) noexcept nogil
     cpdef void join_forward(self, u32 row) noexcept nogil
     cpdef void leave_forward(self, u32 row) noexcept nogil

@@ -130,6 +130,11 @@ class HostTable:
             self.rows[row].external = external
         self.rows[row].mappings += 1
 
+    def pair(self, row: u32, external: u32) -> None:
+        """From now on the host has this external address, whatever mappings it has (RFC 4787
+        REQ-2)."""
+        self.rows[row].external = external
+
     def leave_mapping(self, row: u32, protocol: u32) -> None:
         """One of the host's mappings ended; a host that has nothing left is forgotten."""
         self.held[row * PROTOCOLS + protocol] -= 1

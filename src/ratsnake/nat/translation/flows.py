@@ -15,7 +15,7 @@ if not cython.compiled:
 
     from ..allocation.tally import PERMITTED_ADDRESS
     from ..rules.policies import STATIC
-    from ..rules.reasons import HOST_LIMIT, MAPPING_LIMIT, NO_PORT, TRANSLATED
+    from ..rules.reasons import ADDRESS_LOST, HOST_LIMIT, MAPPING_LIMIT, NO_PORT, TRANSLATED
     from ..rules.timers import TIMERS
     from ..tables.records import Mappings, Sessions, Words, new_words, release
     from ..tables.sessions import ANSWERED, COUNTED, INSIDE_SENT, OPENED_OUTSIDE
@@ -112,7 +112,7 @@ class Flows:
             host = self.hosts.enter(p.source_high, p.source_low)
             found = self.allocator.find(p, host, now)
         if not found:
-            self.refusal = NO_PORT
+            self.refusal = ADDRESS_LOST if self.allocator.waits else NO_PORT
             return 0
         return self.enter_mapping(p, host, now)
 
@@ -141,6 +141,8 @@ class Flows:
             p.destination_port,
         )
         self.complete(m, host, now)
+        if self.allocator.is_given_up(self.hosts.external_of(host)):
+            self.hosts.pair(host, self.allocator.external)
         self.hosts.join_mapping(host, self.allocator.external, p.protocol)
         self.allocator.take(m)
         return m
