@@ -89,8 +89,11 @@ def scene() -> Scene:
     return Scene()
 
 
+ADDRESS_EVENTS = {"address", "address-lost", "address-given-up", "address-back"}
+
+
 def test_every_kind_has_its_place() -> None:
-    assert {name for name, _ in SHAPES.values()} | {"address"} == set(KIND_OF)
+    assert {name for name, _ in SHAPES.values()} | ADDRESS_EVENTS == set(KIND_OF)
     assert set(KIND_OF.values()) == set(KINDS)
     assert LOST not in KIND_OF
 

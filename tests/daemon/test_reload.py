@@ -15,7 +15,7 @@ from ratsnake.daemon.configuration.file import Asked, Sources
 from ratsnake.daemon.configuration.options import EventOptions, RunOptions
 from ratsnake.daemon.errors import RunError, UsageError
 from ratsnake.daemon.supervisor import Supervisor
-from ratsnake.daemon.surroundings.findings import NOTHING, Findings
+from ratsnake.daemon.surroundings.findings import NOTHING, Findings, fitted_options
 from ratsnake.daemon.surroundings.fitting import Fitted
 from ratsnake.host.interface_address import InterfaceAddress
 from ratsnake.nat.settings.settings import Settings
@@ -88,7 +88,8 @@ class FakeHost:
 
     def fit(self, asked: Asked, lasting: bool) -> Fitted:
         self.lasting.append(lasting)
-        return Fitted(asked.options, self.findings, ("a note",), self._scene.warnings)
+        options = fitted_options(asked.options, self.findings)
+        return Fitted(options, self.findings, ("a note",), self._scene.warnings)
 
     def change(self, asked: Asked, fitted: Fitted) -> tuple[str, ...]:
         if self._scene.failing == "host":
@@ -466,9 +467,13 @@ def test_the_nat_follows_an_address_and_tells_of_it(
 
 
 def test_an_address_that_goes_is_told_and_no_flow_moves(
-    following: Scene, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Where it is the only one of its family."""
     caplog.set_level("INFO")
+    externals = ["interface:ppp0", "2001:db8:9::1"]
+    internal = ["192.168.0.0/16", "2001:db8:1::/64"]
+    following = Scene(tmp_path, monkeypatch, "", external=externals, internal=internal)
     following.in_force.follow(Findings({PPP: A}))
     caplog.clear()
     gone = Findings({PPP: A}, {PPP: "there is no interface ppp0"})
@@ -480,6 +485,54 @@ def test_an_address_that_goes_is_told_and_no_flow_moves(
         f"interface:ppp0: {A} is there again",
     ]
     assert len(following.told) == 4
+
+
+@pytest.mark.parametrize("patience", [0, 3600])
+def test_beside_another_what_is_new_does_not_get_it_and_hosts_move_in_time(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    patience: int,
+) -> None:
+    caplog.set_level("INFO")
+    text = f"[timeouts]\npairing = {patience}\n"
+    following = Scene(tmp_path, monkeypatch, text, external=["interface:ppp0", "203.0.113.9"])
+    following.in_force.follow(Findings({PPP: A}))
+    caplog.clear()
+    following.events.told.clear()
+    following.in_force.follow(Findings({PPP: A}, {PPP: "there is no interface ppp0"}))
+    for _ in range(2):
+        following.in_force.give_up_addresses()
+    following.in_force.follow(Findings({PPP: A}))
+    following.in_force.give_up_addresses()
+    kinds = [settings.externals[0].availability.name for settings in following.nat.settings]
+    moved = patience == 0
+    assert kinds == ["PRESENT", "LOST", *(["GIVEN_UP"] if moved else []), "PRESENT"]
+    told = ["address-lost", *(["address-given-up"] if moved else []), "address-back"]
+    assert following.events.told == [(name, {"external": str(A)}) for name in told]
+    assert caplog.messages == [
+        f"interface:ppp0: there is no interface ppp0; {A} stays until there is another",
+        f"{A}: what is new gets another outside address",
+        *(
+            [
+                f"{A} has been away for 0 s: hosts paired with it get another outside address for"
+                " what is new"
+            ]
+            if moved
+            else []
+        ),
+        f"interface:ppp0: {A} is there again",
+        f"{A}: new flows may have it as before",
+    ]
+
+
+def test_a_reload_keeps_what_is_known_of_a_loss(following: Scene) -> None:
+    lost = Findings({PPP: A}, {PPP: "there is no interface ppp0"})
+    following.in_force.follow(lost)
+    following.host.findings = lost
+    following.reload("[timeouts]\nudp = 60\n")
+    (external, _) = following.nat.settings[-1].externals
+    assert external.availability.name == "LOST"
 
 
 def test_without_memory_the_nat_stays_as_it_is(

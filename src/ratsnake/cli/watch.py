@@ -103,6 +103,10 @@ def _address(event: Event) -> str:
     return f"{event['old'] or 'no address'} -> {event['new']}"
 
 
+def _external(event: Event) -> str:
+    return str(event["external"])
+
+
 PARTS: Mapping[str, tuple[Callable[[Event], str], ...]] = {
     "mapping-made": (_protocol, _ends),
     "mapping-removed": (_protocol, _ends, _counters),
@@ -112,5 +116,8 @@ PARTS: Mapping[str, tuple[Callable[[Event], str], ...]] = {
     "refusals-suppressed": (_reason, _packets),
     "limit": (_reason, _refused),
     "address": (_address,),
+    "address-lost": (_external,),
+    "address-given-up": (_external,),
+    "address-back": (_external,),
     "lost": (_lost,),
 }

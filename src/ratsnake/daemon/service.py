@@ -306,6 +306,7 @@ class _Service:
                 server.drop_late()
                 self._busiest.forget_idle()
                 self._look_at_counters()
+                self._in_force.give_up_addresses()
 
             duties = [Duty(TICK_SECONDS, housekeeping)]
             if self._supervisor.period is not None:

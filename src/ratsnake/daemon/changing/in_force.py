@@ -9,10 +9,11 @@ other, and a stop after that.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ...nat.nat import Nat
+from ...nat.settings.scope import Address
 from ..configuration.differences import Difference, differences
 from ..configuration.file import Asked
 from ..configuration.options import RunOptions
@@ -24,6 +25,7 @@ from ..loop.live_nat import LiveNat
 from ..seed import fresh
 from ..surroundings.findings import Findings, fitted_options
 from ..surroundings.fitting import Fitted
+from .address_loss import AddressLosses, unavailable
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +103,7 @@ class InForce:
         self.host = host
         self._findings = host.findings
         self._now = now
+        self._losses = AddressLosses(now)
         self.tell: Callable[[], None] = _nobody
 
     def change(self, asked: Asked) -> Outcome:
@@ -117,6 +120,7 @@ class InForce:
         changed = differences(self.asked.texts, asked.texts)
         _refuse([one for one in changed if one.restart])
         fitted = self.host.fit(asked, lasting)
+        fitted = replace(fitted, options=self._losses.applied(fitted.options, fitted.findings))
         warnings = fitted.warnings
         kept, ended = self._nat.totals().usage()["sessions"], 0
         differs = fitted.options != self.fitted
@@ -157,18 +161,12 @@ class InForce:
 
     def follow(self, findings: Findings) -> None:
         """Let the NAT have the addresses that the host's side has found; what fails is logged."""
-        before = self._findings
-        kept, ended = self._nat.totals().usage()["sessions"], 0
-        try:
-            fitted = fitted_options(self.asked.options, findings)
-            if fitted.nat.settings != self.fitted.nat.settings:
-                moved = self._nat.replace(make_nat(fitted.nat.settings, fresh()), self._now)
-                kept, ended = moved.kept, moved.ended
-        except (RunError, MemoryError) as error:
-            log.error("the NAT's addresses stay as they are: %s", str(error) or "no memory")
+        before, lost = self._findings, unavailable(self.fitted)
+        self._losses.note(findings)
+        moved = self._become(findings)
+        if moved is None:
             return
-        self.fitted, self._findings = fitted, findings
-        self.tell()
+        kept, ended = moved
         for source, old, new in findings.moves_since(before):
             self._events.tell("address", old=None if old is None else str(old), new=str(new))
             was = old or "no address"
@@ -179,12 +177,59 @@ class InForce:
             log.warning("%s", line)
         for line in findings.returns_since(before):
             log.info("%s", line)
+        self._tell_losses(lost)
+
+    def give_up_addresses(self) -> None:
+        """Let hosts have another external address where theirs has been lost for long enough."""
+        given_up = self._losses.give_up(self.fitted, self._findings)
+        if not given_up or self._become(self._findings) is None:
+            return
+        for address in given_up:
+            self._events.tell("address-given-up", external=str(address))
+            log.warning(
+                "%s has been away for %d s: hosts paired with it get another outside address for"
+                " what is new",
+                address,
+                self.fitted.nat.settings.timeouts.pairing,
+            )
+
+    def _become(self, findings: Findings) -> tuple[int, int] | None:
+        """Let the NAT have the addresses found; how many sessions it keeps and how many end.
+
+        None where that fails, which is logged.
+        """
+        kept, ended = self._nat.totals().usage()["sessions"], 0
+        try:
+            fitted = self._losses.applied(fitted_options(self.asked.options, findings), findings)
+            if fitted.nat.settings != self.fitted.nat.settings:
+                moved = self._nat.replace(make_nat(fitted.nat.settings, fresh()), self._now)
+                kept, ended = moved.kept, moved.ended
+        except (RunError, MemoryError) as error:
+            log.error("the NAT's addresses stay as they are: %s", str(error) or "no memory")
+            return None
+        self.fitted, self._findings = fitted, findings
+        self.tell()
+        return kept, ended
+
+    def _tell_losses(self, before: frozenset[Address]) -> None:
+        """Which addresses new flows do not get now or do get again, unlike before."""
+        lost = unavailable(self.fitted)
+        for event, addresses in (("address-lost", lost - before), ("address-back", before - lost)):
+            for address in sorted(addresses, key=str):
+                self._events.tell(event, external=str(address))
+                log.info("%s: %s", address, _TOLD[event])
 
     def _other_sink(self, options: RunOptions) -> Sink | None:
         """The sink that the log is to go to, if that is another; raises RunError."""
         if options.events.sink == self.fitted.events.sink:
             return None
         return open_log(options.events)
+
+
+_TOLD = {
+    "address-lost": "what is new gets another outside address",
+    "address-back": "new flows may have it as before",
+}
 
 
 def _refuse(restart: Sequence[Difference]) -> None:

@@ -44,6 +44,11 @@ TIMEOUT_MEANINGS = {
         "",
     ),
     "fragments": ("how long an incomplete datagram is remembered", "RFC 791"),
+    "pairing": (
+        "how long hosts wait for their outside address when its interface has lost it and there are"
+        " others; then new flows get another",
+        "RFC 4787 REQ-2",
+    ),
 }
 LIMIT_MEANINGS = {
     "mappings": ("mappings in all", "RFC 6888 REQ-5"),

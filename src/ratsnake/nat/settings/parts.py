@@ -59,9 +59,10 @@ class Timeouts:
     4 min), RFC 4787 REQ-5c (UDP and UDP-Lite 5 min), RFC 5508 REQ-2 (ICMP query 60 s); `other` is
     for protocols without ports.  `rest` (from 0) is how long a port stays unused after its last
     mapping where strangers could send to it (RFC 6888 REQ-8).  `unanswered` (from 0) is how long a
-    flow is safe from making room for others while no flow of its host is answered; 0 is for
-    ever.  `fragments` is how long an incomplete
-    datagram is remembered.
+    flow is safe from making room for others while no flow of its host is answered; 0 is for ever.
+    `fragments` is how long an incomplete datagram is remembered, `pairing` (from 0) how long an
+    internal host waits for the external address it is paired with (RFC 4787 REQ-2) where that is
+    lost.
     """
 
     tcp_established: int = 7440
@@ -73,11 +74,11 @@ class Timeouts:
     rest: int = 120
     unanswered: int = 2
     fragments: int = 15
+    pairing: int = 10
 
     def __post_init__(self) -> None:
-        from_zero = (0, LONGEST_TIMEOUT)
-        ranges = {"": (1, LONGEST_TIMEOUT), "rest": from_zero, "unanswered": from_zero}
-        _check_ranges(self, ranges, "seconds")
+        from_zero = dict.fromkeys(("rest", "unanswered", "pairing"), (0, LONGEST_TIMEOUT))
+        _check_ranges(self, {"": (1, LONGEST_TIMEOUT), **from_zero}, "seconds")
 
     @property
     def of_timers(self) -> tuple[int, ...]:
