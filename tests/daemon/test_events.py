@@ -89,11 +89,13 @@ def scene() -> Scene:
     return Scene()
 
 
-ADDRESS_EVENTS = {"address", "address-lost", "address-given-up", "address-back"}
+#: The kinds of what the engine does not tell.
+DAEMON_KINDS = ("address", "host")
 
 
 def test_every_kind_has_its_place() -> None:
-    assert {name for name, _ in SHAPES.values()} | ADDRESS_EVENTS == set(KIND_OF)
+    others = {name for name, kind in KIND_OF.items() if kind in DAEMON_KINDS}
+    assert {name for name, _ in SHAPES.values()} | others == set(KIND_OF)
     assert set(KIND_OF.values()) == set(KINDS)
     assert LOST not in KIND_OF
 

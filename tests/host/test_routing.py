@@ -169,7 +169,7 @@ def test_a_step_that_fails_undoes_those_before_it(machine: Namespace) -> None:
         wan = _index(netlink, "wan0")
         netlink.route("add", dst=f"{EXTERNAL}/32", oif=wan)
     before = _state(machine)
-    with pytest.raises(RoutingError, match=r"cannot do `ip route add 203\.0\.113\.1/32 .*exists"):
+    with pytest.raises(RoutingError, match=r"cannot do `ip route add 203\.0\.113\.1/32 .*already"):
         install(REQUEST)
     assert _state(machine) == before
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from .changes import Change, Route
 from .guard import Guard
 from .kernel_state import KernelState
+from .refusals import in_words
 from .request import RoutingError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def revise(netlink: IPRoute, done: Done, wanted: Sequence[Change]) -> tuple[Done
             made.append((change, _make(netlink, change, found.exchanged)))
         except _errors() as error:
             _unmake(netlink, made, found.exchanged)
-            raise RoutingError(f"cannot do `{change}`: {error}") from None
+            raise RoutingError(f"cannot do `{change}`: {in_words(change, error)}") from None
     replaced = set(found.exchanged.values())
     failures: list[str] = []
     left: list[tuple[Change, str | None]] = []
@@ -99,7 +100,7 @@ def renew(
             if not change.in_force(kernel):
                 renewed.append((change, change.renew(netlink, before)))
         except _errors() as error:
-            failed[change] = str(error)
+            failed[change] = in_words(change, error)
     return tuple(renewed), failed
 
 
@@ -110,7 +111,7 @@ def undo(netlink: IPRoute, done: Done) -> tuple[str, ...]:
         try:
             change.undo(netlink, before)
         except _errors() as error:
-            failures.append(f"cannot undo `{change}`: {error}")
+            failures.append(f"cannot undo `{change}`: {in_words(change, error)}")
     return tuple(failures)
 
 
