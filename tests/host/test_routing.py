@@ -243,7 +243,7 @@ def test_what_a_killed_run_left_behind_is_removed(machine: Namespace) -> None:
 
 def test_a_run_that_lives_is_not_taken_for_a_killed_one(machine: Namespace) -> None:
     install(REQUEST)
-    install(Request("wan0", ("lan0",), (IPv4Address("203.0.113.2"),), INTERNAL))
+    install(Request("wan0", ("nat0",), (IPv4Address("203.0.113.2"),), INTERNAL))
     rules, _ = _ours(machine)
     assert len(_tables(rules)) == 2
 

@@ -322,7 +322,7 @@ def test_a_successor_in_anything_removes_all_a_killed_run_left(
 def test_a_live_run_is_not_taken_for_a_killed_one(machine: Namespace, tun: LinuxTun) -> None:
     install(REQUEST)
     before = len(_ours(machine)[0])
-    install(Request("wan0", ("lan0",), (IPv6Address("2001:db8:3::2"),), (INTERNAL,)))
+    install(Request("wan0", ("nat0",), (IPv6Address("2001:db8:3::2"),), (INTERNAL,)))
     assert len(_ours(machine)[0]) == 2 * before
 
 

@@ -14,6 +14,7 @@ from .guard import Guard
 from .joining import UdpJoining, joining_interfaces
 from .local_table import SharingFirst
 from .neighbours import ProxyNeighbour, links_of
+from .other_runs import refuse_what_others_have
 from .request import Request, RoutingError
 from .runs import Kind, free_number, priority, shared_table, table
 from .settings import Forwarding, Setting, SharedSetting, router_advertisement_warnings
@@ -62,6 +63,7 @@ def plan(
 def plan_of(netlink: IPRoute, request: Request, number: int, with_device: bool = True) -> Plan:
     """`plan` for the run that has this number, whether it runs already or not."""
     check(netlink, request, with_device)
+    refuse_what_others_have(netlink, request, number)
     steps, lacking = steps_of(netlink, request, number)
     families = request.families()
     return Plan(
