@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ratsnake.daemon.duty import Duty
-from ratsnake.daemon.supervisor import STILL_ALIVE_SECONDS, Supervisor
+from ratsnake.daemon.supervisor import LONGEST_WAIT, STILL_ALIVE_SECONDS, Supervisor
 
 
 class Clock:
@@ -161,9 +161,9 @@ def test_a_sign_of_life_is_repeated_while_something_is_waited_for_but_not_for_ev
         assert manager.heard() == []
         supervisor.sign_of_life(1, lambda: "well")
         assert manager.heard() == ["WATCHDOG=1", "STATUS=well"]
-        for clock.now in (101.0, 115.0):
+        for clock.now in (101.0, 100.0 + LONGEST_WAIT):
             supervisor.again()
             assert manager.heard() == ["WATCHDOG=1"]
-        clock.now = 115.1
+        clock.now = 100.1 + LONGEST_WAIT
         supervisor.again()
         assert manager.heard() == []

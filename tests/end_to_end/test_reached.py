@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from end_to_end.harness import DEADLINE, greet, keeper_of, router_state, status, udp_pair, until
-from ratsnake.daemon.control.client import ask
+from ratsnake.daemon.control.client import ask_for_change
 from ratsnake.daemon.errors import RunError
 from ratsnake.lab import EXTERNAL, LAN_PREFIX, RunningNat, Topology, nat
 from ratsnake.lab.gateway import GatewayError
@@ -89,6 +89,10 @@ def test_without_descriptors_root_is_still_served_and_it_is_told_once(topology: 
         assert status(running)["pid"] == process
 
 
+def _reload(running: RunningNat) -> dict[str, Any]:
+    return ask_for_change(str(running.control), "reload", {}, lambda seconds: None)
+
+
 def test_a_keeper_that_stands_still_fails_a_reload_which_then_works(
     topology: Topology, tmp_path: Path
 ) -> None:
@@ -103,7 +107,7 @@ def test_a_keeper_that_stands_still_fails_a_reload_which_then_works(
         os.kill(keeper, signal.SIGSTOP)
         for _ in range(3):
             with pytest.raises(RunError, match=r"does not answer \(is it stopped\?\)"):
-                list(ask(str(running.control), "reload"))
+                _reload(running)
             assert status(running)["types"]["udp"] != "full-cone"
         running.process.send_signal(signal.SIGHUP)
         until(lambda: "SIGHUP" in running.log(), "the signal is heard")
@@ -114,7 +118,7 @@ def test_a_keeper_that_stands_still_fails_a_reload_which_then_works(
 
         def is_reloaded() -> bool:
             try:
-                return bool(list(ask(str(running.control), "reload")))
+                return bool(_reload(running))
             except RunError as error:
                 assert "does not answer" in str(error)
                 return False

@@ -17,7 +17,9 @@ from end_to_end.harness import (
     status,
     until,
 )
-from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat
+from ratsnake.daemon.control.client import ask_for_change
+from ratsnake.lab import EXTERNAL, LAN_PREFIX, RunningNat, Topology, nat
+from ratsnake.lab.topology import ROUTER_WAN
 
 DEADLY = (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV)
 _USERS = {"root": (), "nobody": ("--user", "nobody")}
@@ -80,6 +82,31 @@ def test_a_root_nat_whose_keeper_dies_ends_and_undoes_by_itself(
         log = _end_after_its_keeper(running)
         assert "the process that was to undo this run's changes to the host has died" in log
         assert "Traceback" not in log and "cannot undo" not in log
+    assert router_state(topology) == before
+
+
+def test_a_nat_that_stays_root_begins_to_follow_an_address_by_a_reload(
+    topology: Topology, tmp_path: Path
+) -> None:
+    before = router_state(topology)
+    file = tmp_path / "nat.toml"
+    text = f'[nat]\nexternal = [{{}}]\ninternal = ["{LAN_PREFIX}"]\n[host]\n'
+    file.write_text(text.format(f'"{EXTERNAL}"'))
+    other = "198.51.100.77"
+    arguments = ["--config", str(file)]
+    with nat(topology, external=(), internal=(), arguments=arguments) as running:
+        file.write_text(text.format('"interface:wan0"') + "share-address = true\nwan = 'wan0'\n")
+        ask_for_change(str(running.control), "reload", {}, lambda seconds: None)
+        assert [one["address"] for one in status(running)["external"]] == [ROUTER_WAN]
+        with topology.router.netlink() as netlink:
+            (index,) = netlink.link_lookup(ifname="wan0")
+            netlink.addr("del", index=index, address=ROUTER_WAN, prefixlen=24)
+            netlink.addr("add", index=index, address=other, prefixlen=24)
+        until(lambda: status(running)["external"][0]["address"] == other, "it follows")
+        with topology.router.netlink() as netlink:
+            netlink.addr("del", index=index, address=other, prefixlen=24)
+            netlink.addr("add", index=index, address=ROUTER_WAN, prefixlen=24)
+        until(lambda: status(running)["external"][0]["address"] == ROUTER_WAN, "it follows back")
     assert router_state(topology) == before
 
 

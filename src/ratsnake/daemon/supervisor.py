@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, MutableMapping
 
 STILL_ALIVE_SECONDS = 5.0  # a packet loop that has not gone round for so long is taken for stuck
+LONGEST_WAIT = 60.0  # seconds for which a service that waits for something lives
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +67,8 @@ class Supervisor:
         self.tell(RELOADING="1", MONOTONIC_USEC=str(microseconds), STATUS="reloading")
 
     def again(self) -> None:
-        """Repeat the last sign of life, where one has been given in the last `period`."""
-        if self.period is not None and self._clock() - self._signed <= self.period:
+        """Repeat the last sign of life, if it is not older than LONGEST_WAIT."""
+        if self.period is not None and self._clock() - self._signed <= LONGEST_WAIT:
             self.tell(WATCHDOG="1")
 
     def sign_of_life(self, rounds: int, state: Callable[[], str]) -> None:

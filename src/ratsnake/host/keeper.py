@@ -40,8 +40,8 @@ from .keeper_process import (
 )
 
 START_SECONDS = 10.0  # until a keeper is ready
-HEARD_SECONDS = 3.0  # until it says that it has heard an order
-DONE_SECONDS = 8.0  # after that, until it has answered a question
+HEARD_SECONDS = 5.0  # until it says that it has heard an order
+DONE_SECONDS = 20.0  # after that, until it has answered a question
 BEGUN_SECONDS = 60.0  # likewise, before there are packets
 UNDONE_SECONDS = 20.0  # likewise, until it has done a task, and in the end all of them
 LOOK_SECONDS = 1.0  # who waits looks after other things as often
