@@ -31,9 +31,10 @@ def main() -> int:
     )
     parser.add_argument("--rate", type=int, default=10_000, help="packets/s of each flood")
     parser.add_argument("--json", type=Path, help="what was seen, for programs")
+    parser.add_argument("--once", action="store_true", help="every disturbance once, in order")
     asked = parser.parse_args()
-    plan = Plan(asked.seconds, asked.seed, asked.rate)
-    print(f"soak: {asked.seconds:.0f} s, seed {asked.seed}", flush=True)
+    plan = Plan(asked.seconds, asked.seed, asked.rate, asked.once)
+    print(f"soak: {asked.seconds:.0f} s at most, seed {asked.seed}", flush=True)
     with (
         tempfile.TemporaryDirectory(prefix="ratsnake-soak-") as folder,
         Topology(hosts=2) as topology,

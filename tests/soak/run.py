@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,23 +18,26 @@ from soak.floods import Floods
 from soak.leaks import LeakWatch
 from soak.live_flows import Record, TcpFlow, UdpFlow
 from soak.memory import Memory
-from soak.service import End, Service
+from soak.service import STATE_SECONDS, End, Service
 
 RELOAD_SECONDS = 10.0
 SAMPLE_SECONDS = 10.0
 QUIET = (2.0, 6.0)  # seconds between two disturbances, from and to
 RECOVERY_SECONDS = 30.0  # until both flows must answer again
 _START_SECONDS = 30.0
-_STATE_SECONDS = 61.0  # between two writes of the state file: younger flows die with a kill
 
 
 @dataclass(frozen=True)
 class Plan:
-    """For how long, and how many packets a second each flood sends at most."""
+    """For how long, and how many packets a second each flood sends at most.
+
+    `once`: every disturbance once, in their order, and as long as that takes.
+    """
 
     seconds: float
     seed: int
     rate: int
+    once: bool = False
 
 
 @dataclass
@@ -90,6 +93,7 @@ def soak(
         with closing(Floods(topology, plan.seed, plan.rate)) as floods:
             reload_at = sample_at = 0.0
             happens_at = clock() + QUIET[0]
+            coming = iter(DISTURBANCES) if plan.once else _drawn(draw, clock)
             while clock() < plan.seconds:
                 now = clock()
                 service.keep_running()
@@ -100,7 +104,9 @@ def soak(
                     seen.memory.look(now, service.process(), service.helper())
                     sample_at = now + SAMPLE_SECONDS
                 if now >= happens_at:
-                    disturbance = _drawn(draw, now)
+                    disturbance = next(coming, None)
+                    if disturbance is None:
+                        break
                     show(_progress(now, plan, disturbance, flows, leaks))
                     seen.events.append(_happen(disturbance, service, draw, flows, leaks, clock))
                     happens_at = clock() + draw.uniform(*QUIET)
@@ -120,10 +126,12 @@ def soak(
     return seen
 
 
-def _drawn(draw: Random, now: float) -> Disturbance:
+def _drawn(draw: Random, clock: Callable[[], float]) -> Iterator[Disturbance]:
     """Nobody is killed before the flows are in the state file."""
-    possible = [one for one in DISTURBANCES if not one.kills or now > 2 * _STATE_SECONDS]
-    return draw.choices(possible, [one.weight for one in possible])[0]
+    while True:
+        young = clock() < 2 * STATE_SECONDS
+        possible = [one for one in DISTURBANCES if not (one.kills and young)]
+        yield draw.choices(possible, [one.weight for one in possible])[0]
 
 
 def _happen(

@@ -23,6 +23,7 @@ from soak.floods import FORWARDED
 
 RESTART_SECONDS = 0.2  # as RestartSec= would pause
 STOP_SECONDS = 30.0
+STATE_SECONDS = 10  # between two writes of the state file: younger flows die with a kill
 _FILE = """\
 [nat]
 external = ["{external}"]
@@ -104,6 +105,7 @@ class Service:
     def _start(self) -> None:
         command = [sys.executable, "-m", "ratsnake", "run", "--config", str(self._file)]
         command += ["--control", str(self.control), "--state", str(self._state)]
+        command += ["--state-period", str(STATE_SECONDS)]
         with open(self.log, "ab") as log:
             self._process = self.topology.router.popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
