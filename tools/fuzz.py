@@ -11,7 +11,6 @@ its file is named at the end, with the command that shows it again, and the exit
 """
 
 import argparse
-import importlib
 import os
 import re
 import shutil
@@ -32,6 +31,7 @@ FLAVOUR = ROOT / "build/sanitized/flavour"  # what tools/sanitized.sh built
 GRACE = 120  # seconds for the start and for the input that is being shown when the time is over
 SLOWEST = 60  # seconds for one input: a hang
 MEMORY = 4096  # MB
+LONGEST = 4352  # octets of an input
 STATUS = re.compile(r"^#(\d+)\s+(\w+)\s.*?cov: (\d+).*?corp: (\d+)")
 NAMELESS = re.compile("[0-9a-f]{16}")  # an input that nothing is known of but its paths
 # Python's own allocator is faster, and of no harm where nothing compiled is shown Python's objects.
@@ -150,15 +150,12 @@ def environment(name: str, runtime: Path) -> dict[str, str]:
 
 def fuzz(name: str, seconds: int, runtime: Path, board: Board) -> Result:
     """One target for so long; a finding ends its share."""
-    target = importlib.import_module(f"fuzz.targets.{name}")
     found, known = WORK / name, CORPUS / name
     found.mkdir(parents=True, exist_ok=True)
     known.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(target.seeds()):
-        (found / f"seed-{number:03}").write_bytes(seed)
     command = [
         *(sys.executable, "-m", "fuzz", name, str(found), str(known)),
-        *(f"-max_total_time={seconds}", f"-max_len={target.LONGEST}", f"-timeout={SLOWEST}"),
+        *(f"-max_total_time={seconds}", f"-max_len={LONGEST}", f"-timeout={SLOWEST}"),
         f"-report_slow_units={SLOWEST}",
         *(f"-rss_limit_mb={MEMORY}", f"-artifact_prefix={FINDINGS / name}-", "-len_control=20"),
     ]
@@ -221,14 +218,13 @@ def _tail(log: Path) -> Iterator[str]:
 
 def keep(name: str, runtime: Path) -> None:
     """Put the fewest inputs that take all paths known into the repository."""
-    target = importlib.import_module(f"fuzz.targets.{name}")
     known, merged = CORPUS / name, WORK / f"{name}.merged"
     shutil.rmtree(merged, ignore_errors=True)
     merged.mkdir()
     subprocess.run(
         [
-            *(sys.executable, "-m", "fuzz", name, "-merge=1", f"-max_len={target.LONGEST}"),
-            *(str(merged), str(WORK / name), str(known)),
+            *(sys.executable, "-m", "fuzz", name, str(merged), "-merge=1", f"-max_len={LONGEST}"),
+            *(str(WORK / name), str(known)),
         ],
         env=environment(name, runtime),
         cwd=ROOT,

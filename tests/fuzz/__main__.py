@@ -1,10 +1,14 @@
-"""One target under libFuzzer: `python -m fuzz TARGET [libFuzzer's arguments]`, with tests/ on
-PYTHONPATH, the sanitized build before it, and atheris' runtime preloaded (tools/fuzz.py)."""
+"""One target under libFuzzer: `python -m fuzz TARGET FOLDER [libFuzzer's arguments]`.
+
+The target's seeds are put into the folder first.  To be run with tests/ on PYTHONPATH, the
+sanitized build before it, and atheris' runtime preloaded (tools/fuzz.py).
+"""
 
 import importlib
 import logging
 import sys
 from functools import cache
+from pathlib import Path
 
 import atheris
 
@@ -22,6 +26,10 @@ def main() -> None:
     with atheris.instrument_imports(include=instrumented):
         make_tables_once()
         target = importlib.import_module(module)
+    folder = Path(sys.argv[1])
+    if folder.is_dir() and "-merge=1" not in sys.argv:
+        for number, seed in enumerate(target.seeds()):
+            (folder / f"seed-{number:03}").write_bytes(seed)
     atheris.Setup(sys.argv, target.run)
     atheris.Fuzz()
 

@@ -5,7 +5,6 @@ Each has
     run(octets)     show it these bytes; raises whatever is a finding
     seeds()         inputs to begin with
     INSTRUMENTED    the Python modules whose paths count beside those of the compiled ones
-    LONGEST         octets of an input
 
 and its inputs in corpus/NAME.
 """

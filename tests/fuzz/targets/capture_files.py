@@ -18,7 +18,6 @@ from ..configurations import CONFIGURATIONS, HOSTS, REMOTES
 from ..files import FOLDER
 
 INSTRUMENTED = ("ratsnake.device", "ratsnake.daemon.replay")
-LONGEST = 2048
 SEED = bytes(range(80))
 SOURCE, TARGET, NG = (FOLDER / name for name in ("in.pcap", "out.pcap", "out.pcapng"))
 

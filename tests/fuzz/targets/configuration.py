@@ -20,7 +20,6 @@ INSTRUMENTED = (
     *("ratsnake.daemon.configuration", "ratsnake.daemon.errors", "ratsnake.portset"),
     *("ratsnake.nat.settings", "ratsnake.nat.rules", "ratsnake.device", "ratsnake.host", "tomllib"),
 )
-LONGEST = 2048
 SEED = bytes(range(80))
 PATH = FOLDER / "ratsnake.toml"
 SMALL = Limits(64, 64, 16, 8, 0, 0, 0, 4, 10)

@@ -32,7 +32,6 @@ from ..data import Data
 from ..invariants import check_tables
 
 INSTRUMENTED = ("ratsnake.daemon", "ratsnake.portset", "ratsnake.nat.settings")
-LONGEST = REQUEST_LIMIT + 8
 SEED = bytes(range(80))
 NOW = 1000
 TURNS = 400

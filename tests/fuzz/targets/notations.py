@@ -27,7 +27,6 @@ from ratsnake.portset.providers import identify
 from ratsnake.portset.rule_text import read_rule
 
 INSTRUMENTED = ("ratsnake", "ipaddress")
-LONGEST = 256
 LINES = ("2001:db8:12:3400::/56", "2001:db8::/40", "2400:4050::/32", "::/0", "2404:7a80::/64")
 
 

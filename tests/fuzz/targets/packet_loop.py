@@ -24,7 +24,6 @@ from ..invariants import Border, Look, check_tables
 from ..traffic import Traffic
 
 INSTRUMENTED: tuple[str, ...] = ()
-LONGEST = 512
 SEED = bytes(range(80))
 ROOM = 2 << 20
 FRAMES = 400

@@ -16,7 +16,6 @@ from ..invariants import Border, Look, check_tables, check_translated
 from ..traffic import EVERYWHERE, MAKERS, Traffic, of_family
 
 INSTRUMENTED: tuple[str, ...] = ()
-LONGEST = 1024
 STEPS = 200
 SUCCESSORS = 2
 SEED = bytes(range(80))

@@ -28,7 +28,6 @@ from ..files import FOLDER
 from ..invariants import Border, Look, check_tables, check_translated
 
 INSTRUMENTED = ("ratsnake.daemon.state",)
-LONGEST = 2048
 SEED = bytes(range(80))
 ROWS = 512  # more than any table here has
 PATH = FOLDER / "state"
