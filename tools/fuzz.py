@@ -241,4 +241,8 @@ def keep(name: str, runtime: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # libFuzzer got it too, and has kept what it found
+        print("\nstopped", file=sys.stderr)
+        sys.exit(130)

@@ -26,8 +26,10 @@ def main() -> None:
     with atheris.instrument_imports(include=instrumented):
         make_tables_once()
         target = importlib.import_module(module)
+    # As a command, for libFuzzer starts it anew to merge.
+    sys.argv[0] = f"{sys.executable} -m fuzz {name}"
     folder = Path(sys.argv[1])
-    if folder.is_dir() and "-merge=1" not in sys.argv:
+    if folder.is_dir() and not any(argument.startswith("-merge") for argument in sys.argv):
         for number, seed in enumerate(target.seeds()):
             (folder / f"seed-{number:03}").write_bytes(seed)
     atheris.Setup(sys.argv, target.run)
