@@ -72,6 +72,8 @@ def test_every_number_is_under_its_name() -> None:
         ("ratsnake_inbound_sessions_limit", ()): 65536,
         ("ratsnake_host_problems", ()): 1,
         ("ratsnake_host_changes_restored_total", ()): 4,
+        ("ratsnake_guard_dropped_packets_total", ()): 6,
+        ("ratsnake_own_socket_packets_total", ()): 2026,
         ("ratsnake_hosts", ()): 7,
         ("ratsnake_ports_used", ("203.0.113.1", "tcp")): 4,
         ("ratsnake_ports_used", ("2001:db8:3::1", "udp")): 0,

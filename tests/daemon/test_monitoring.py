@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from ratsnake.daemon.surroundings.guard_drops import QUIET_SECONDS
 from ratsnake.daemon.surroundings.host_report import Report, events_since, read_report
 from ratsnake.daemon.surroundings.monitoring import (
+    COUNT_SECONDS,
     FIGHT,
     FILTER_PAUSE,
     FIRST_PAUSE,
@@ -23,6 +26,7 @@ from ratsnake.daemon.surroundings.monitoring import (
 from ratsnake.host.changes import Rule
 from ratsnake.host.child import ChildError
 from ratsnake.host.kernel_watch import Heard, Polled
+from ratsnake.host.packet_counts import PacketCounts
 from ratsnake.host.problems import Known, Problem
 from ratsnake.host.request import Request
 from ratsnake.host.restoring import Look, Wanted
@@ -64,13 +68,19 @@ class Watch:
 class Scene:
     """A monitor that has begun, its clock, and what its looks find."""
 
-    def __init__(self) -> None:
+    def __init__(self, counted: PacketCounts | None = None) -> None:
         self.now = 1000.0
         self.watch = Watch()
         self.wanted: list[Wanted] = []
         self.found: dict[str, Any] = {}
         self.fails = False
-        self.monitor = Monitor(self.watch, lambda: self.now, self._look)  # type: ignore[arg-type]
+        self.counted: PacketCounts | None = counted or PacketCounts()
+        self.monitor = Monitor(
+            self.watch,  # type: ignore[arg-type]
+            lambda: self.now,
+            self._look,
+            self._count,
+        )
         self.monitor.begin(INSTALLED)
 
     def _look(self, installed: Installed, known: Known, wanted: Wanted) -> Look:
@@ -81,6 +91,11 @@ class Scene:
         restored = tuple(one for one in self.found.get("restored", ()) if one not in left)
         more = {**self.found, "restored": restored, "left": left}
         return Look(installed, known, filtered=() if wanted.filter else None, **more)
+
+    def _count(self, installed: Installed) -> PacketCounts:
+        if self.counted is None:
+            raise OSError("no privilege")
+        return self.counted
 
     def attend(self, heard: Heard = Heard.NOTHING, after: float = 0.0, **found: Any) -> int:
         """How many looks it takes then."""
@@ -220,7 +235,8 @@ def test_a_look_that_fails_is_told_and_tried_again(
 
 def test_a_report_crosses_to_the_other_process_and_becomes_events() -> None:
     before = Report((DOWN,), 2, ("a", "b"))
-    after = Report((Problem("the WAN is gone"),), 2, ("a", "b")).with_restored(("c", "d"))
+    gone = Problem("the WAN is gone", topic="WAN")
+    after = Report((gone,), 2, ("a", "b"), PacketCounts(1, 2)).with_restored(("c", "d"))
     assert read_report(after.row()) == after
     assert list(events_since(after, before)) == [
         ("host-restored", {"change": "c"}),
@@ -230,6 +246,54 @@ def test_a_report_crosses_to_the_other_process_and_becomes_events() -> None:
     ]
     assert list(events_since(after, after)) == []
     assert len(after.with_restored(("e",) * 100).recent) == 50
+
+
+def test_what_the_guard_drops_is_a_problem_until_it_is_quiet(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    reports = [scene.monitor.report]
+    assert scene.monitor.due() <= scene.now + COUNT_SECONDS
+    for dropped in (1, 1, 3):
+        scene.counted = PacketCounts(dropped, 7)
+        assert scene.attend(after=COUNT_SECONDS) == 0
+        reports.append(scene.monitor.report)
+    assert scene.monitor.report.counts == PacketCounts(3, 7)
+    (problem,) = scene.monitor.report.problems
+    assert str(problem).startswith("3 packets with an inside source were about to leave by ")
+    scene.attend(Heard.KERNEL, after=QUIET_SECONDS - COUNT_SECONDS)
+    assert scene.monitor.report.problems == (problem,)
+    scene.attend(after=COUNT_SECONDS)
+    assert scene.monitor.report.problems == ()
+    assert [message.split(" with ")[0] for message in caplog.messages] == [
+        "1 packet",
+        "right again: 3 packets",
+    ]
+    reports.append(scene.monitor.report)
+    told = [name for before, after in pairwise(reports) for name, _ in events_since(after, before)]
+    assert told == ["host-problem", "host-right"]
+
+
+def test_counting_goes_on_where_a_table_is_made_anew_or_cannot_be_read() -> None:
+    """What was counted before the start is no problem, but is told."""
+    scene = Scene(PacketCounts(5, 100))
+    scene.attend()
+    assert scene.monitor.report == Report(counts=PacketCounts(5, 100))
+    for counted, told in (
+        (PacketCounts(5, 130), PacketCounts(5, 130)),
+        (PacketCounts(0, 20), PacketCounts(5, 150)),
+        (None, PacketCounts(5, 150)),
+        (PacketCounts(0, 21), PacketCounts(5, 151)),
+    ):
+        scene.counted = counted
+        scene.attend(after=COUNT_SECONDS)
+        assert scene.monitor.report.counts == told
+    assert scene.monitor.report.problems == ()
+    scene.counted = PacketCounts(9, 30)
+    scene.monitor.look(INSTALLED)  # at once
+    assert scene.monitor.report.counts == PacketCounts(14, 160)
+    (problem,) = scene.monitor.report.problems
+    assert problem.what.startswith("9 packets ")
 
 
 def test_before_it_begins_nothing_is_due() -> None:

@@ -247,3 +247,64 @@ def test_the_doctor(topology: Topology) -> None:
         assert json.loads(said)["problems"] == [{"what": told, "command": command}]
         _router(topology, command)
         assert _doctor(running) == (0, "nothing is wrong\n")
+
+
+def test_what_the_guard_drops_is_told(topology: Topology) -> None:
+    """Here of another LAN whose addresses are inside, and which nobody has named."""
+    with SecondLan(topology) as lan1, _nat(topology, *_INSIDE) as running:
+        assert status(running)["host"]["guard_dropped"] == 0
+        with lan1.host.namespace.socket(kind=socket.SOCK_DGRAM) as near:
+            near.sendto(b"untranslated", (topology.remotes[0], 9))
+        _told(running, f"with an inside source was about to leave by {WAN_INTERFACE} untranslated")
+        until(lambda: status(running)["host"]["guard_dropped"] == 1, "it is counted")
+        code, said = _doctor(running)
+        assert code == 1 and said.startswith("1 packet ") and "\n    ip rule\n" in said
+
+
+def test_packets_to_sockets_of_the_host_are_counted(topology: Topology) -> None:
+    with _nat(topology, *_SHARED, external=ROUTER_WAN) as running:
+        with topology.router.socket(kind=socket.SOCK_DGRAM) as own:
+            own.bind((ROUTER_WAN, 20000))
+            own.settimeout(DEADLINE)
+            with topology.internet.socket(kind=socket.SOCK_DGRAM) as far:
+                far.sendto(b"for the router", own.getsockname())
+            assert own.recv(100) == b"for the router"
+        until(lambda: status(running)["host"]["own_sockets"] == 1, "it is counted")
+
+
+def test_a_wan_that_comes_after_the_start_is_answered_on(topology: Topology) -> None:
+    """And what is waited for is a problem until then."""
+    _router(topology, f"ip link set {WAN_INTERFACE} name late0")
+    before = _now(topology)
+    with _nat(topology, external=_IN_SUBNET) as running:
+        missing = f"--wan {WAN_INTERFACE}: no such interface yet"
+        until(lambda: any(missing in one for one in _problems(running)), "it is waited for")
+        code, said = _doctor(running)
+        assert code == 1 and missing in said
+        assert running.log().count(missing) == 1
+        _router(topology, f"ip link set late0 name {WAN_INTERFACE}")
+        until(lambda: len(_now(topology)["answered for"]) == 1, "it is answered for")  # type: ignore[arg-type]
+        _right(running, missing)
+        _lan_works(topology)
+        _router(topology, f"ip link set {WAN_INTERFACE} name late0")
+    assert _now(topology) == before
+    _router(topology, f"ip link set late0 name {WAN_INTERFACE}")
+
+
+def test_datagrams_are_joined_on_the_ports_of_a_bridge_that_comes_later(topology: Topology) -> None:
+    def joined(name: str) -> bool:
+        return feature(topology.router, name, FEATURE)
+
+    with _nat(topology, "--lan", "br7") as running:
+        _router(
+            topology,
+            "ip link add port7 type veth peer name peer7",
+            "ip link add br7 type bridge",
+            "ip link set br7 up",
+        )
+        _right(running, "--lan br7: no such interface yet")
+        _router(topology, "ip link set port7 master br7")
+        until(lambda: joined("port7"), "it is joined at the port")
+        _router(topology, "ip link set port7 nomaster")
+        until(lambda: not joined("port7"), "and no more")
+        _router(topology, "ip link del br7", "ip link del port7")

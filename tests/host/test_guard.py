@@ -12,10 +12,10 @@ from shutil import which
 import pytest
 
 from host.machines import ADDRESSES, ADDRESSES_6, renew_link, router, state
-from ratsnake.host import guard as module
+from ratsnake.host import nft_table
 from ratsnake.host.guard import Guard, dropped_by, guards
 from ratsnake.host.kernel_state import KernelState
-from ratsnake.host.nftables import attempt
+from ratsnake.host.nftables import Flag, Message, attempt, text
 from ratsnake.host.request import Request
 from ratsnake.host.routing import foresee, install, repair
 from ratsnake.lab.namespace import Namespace
@@ -113,7 +113,7 @@ def test_what_cannot_be_had_is_a_warning_and_no_step(
     def lacking(parts: object) -> None:
         raise FileNotFoundError(2, "no such expression")
 
-    monkeypatch.setattr(module, "attempt", lacking)
+    monkeypatch.setattr(nft_table, "attempt", lacking)
     plan = foresee(REQUEST)[1]
     assert not any(isinstance(step.change, Guard) for step in plan.steps)
     (warning,) = plan.warnings
@@ -125,7 +125,7 @@ def test_to_try_changes_nothing(machine: Namespace) -> None:
     assert GUARD.lack() is None
     assert state(machine) == before
     with pytest.raises(OSError, match="ENOENT"):
-        attempt([(module.Message.DELTABLE, module.Flag.NOTHING, module.text(1, "nobody's"))])
+        attempt([(Message.DELTABLE, Flag.NOTHING, text(1, "nobody's"))])
 
 
 def test_without_wan_there_is_none(machine: Namespace) -> None:

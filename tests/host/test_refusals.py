@@ -36,7 +36,7 @@ def machine() -> Iterator[Namespace]:
         (SETTING, errno.EROFS, "/proc/sys is read-only here"),
         (RULE, errno.EAFNOSUPPORT, "this kernel cannot do that"),
         (ROUTE, errno.ENETDOWN, "the interface is down; bring it up"),
-        (ROUTE, errno.EXDEV, "the kernel refuses it (EXDEV)"),
+        (ROUTE, errno.EXDEV, "the kernel refuses it: Invalid cross-device link (EXDEV)"),
     ],
 )
 def test_a_refusal_says_what_is_in_the_way(change: Change, number: int, words: str) -> None:

@@ -11,11 +11,13 @@ from shutil import which
 import pytest
 from machines import ADDRESSES, ADDRESSES_6, add_link, index, renew_link, router, state
 
+from ratsnake.host.guard import Guard
 from ratsnake.host.kernel_state import KernelState
 from ratsnake.host.problems import Known
 from ratsnake.host.request import Request, Shared
 from ratsnake.host.restoring import Look, Wanted, look_and_restore
 from ratsnake.host.routing import Installed, install
+from ratsnake.host.socket_match import SocketMatch
 from ratsnake.lab.namespace import Namespace
 
 OWN = IPv4Address("198.51.100.254")
@@ -210,3 +212,50 @@ def test_a_renamed_interface_is_told_of(machine: Namespace) -> None:
     with machine.netlink() as netlink:
         add_link(netlink, "lan0")
     assert _problems(installed, known) == []
+
+
+def test_an_interface_that_never_was_is_not_there_yet(machine: Namespace) -> None:
+    """And as the start says it, so the log has it once."""
+    installed = install(replace(PLAIN, lans=("lan0", "br7"), wan="ppp7"))
+    look = _look(installed)
+    told = [problem for problem in look.problems if "no such interface yet" in problem.what]
+    assert [problem.what.split(":")[0] for problem in told] == ["--lan br7", "--wan ppp7"]
+    assert {problem.what for problem in told} <= set(installed.warnings)
+    with machine.netlink() as netlink:
+        add_link(netlink, "br7")
+    again = _look(look.installed, look.known)
+    (left,) = (problem for problem in again.problems if "no such interface yet" in problem.what)
+    assert left.identity == told[1].identity  # though there are other interfaces by now
+    with machine.netlink() as netlink:
+        netlink.link("del", index=index(netlink, "br7"))
+    gone = [problem.what for problem in _look(again.installed, again.known).problems]
+    assert "interface br7 (--lan) is gone: it works again when it is back" in gone
+
+
+def test_what_nftables_lacks_is_a_problem_until_it_has_it(
+    machine: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lack(change: object) -> str:
+        return "No such file or directory"
+
+    with monkeypatch.context() as kernel:
+        kernel.setattr(SocketMatch, "lack", lack)
+        kernel.setattr(Guard, "lack", lack)
+        installed = install(SHARING)
+        looks = [_look(installed, wanted=Wanted()), _look(installed, wanted=EVERYTHING)]
+    for look in looks:
+        assert [(problem.what.split(":")[0], problem.command) for problem in look.problems] == [
+            (
+                "this kernel refuses the guard of nftables (No such file or directory)",
+                "modprobe -a nf_tables nft_fib_inet nft_counter",
+            ),
+            (
+                "this kernel's nftables cannot look up sockets (nft_socket",
+                "modprobe nft_socket",
+            ),
+        ]
+        assert set(map(str, look.problems)) <= set(installed.warnings)
+    look = _look(looks[0].installed, wanted=Wanted())
+    assert look.problems == ()
+    assert {type(change) for change in look.adapted} == {Guard, SocketMatch}
+    assert look.installed.undo() == ()

@@ -26,6 +26,8 @@ STATUS = {
     "host": {
         "problems": [{"what": "interface br0 is down", "command": "ip link set br0 up"}],
         "restored": 4,
+        "guard_dropped": 6,
+        "own_sockets": 2026,
     },
     "counters": {
         "outbound": {"packets": 123456, "bytes": 987654321},

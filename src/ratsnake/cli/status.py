@@ -71,6 +71,17 @@ def host(host: dict[str, Any]) -> Iterator[str]:
         name = ""
     if host["restored"]:
         yield _line("made again", f"{host['restored']} changes to this host that others had undone")
+    if host["guard_dropped"]:
+        yield from _wrapped(
+            "kept back",
+            f"{host['guard_dropped']} packets with an inside source that were about to leave by the"
+            " WAN untranslated",
+        )
+    if host["own_sockets"]:
+        yield from _wrapped(
+            "to this host",
+            f"{host['own_sockets']} packets to a shared address, for its own programs",
+        )
 
 
 def _external(external: dict[str, Any]) -> str:

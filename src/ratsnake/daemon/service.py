@@ -349,8 +349,16 @@ class _Service:
             return
         for name, fields in events_since(report, before):
             self._events.tell(name, **fields)
-        self._facts = replace(self._facts, problems=report.problems, restored=report.restored)
-        self._supervisor.tell(STATUS=state(self._facts))
+        told = state(self._facts)
+        self._facts = replace(
+            self._facts,
+            problems=report.problems,
+            restored=report.restored,
+            guard_dropped=report.counts.guard_dropped,
+            own_sockets=report.counts.own_sockets,
+        )
+        if state(self._facts) != told:
+            self._supervisor.tell(STATUS=state(self._facts))
 
     def _doctor(self) -> Iterator[Page]:
         """What is wrong now: it is looked at anew."""

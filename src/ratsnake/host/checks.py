@@ -65,10 +65,14 @@ def missing(request: Request, there: Collection[str]) -> Iterator[str]:
     """
     for flag, name in (*(("--lan", lan) for lan in request.lans), ("--wan", request.wan)):
         if name is not None and name not in there:
-            yield (
-                f"{flag} {name}: no such interface yet (there are {', '.join(sorted(there))}); "
-                "it is taken in as soon as it comes"
-            )
+            yield not_there_yet(flag, name, there)
+
+
+def not_there_yet(flag: str, name: str, there: Collection[str]) -> str:
+    return (
+        f"{flag} {name}: no such interface yet (there are {', '.join(sorted(there))}); "
+        "it is taken in as soon as it comes"
+    )
 
 
 def warnings(netlink: IPRoute, request: Request) -> tuple[str, ...]:

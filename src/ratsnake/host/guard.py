@@ -16,12 +16,12 @@ What it has dropped is counted: a packet that came here is a sign that something
 
 from __future__ import annotations
 
-import errno
 import re
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from . import nft_table
 from .family import AnyNetwork
 from .nft_expressions import (
     Verdict,
@@ -30,13 +30,11 @@ from .nft_expressions import (
     destination,
     is_encrypted,
     leaves_by,
-    same,
     source,
     source_is_own_there,
     verdict,
 )
-from .nftables import Flag, Message, Part, attempt, attribute, commit, dump, text, word
-from .nftables import attributes as read
+from .nftables import Part, commit
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -47,16 +45,6 @@ _NAME = re.compile(r"ratsnake-(\d+)")
 _LEAVING, _INSIDE = "leaving", "inside"  # the chains
 _POSTROUTING = 4  # NF_INET_POST_ROUTING
 _PRIORITY = 300  # source NAT is at 100
-_ACCEPT = 1  # NF_ACCEPT
-_DORMANT = 1  # NFT_TABLE_F_DORMANT
-#: What a kernel says that lacks nf_tables, or an expression.
-_LACKING = (
-    errno.ENOENT,
-    errno.EOPNOTSUPP,
-    errno.EPROTONOSUPPORT,
-    errno.EAFNOSUPPORT,
-    errno.EINVAL,
-)
 
 
 @dataclass(frozen=True)
@@ -96,38 +84,13 @@ class Guard:
         self.apply(netlink)
 
     def undo(self, netlink: IPRoute, before: str | None) -> None:
-        try:
-            commit([(Message.DELTABLE, Flag.NOTHING, text(1, self._name))])
-        except OSError as error:
-            if error.errno != errno.ENOENT:
-                raise
+        nft_table.remove(self._name)
 
     def in_force(self, kernel: KernelState) -> bool:
         """Whether the kernel has it as it was made: nobody has removed or changed any of it."""
-        asked = text(1, self._name)
-        tables = [dict(read(one)) for one in dump(Message.GETTABLE)]
-        if not any(
-            table.get(1) == _zero_ended(self._name)
-            and not int.from_bytes(table.get(2, b""), "big") & _DORMANT
-            for table in tables
-        ):
-            return False
-        hooks = [
-            chain
-            for chain in map(dict, map(read, dump(Message.GETCHAIN, asked)))
-            if chain.get(1) == _zero_ended(self._name) and 4 in chain  # NFTA_CHAIN_HOOK
-        ]
-        if [chain.get(3) for chain in hooks] != [_zero_ended(_LEAVING)]:
-            return False
         wanted = {_LEAVING: self._leaving(), _INSIDE: self._inside()}
-        found: dict[str, list[bytes]] = {chain: [] for chain in wanted}
-        for chain, rule in _rules(self._name):
-            found.setdefault(chain, []).append(rule)
-        return found.keys() == wanted.keys() and all(
-            len(found[chain]) == len(rules)
-            and all(same(there, rule) for there, (_, rule) in zip(found[chain], rules, strict=True))
-            for chain, rules in wanted.items()
-        )
+        rules = {chain: [rule for _, rule in pairs] for chain, pairs in wanted.items()}
+        return nft_table.is_in_force(self._name, rules, (_LEAVING,))
 
     def renew(self, netlink: IPRoute, before: str | None) -> str | None:
         self.apply(netlink)
@@ -160,31 +123,18 @@ class Guard:
         ]
 
     def _parts(self, packets: int = 0, octets: int = 0) -> list[Part]:
-        table = text(1, self._name)
-        hook = word(1, _POSTROUTING) + word(2, _PRIORITY)
-        first = attribute(4, hook) + word(5, _ACCEPT) + text(7, "filter")
         rules = [(_LEAVING, rule) for _, rule in self._leaving()]
         rules += [(_INSIDE, rule) for _, rule in self._inside(packets, octets)]
         return [
-            (Message.NEWTABLE, Flag.CREATE, table),
-            (Message.DELTABLE, Flag.NOTHING, table),
-            (Message.NEWTABLE, Flag.CREATE, table),
-            (Message.NEWCHAIN, Flag.CREATE, table + text(3, _LEAVING) + first),
-            (Message.NEWCHAIN, Flag.CREATE, table + text(3, _INSIDE)),
-            *(
-                (Message.NEWRULE, Flag.APPEND, table + text(2, chain) + attribute(4, rule))
-                for chain, rule in rules
-            ),
+            *nft_table.made_anew(self._name),
+            nft_table.chain(self._name, _LEAVING, (_POSTROUTING, _PRIORITY)),
+            nft_table.chain(self._name, _INSIDE),
+            *(nft_table.rule(self._name, chain, rule) for chain, rule in rules),
         ]
 
     def lack(self) -> str | None:
         """Why this kernel cannot have it, None if it can; nothing is changed."""
-        try:
-            attempt(self._parts())
-        except OSError as error:
-            if error.errno in _LACKING:
-                return str(error.strerror)
-        return None
+        return nft_table.lack(self._parts())
 
 
 def dropped_by(number: int) -> tuple[int, int] | None:
@@ -192,11 +142,8 @@ def dropped_by(number: int) -> tuple[int, int] | None:
 
     Needs CAP_NET_ADMIN; raises OSError.
     """
-    for chain, rule in _rules(f"ratsnake-{number}"):
-        count = count_in(rule)
-        if chain == _INSIDE and count is not None:
-            return count
-    return None
+    counts = map(count_in, nft_table.rules(f"ratsnake-{number}").get(_INSIDE, ()))
+    return next((count for count in counts if count is not None), None)
 
 
 @dataclass(frozen=True)
@@ -214,26 +161,9 @@ class GuardRemoval:
 
 def guards() -> frozenset[int]:
     """The numbers of the runs that have a guard, whether they live or not."""
-    try:
-        tables = [dict(read(table)) for table in dump(Message.GETTABLE)]
-    except OSError:  # no nf_tables, or no privilege
-        return frozenset()
-    names = [table.get(1, b"")[:-1].decode() for table in tables]
-    return frozenset(int(found[1]) for found in map(_NAME.fullmatch, names) if found)
-
-
-def _rules(table: str) -> list[tuple[str, bytes]]:
-    """The chain and the expressions of each rule of the table, in their order."""
-    found = []
-    for rule in map(dict, map(read, dump(Message.GETRULE, text(1, table)))):
-        if rule.get(1) == _zero_ended(table):  # an old kernel tells all tables' rules
-            found.append((rule.get(2, b"")[:-1].decode(), rule.get(4, b"")))
-    return found
+    found = map(_NAME.fullmatch, nft_table.names())
+    return frozenset(int(one[1]) for one in found if one)
 
 
 def _ip(prefix: AnyNetwork) -> str:
     return "ip" if prefix.version == 4 else "ip6"
-
-
-def _zero_ended(name: str) -> bytes:
-    return name.encode() + b"\0"

@@ -6,6 +6,7 @@ entries for proxy ARP and NDP, the guard at the WAN, and the local table where i
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -15,12 +16,13 @@ from .family import FAMILIES, AnyNetwork, Family
 from .guard import Guard, GuardRemoval, guards
 from .local_table import FirstRule, LocalFirst, has_first_rule, leads_past
 from .neighbours import ProxyNeighbour, left_over
+from .refusals import in_words
+from .request import RoutingError
 from .runs import (
     Kind,
     all_routes,
     externals_of,
     live,
-    others_share,
     own_rules,
     priority,
     shares,
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
 #: The types of route that outlive their device (RTN_…).
 _WAYLESS: dict[int, Literal["throw", "unreachable"]] = {7: "unreachable", 9: "throw"}
+
+#: Somebody else has removed it meanwhile.
+_GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL)
 
 
 class Removal(Protocol):
@@ -58,15 +63,29 @@ class Leftovers:
         return (*self.removals, *self.guards)
 
     def remove(self, netlink: IPRoute) -> None:
+        """Raises RoutingError."""
         for removal in self.removals:
-            removal.apply(netlink)
+            _apply(netlink, removal)
 
     def remove_guards(self, netlink: IPRoute, made: Iterable[Change] = ()) -> None:
-        """But not one in whose place one of the changes made has put its own."""
+        """But not one in whose place one of the changes made has put its own.  Likewise."""
         kept = {change.number for change in made if isinstance(change, Guard)}
         for guard in self.guards:
             if guard.number not in kept:
-                guard.apply(netlink)
+                _apply(netlink, guard)
+
+
+def _apply(netlink: IPRoute, removal: Removal) -> None:
+    from pyroute2 import NetlinkError
+
+    try:
+        removal.apply(netlink)
+    except (NetlinkError, OSError) as error:
+        number = error.code if isinstance(error, NetlinkError) else error.errno
+        if number not in _GONE:
+            raise RoutingError(
+                f"cannot remove what a killed run left (`{removal}`): {in_words(removal, error)}"
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -110,13 +129,20 @@ class SocketMatchRemoval:
         self.match.undo(netlink, None)
 
 
-def left_by(netlink: IPRoute, lans: Iterable[str], external: Iterable[AnyNetwork]) -> Leftovers:
+def left_by(
+    netlink: IPRoute,
+    lans: Iterable[str],
+    external: Iterable[AnyNetwork],
+    living: int | None = None,
+) -> Leftovers:
     """What runs for one of these LANs or an external address left behind.
 
-    The rules for another LAN stay: they keep its packets from leaving untranslated.
+    The rules for another LAN stay: they keep its packets from leaving untranslated.  The run
+    `living` is none of them, also if its device is gone.
     """
     names, networks = frozenset(lans), tuple(external)
-    return _left(netlink, lambda number, own: _concerns(number, own, names, networks))
+    known = frozenset() if living is None else frozenset((living,))
+    return _left(netlink, lambda number, own: _concerns(number, own, names, networks), known)
 
 
 def left_by_all(netlink: IPRoute) -> Leftovers:
@@ -124,16 +150,20 @@ def left_by_all(netlink: IPRoute) -> Leftovers:
     return _left(netlink, lambda number, own: True)
 
 
-def _left(netlink: IPRoute, concerned: Callable[[int, list[Any]], bool]) -> Leftovers:
+def _left(
+    netlink: IPRoute,
+    concerned: Callable[[int, list[Any]], bool],
+    living: frozenset[int] = frozenset(),
+) -> Leftovers:
     rules = own_rules(netlink)
-    alive = live(netlink, rules)
+    alive = live(netlink, rules) | living & rules.keys()
     dead = {
         number: own
         for number, own in rules.items()
         if number not in alive and concerned(number, own)
     }
     removals: list[Removal] = []
-    if not others_share(netlink, -1):
+    if not any(shares(number, rules[number]) for number in alive):
         if any(shares(number, own) for number, own in dead.items()) and (
             not has_first_rule(netlink)
         ):
@@ -152,13 +182,14 @@ def _left(netlink: IPRoute, concerned: Callable[[int, list[Any]], bool]) -> Left
         if route.get_attr("RTA_TABLE") in tables and route["type"] in _WAYLESS
     ]
     matches = socket_matches()
-    running = live(netlink, {one.number for one in matches})
+    running = live(netlink, {one.number for one in matches}) | living
     removals += [SocketMatchRemoval(one) for one in matches if one.number not in running]
     lively = [network for number in alive for network in externals_of(number, rules[number])]
     removals += [Undoing(entry) for entry in left_over(netlink, lively)]
     guarded = guards()
     # One whose rules somebody has removed stands alone; who lives still has its routes.
-    unguarding = guarded & (dead.keys() | guarded - rules.keys() - live(netlink, guarded))
+    alone = guarded - rules.keys() - live(netlink, guarded) - living
+    unguarding = guarded & (dead.keys() | alone)
     return Leftovers(frozenset(dead), tuple(removals), tuple(map(GuardRemoval, sorted(unguarding))))
 
 

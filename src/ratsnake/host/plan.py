@@ -15,8 +15,9 @@ from .joining import UdpJoining, joining_interfaces
 from .local_table import SharingFirst
 from .neighbours import ProxyNeighbour, links_of
 from .other_runs import refuse_what_others_have
+from .problems import Problem
 from .request import Request, RoutingError
-from .runs import Kind, free_number, priority, shared_table, table
+from .runs import Kind, free_number, none_is_free, priority, shared_table, table
 from .settings import Forwarding, Setting, SharedSetting, router_advertisement_warnings
 from .sharing import sharing_rules
 from .socket_match import SocketMatch
@@ -56,7 +57,7 @@ def plan(
     """
     number = free_number(netlink, sharing=bool(request.shared), freed=freed)
     if number is None:
-        raise RoutingError("no free routing table and rule priorities for one more run")
+        raise RoutingError(none_is_free(netlink, sharing=bool(request.shared)))
     return plan_of(netlink, request, number, with_device)
 
 
@@ -71,7 +72,7 @@ def plan_of(netlink: IPRoute, request: Request, number: int, with_device: bool =
         steps,
         (
             *warnings(netlink, request),
-            *lacking,
+            *map(str, lacking),
             *(router_advertisement_warnings(netlink) if IPV6 in families else ()),
             *firewall_warnings(netlink, request),
         ),
@@ -80,7 +81,7 @@ def plan_of(netlink: IPRoute, request: Request, number: int, with_device: bool =
 
 def steps_of(
     netlink: IPRoute, request: Request, number: int
-) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+) -> tuple[tuple[Step, ...], tuple[Problem, ...]]:
     """All that the host needs with the interfaces it has now, and what this kernel refuses."""
     families = request.families()
     guard = _guard(request, families, number)
@@ -144,18 +145,26 @@ def _guard(request: Request, families: Sequence[Family], number: int) -> Guard |
     )
 
 
-def _unmatched(lack: str) -> str:
-    return (
+def is_complete(request: Request, changes: Collection[Change]) -> bool:
+    """Whether the changes have all tables of nftables that the request asks for."""
+    kinds = {type(change) for change in changes}
+    return (request.wan is None or Guard in kinds) and (not request.shared or SocketMatch in kinds)
+
+
+def _unmatched(lack: str) -> Problem:
+    return Problem(
         f"this kernel's nftables cannot look up sockets (nft_socket: {lack}): what is sent to a "
-        "port that a program of this host takes later goes to the NAT until it is noticed"
+        "port that a program of this host takes later goes to the NAT until it is noticed",
+        "modprobe nft_socket",
     )
 
 
-def _unguarded(request: Request, lack: str) -> str:
-    return (
+def _unguarded(request: Request, lack: str) -> Problem:
+    return Problem(
         f"this kernel refuses the guard of nftables ({lack}): only rules and routes keep inside "
         f"addresses from leaving by {request.wan}; it needs the modules nf_tables, nft_fib_inet "
-        "and nft_counter"
+        "and nft_counter",
+        "modprobe -a nf_tables nft_fib_inet nft_counter",
     )
 
 

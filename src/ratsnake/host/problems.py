@@ -14,6 +14,7 @@ from socket import if_nametoindex
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from .checks import not_there_yet
 from .default_routes import DefaultRoute, default_routes
 from .family import Family
 from .firewall import firewall_warnings
@@ -32,10 +33,18 @@ _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong, and the command that helps, "" where none does."""
+    """What is wrong, and the command that helps, "" where none does.
+
+    A problem whose words change with a number or a list is the same one by its `topic`.
+    """
 
     what: str
     command: str = ""
+    topic: str = ""
+
+    @property
+    def identity(self) -> str:
+        return self.topic or str(self)
 
     def __str__(self) -> str:
         return f"{self.what}: type `{self.command}`" if self.command else self.what
@@ -106,6 +115,8 @@ def _links(kernel: KernelState, request: Request, known: Known) -> Iterator[Prob
                 f"interface {name} is now called {called}, and this NAT has {flag} {name}",
                 f"ip link set {called} name {name}",
             )
+        elif link is None and name not in known.indices:
+            yield Problem(not_there_yet(flag, name, kernel.links), topic=f"{flag} {name} to come")
         elif link is None:
             yield Problem(f"interface {name} ({flag}) is gone: it works again when it is back")
         elif not link["flags"] & _IFF_UP:

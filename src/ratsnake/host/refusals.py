@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 
-from .changes import Address, Change, Route, Rule, WaylessRoute
+from .changes import Address, Route, Rule, WaylessRoute
 
 _PRIVILEGE = "is not permitted; run as root, or with CAP_NET_ADMIN"
 _MEMORY = "the kernel has no memory for it"
@@ -26,8 +27,8 @@ _REASONS = {
 }
 
 
-def in_words(change: Change, error: Exception) -> str:
-    """What is in the way of a change; the errno's name where nobody knows better."""
+def in_words(change: object, error: Exception) -> str:
+    """What is in the way of a change or a removal; the errno's own words in the end."""
     number = getattr(error, "code", None) or getattr(error, "errno", None)
     if number == errno.EEXIST and isinstance(change, Route | WaylessRoute):
         return (
@@ -43,5 +44,7 @@ def in_words(change: Change, error: Exception) -> str:
         return f"{change.device} has the address already; remove it (ip address del)"
     if number in _REASONS:
         return _REASONS[number]
-    name = errno.errorcode.get(number, "an unknown error") if number else ""
-    return f"the kernel refuses it ({name})" if name else str(error)
+    if not number:
+        return str(error)
+    name = errno.errorcode.get(number, f"error {number}")
+    return f"the kernel refuses it: {os.strerror(number)} ({name})"

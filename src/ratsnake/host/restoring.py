@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .changes import Change
 from .child import in_child
 from .kernel_state import KernelState
-from .plan import steps_of
+from .plan import is_complete, steps_of
 from .problems import Known, Problem, filter_problems, problems
 from .request import RoutingError
 from .revision import difference, renew, revise
@@ -68,8 +68,9 @@ def _look(installed: Installed, known: Known, wanted: Wanted) -> Look:
         done = tuple((change, now.get(change, before)) for change, before in installed.done)
         installed = replace(installed, done=done)
         adapted: tuple[Change, ...] = ()
-        if wanted.anew:
-            installed, adapted = _planned_anew(netlink, installed)
+        lacking: tuple[Problem, ...] = ()
+        if wanted.anew or not is_complete(installed.request, [one for one, _ in done]):
+            installed, adapted, lacking = _planned_anew(netlink, installed)
         kernel = KernelState(netlink)
         known = known.with_now(kernel, installed.request)
         return Look(
@@ -79,25 +80,29 @@ def _look(installed: Installed, known: Known, wanted: Wanted) -> Look:
             tuple(refused.items()),
             tuple(one for one in wanted.but if not one.in_force(kernel)),
             adapted,
-            tuple(problems(kernel, installed.request, known)),
+            (*problems(kernel, installed.request, known), *lacking),
             filter_problems(netlink, installed.request) if wanted.filter else None,
             tuple((name, link.get_attr("IFLA_MTU")) for name, link in kernel.links.items()),
         )
 
 
-def _planned_anew(netlink: IPRoute, installed: Installed) -> tuple[Installed, tuple[Change, ...]]:
-    """What an interface that has come or has other addresses asks for, and which of it is new.
+def _planned_anew(
+    netlink: IPRoute, installed: Installed
+) -> tuple[Installed, tuple[Change, ...], tuple[Problem, ...]]:
+    """What an interface that has come or has other addresses asks for, which of it is new, and what
+    this kernel still refuses.
 
     A plan that cannot be made changes nothing: `problems` says what is wrong.
     """
     before = tuple(change for change, _ in installed.done)
+    lacking: tuple[Problem, ...] = ()
     try:
-        steps, _ = steps_of(netlink, installed.request, installed.number)
+        steps, lacking = steps_of(netlink, installed.request, installed.number)
         wanted = tuple(step.change for step in steps)
         found = difference(before, wanted)
         if not found.made and not found.gone:
-            return installed, ()
+            return installed, (), lacking
         done, _ = revise(netlink, installed.done, wanted)
     except (RoutingError, OSError):
-        return installed, ()
-    return replace(installed, done=done), found.made
+        return installed, (), lacking
+    return replace(installed, done=done), found.made, lacking

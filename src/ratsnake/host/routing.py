@@ -61,7 +61,6 @@ The other settings of the kernel:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from .changes import Change
 from .child import in_child
@@ -70,9 +69,6 @@ from .plan import Plan, plan, plan_of
 from .request import Request, RoutingError
 from .revision import Done, revise, undo
 from .runs import may_begin_to_share
-
-if TYPE_CHECKING:
-    from pyroute2 import IPRoute
 
 
 @dataclass(frozen=True)
@@ -147,18 +143,9 @@ def _repair() -> tuple[str, ...]:
 
     with IPRoute(strict_check=True) as netlink:
         left = left_by_all(netlink)
-        _remove(netlink, left)
+        left.remove(netlink)
         left.remove_guards(netlink)
     return tuple(map(str, left.all()))
-
-
-def _remove(netlink: IPRoute, left: Leftovers) -> None:
-    from pyroute2 import NetlinkError
-
-    try:
-        left.remove(netlink)
-    except NetlinkError as error:
-        raise RoutingError(f"cannot remove what a killed run left: {error}") from None
 
 
 def _install(request: Request) -> Installed:
@@ -166,7 +153,7 @@ def _install(request: Request) -> Installed:
 
     with IPRoute(strict_check=True) as netlink:
         left = left_by(netlink, request.lans, request.external_networks())
-        _remove(netlink, left)
+        left.remove(netlink)
         wanted = plan(netlink, request)
         done, _ = revise(netlink, (), _changes(wanted))
         left.remove_guards(netlink, _changes(wanted))
@@ -180,8 +167,9 @@ def _change(installed: Installed, request: Request) -> tuple[Installed, tuple[st
     if request.device != old.device:
         raise RoutingError(f"--device {request.device}: is {old.device} as long as this NAT runs")
     with IPRoute(strict_check=True) as netlink:
-        left = left_by(netlink, request.lans, request.external_networks())
-        _remove(netlink, left)
+        # Its device may be gone for a moment, or for good: it is not dead.
+        left = left_by(netlink, request.lans, request.external_networks(), installed.number)
+        left.remove(netlink)
         begins = bool(request.shared) and not old.shared
         if begins and not may_begin_to_share(netlink, installed.number):
             raise RoutingError(

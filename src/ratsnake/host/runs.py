@@ -102,6 +102,24 @@ def free_number(netlink: IPRoute, sharing: bool = False, freed: Collection[int] 
     return None
 
 
+def none_is_free(netlink: IPRoute, sharing: bool) -> str:
+    """Why there is no `free_number`, and what to do."""
+    numbers = _SHARING_NUMBERS if sharing else _NUMBERS
+    rules = own_rules(netlink)
+    alive = live(netlink, rules)
+    runs = len(alive & set(numbers))
+    dead = len((rules.keys() - alive) & set(numbers))
+    first = priority(SharingKind.FROM_DEVICE if sharing else Kind.FROM_DEVICE, numbers[0])
+    kind = "run that shares an address" if sharing else "run"
+    return (
+        f"there is no room for one more {kind}: of {len(numbers)} places {runs} are taken by runs"
+        f" that live, {dead} by what killed ones left, {len(numbers) - runs - dead} by other"
+        f" programs' rules or routes; stop a run, or remove what is left (ratsnake host repair), or"
+        f" see whose rules have the priorities from {first} on (ip rule) and whose routes the"
+        f" tables from {table(numbers[0])} on (ip route show table all)"
+    )
+
+
 def may_begin_to_share(netlink: IPRoute, number: int) -> bool:
     """Whether a live run that shares no address yet can have what that needs besides."""
     tables, priorities = _in_use(netlink)

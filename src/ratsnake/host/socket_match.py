@@ -13,14 +13,14 @@ rules of its own stays its own, and is taken away when the packet has been route
 
 from __future__ import annotations
 
-import errno
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_network
 from typing import TYPE_CHECKING
 
-from .nft_expressions import count_in, counter, destination, has_socket, mark, same
-from .nftables import Flag, Message, Part, attempt, attribute, attributes, commit, dump, text, word
+from . import nft_table
+from .nft_expressions import count_in, counter, destination, has_socket, mark
+from .nftables import Part, commit
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -30,8 +30,6 @@ MARK = 0x08000000
 
 _NAME = re.compile(r"ratsnake-sockets-(\d+)-([\d.]+)")
 _ALL_BITS = 0xFFFFFFFF
-_ACCEPT = 1  # NF_ACCEPT
-_DORMANT = 1  # NFT_TABLE_F_DORMANT
 _PREROUTING, _INPUT = "prerouting", "input"  # the chains
 #: The hook of each (NF_INET_…) and its priority: behind destination NAT, which is at -100, and
 #: before all that is the kernel's own, which begins at -300.
@@ -60,24 +58,15 @@ class SocketMatch:
         return f"ratsnake-sockets-{self.number}-{self.address}"
 
     def apply(self, netlink: IPRoute) -> None:
-        """Be there, at once in the place of what is there."""
-        commit(self._parts())
+        """Be there, at once in the place of what is there; what that has counted goes on."""
+        commit(self._parts(*self._counted()))
 
     def undo(self, netlink: IPRoute, before: str | None) -> None:
-        try:
-            commit([(Message.DELTABLE, Flag.NOTHING, text(1, self.table))])
-        except OSError as error:
-            if error.errno != errno.ENOENT:
-                raise
+        nft_table.remove(self.table)
 
     def lack(self) -> str | None:
         """Why this kernel cannot have it, None if it can; nothing is changed."""
-        try:
-            attempt(self._parts())
-        except OSError as error:
-            if error.errno != errno.EPERM:
-                return str(error.strerror)
-        return None
+        return nft_table.lack(self._parts())
 
     def renew(self, netlink: IPRoute, before: str | None) -> str | None:
         self.apply(netlink)
@@ -85,33 +74,27 @@ class SocketMatch:
 
     def in_force(self, kernel: object) -> bool:
         """Whether the kernel has it as it was made."""
-        there = [
-            dict(attributes(one))
-            for one in dump(Message.GETTABLE, b"")
-            if _name_in(dict(attributes(one))) == self.table
-        ]
-        if not there or int.from_bytes(there[0].get(2, b""), "big") & _DORMANT:
-            return False
-        found = self._found()
-        return found.keys() == _HOOKS.keys() and all(
-            len(found[chain]) == 1 and same(found[chain][0], rule)
-            for chain, (_, rule) in self._rules().items()
-        )
+        rules = {chain: [rule] for chain, (_, rule) in self._rules().items()}
+        return nft_table.is_in_force(self.table, rules, _HOOKS)
 
     def matched(self) -> int:
         """How many packets have been marked; 0 where it is not there.  Needs CAP_NET_ADMIN; raises
         OSError."""
-        counts = [count_in(rule) for rule in self._found().get(_PREROUTING, ())]
-        return sum(count[0] for count in counts if count is not None)
+        return self._counted()[0]
 
-    def _rules(self) -> dict[str, tuple[str, bytes]]:
+    def _counted(self) -> tuple[int, int]:
+        """Packets and octets."""
+        counts = map(count_in, nft_table.rules(self.table).get(_PREROUTING, ()))
+        return next((count for count in counts if count is not None), (0, 0))
+
+    def _rules(self, packets: int = 0, octets: int = 0) -> dict[str, tuple[str, bytes]]:
         """The rule of each chain, as nft(8) writes it and as the kernel takes it."""
         to_address = destination(ip_network(self.address))
         return {
             _PREROUTING: (
                 f"ip daddr {self.address} socket transparent 0 counter"
                 f" meta mark set meta mark | {MARK:#x}",
-                to_address + has_socket() + counter() + mark(_ALL_BITS ^ MARK, MARK),
+                to_address + has_socket() + counter(packets, octets) + mark(_ALL_BITS ^ MARK, MARK),
             ),
             _INPUT: (
                 f"meta mark set meta mark & {MARK ^ _ALL_BITS:#x}",
@@ -119,42 +102,16 @@ class SocketMatch:
             ),
         }
 
-    def _parts(self) -> list[Part]:
-        table = text(1, self.table)
-        parts: list[Part] = [
-            (Message.NEWTABLE, Flag.CREATE, table),
-            (Message.DELTABLE, Flag.NOTHING, table),
-            (Message.NEWTABLE, Flag.CREATE, table),
+    def _parts(self, packets: int = 0, octets: int = 0) -> list[Part]:
+        rules = self._rules(packets, octets)
+        return [
+            *nft_table.made_anew(self.table),
+            *(nft_table.chain(self.table, chain, _HOOKS[chain]) for chain in rules),
+            *(nft_table.rule(self.table, chain, rule) for chain, (_, rule) in rules.items()),
         ]
-        for chain, (_, rule) in self._rules().items():
-            number, priority = _HOOKS[chain]
-            hook = attribute(4, word(1, number) + word(2, priority))
-            made = table + text(3, chain) + hook + word(5, _ACCEPT) + text(7, "filter")
-            parts.append((Message.NEWCHAIN, Flag.CREATE, made))
-            parts.append(
-                (Message.NEWRULE, Flag.APPEND, table + text(2, chain) + attribute(4, rule))
-            )
-        return parts
-
-    def _found(self) -> dict[str, list[bytes]]:
-        """The kernel's rules of the table, by chain."""
-        found: dict[str, list[bytes]] = {}
-        for rule in map(dict, map(attributes, dump(Message.GETRULE, text(1, self.table)))):
-            if _name_in(rule) == self.table:  # an old kernel tells all tables' rules
-                found.setdefault(rule.get(2, b"")[:-1].decode(), []).append(rule.get(4, b""))
-        return found
 
 
 def socket_matches() -> tuple[SocketMatch, ...]:
     """Those that are there, of all runs, whether they live or not."""
-    try:
-        names = [_name_in(dict(attributes(table))) for table in dump(Message.GETTABLE, b"")]
-    except OSError:  # no nf_tables, or no privilege
-        return ()
-    found = filter(None, map(_NAME.fullmatch, names))
+    found = filter(None, map(_NAME.fullmatch, nft_table.names()))
     return tuple(SocketMatch(int(one[1]), IPv4Address(one[2])) for one in found)
-
-
-def _name_in(attributes_: dict[int, bytes]) -> str:
-    """The table's name (NFTA_TABLE_NAME, NFTA_RULE_TABLE)."""
-    return attributes_.get(1, b"")[:-1].decode(errors="replace")

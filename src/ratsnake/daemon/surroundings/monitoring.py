@@ -17,10 +17,12 @@ from ...host.changes import Change
 from ...host.child import ChildError
 from ...host.kernel_watch import Heard, KernelWatch, Polled
 from ...host.neighbours import ProxyNeighbour
+from ...host.packet_counts import PacketCounts, packet_counts
 from ...host.problems import Known, Problem, known_now
 from ...host.restoring import Look, Wanted, look_and_restore
 from ...host.routing import Installed
 from ...host.settings import Forwarding, Setting, SharedSetting
+from .guard_drops import GuardDrops
 from .host_report import Report
 
 POLL_SECONDS = 0.5
@@ -29,6 +31,7 @@ FILTER_PAUSE, FILTER_SHARE = (
     1.0,
     10,
 )  # seconds between two at the packet filter, or times its length
+COUNT_SECONDS = 1.0  # between two looks at the counters of packets
 RETRY_SECONDS = 5.0  # what could not be made again is tried again
 FIGHT, FIGHT_SECONDS = 10, 60.0  # so often in that time is a fight
 TRUCE_SECONDS = 300.0
@@ -43,6 +46,7 @@ class Monitor:
         watch: KernelWatch,
         clock: Callable[[], float] = time.monotonic,
         look: Callable[[Installed, Known, Wanted], Look] = look_and_restore,
+        count: Callable[[Installed], PacketCounts] = packet_counts,
     ) -> None:
         self.report = Report()
         #: MTUs by interface, at the last look.
@@ -50,6 +54,10 @@ class Monitor:
         self._watch = watch
         self._clock = clock
         self._look = look
+        self._count_packets = count
+        self._counted: PacketCounts | None = None  # the last reading
+        self._guard_drops = GuardDrops()
+        self._found: tuple[Problem, ...] = ()  # by the last look
         self._known = Known()
         self._told: frozenset[str] = frozenset()  # problems that need no line in the log
         self._filtered: tuple[Problem, ...] = ()
@@ -57,7 +65,7 @@ class Monitor:
         self._pending = Heard.NOTHING
         self._pause = FIRST_PAUSE
         self._looked = self._next = self._filter_next = -math.inf
-        self._poll = self._retry = math.inf
+        self._poll = self._retry = self._count_next = math.inf
         self._undone: dict[Change, deque[float]] = {}
         self._truces: dict[Change, float] = {}  # until when it is left as it is
 
@@ -72,6 +80,7 @@ class Monitor:
         self._watch.only(lengths, installed.request.interfaces())
         self._pending = Heard.KERNEL | Heard.FILTER
         self._next = self._filter_next = self._poll = self._clock()
+        self._follow_counts(installed, self._clock())
 
     def close(self) -> None:
         self._watch.close()
@@ -87,7 +96,7 @@ class Monitor:
         self._watch.heard()
 
     def due(self) -> float:
-        due = min(self._poll, self._retry, *self._truces.values(), math.inf)
+        due = min(self._poll, self._retry, self._count_next, *self._truces.values(), math.inf)
         if Heard.KERNEL in self._pending:
             due = min(due, self._next)
         if Heard.FILTER in self._pending:
@@ -98,6 +107,9 @@ class Monitor:
         """Look if there is a reason to; returns what is in force then."""
         now = self._clock()
         self._pending |= self._watch.heard()
+        if now >= self._count_next:
+            self._follow_counts(installed, now)
+            self._tell(self.report)
         if now >= self._poll:
             self._poll = now + POLL_SECONDS
             if self._watch.differs(self._polled):
@@ -114,7 +126,21 @@ class Monitor:
         self._truces.clear()
         self._undone.clear()
         self._pending |= self._watch.heard() | Heard.LINKS
+        self._follow_counts(installed, self._clock())
         return self._looked_at(installed, self._clock(), True)
+
+    def _follow_counts(self, installed: Installed, now: float) -> None:
+        """What is counted goes on when a table is made anew; where none can be read it stays."""
+        self._count_next = now + COUNT_SECONDS
+        try:
+            counted = self._count_packets(installed)
+        except OSError:  # the next look tells what is wrong with the tables
+            return
+        more = counted.since(self._counted or PacketCounts())
+        dropped = more.guard_dropped if self._counted is not None else 0  # not by a killed run's
+        self._guard_drops.note(dropped, installed.request, now)
+        self._counted = counted
+        self.report = replace(self.report, counts=self.report.counts + more)
 
     def _looked_at(self, installed: Installed, now: float, at_filter: bool) -> Installed:
         self._truces = {change: until for change, until in self._truces.items() if until > now}
@@ -143,7 +169,14 @@ class Monitor:
         if look.adapted:
             log.info("made for what has changed on this host: %s", _listed(look.adapted))
         self._polled = _polled(look.installed)
-        self._tell(look)
+        if look.restored:
+            log.warning(
+                "others have undone what this NAT needs, and it is made again: %s",
+                _listed(look.restored),
+            )
+        self._found = (*look.problems, *self._filtered, *self._of_ours(look))
+        self._tell(self.report.with_restored(tuple(map(str, look.restored))))
+        self._told = frozenset()
         return look.installed
 
     def _rest(self, began: float, at_filter: bool) -> None:
@@ -164,23 +197,16 @@ class Monitor:
                 self._truces[change] = now + TRUCE_SECONDS
                 del self._undone[change]
 
-    def _tell(self, look: Look) -> None:
+    def _tell(self, report: Report) -> None:
+        """Let the report have what is wrong by now, and the log what is new of it."""
         before = self.report
-        if look.restored:
-            log.warning(
-                "others have undone what this NAT needs, and it is made again: %s",
-                _listed(look.restored),
-            )
-        found = tuple(dict.fromkeys((*look.problems, *self._filtered, *self._of_ours(look))))
-        report = before.with_restored(tuple(map(str, look.restored)))
-        self.report = replace(report, problems=found)
-        for problem in found:
-            if problem not in before.problems and str(problem) not in self._told:
+        found = (*self._found, *self._guard_drops.problems())
+        self.report = replace(report, problems=tuple(dict.fromkeys(found)))
+        for problem in self.report.new_problems(before):
+            if str(problem) not in self._told:
                 log.warning("%s", problem)
-        for problem in before.problems:
-            if problem not in found:
-                log.info("right again: %s", problem.what)
-        self._told = frozenset()
+        for problem in before.new_problems(self.report):
+            log.info("right again: %s", problem.what)
 
     def _of_ours(self, look: Look) -> Iterator[Problem]:
         left = [change for change in look.left if change in self._truces]

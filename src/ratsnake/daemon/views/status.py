@@ -15,9 +15,11 @@ The status object, as `ratsnake status --json` prints it:
                          address now.  The last one stays until there is another; it is null where
                          there has been none yet
     types        {protocol: str}                             NAT type of each protocol
-    host         {problems: [{what, command: str}], restored: int}
+    host         {problems: [{what, command: str}], restored, guard_dropped, own_sockets: int}
                          what is wrong on this host now, and the command that helps, "" for none;
-                         how many changes others had undone, and were made again
+                         how many changes others had undone, and were made again; packets with an
+                         inside source that were about to leave by the WAN and were dropped;
+                         packets to a shared address that went to sockets of the host
     counters     {outbound, inbound: {packets, bytes: int}, icmp_errors_sent, fragments_held,
                   mappings_made, sessions_opened, gave_way: int, dropped: {reason: int}}
     rates        {outbound, inbound: {packets, bytes: float}, mappings_made, sessions_opened,
@@ -75,6 +77,8 @@ class Facts:
     types: dict[str, str]
     problems: tuple[Problem, ...] = ()
     restored: int = 0
+    guard_dropped: int = 0
+    own_sockets: int = 0
 
 
 @cache
@@ -110,6 +114,8 @@ def status(
         "host": {
             "problems": [{"what": one.what, "command": one.command} for one in facts.problems],
             "restored": facts.restored,
+            "guard_dropped": facts.guard_dropped,
+            "own_sockets": facts.own_sockets,
         },
         "counters": totals.counters(),
         "rates": rates,
