@@ -8,15 +8,18 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from end_to_end.harness import DEADLINE, DEVICE, greet, router_state, rows, status, udp_pair, until
+from end_to_end.second_lan import PREFIX, SecondLan
+from ratsnake.host.joining import FEATURE
 from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat
-from ratsnake.lab.topology import LAN_INTERFACE, ROUTER_WAN, WAN_INTERFACE
+from ratsnake.lab.ethtool import feature
+from ratsnake.lab.topology import LAN_INTERFACE, LAN_PREFIX, ROUTER_WAN, WAN_INTERFACE
 
 _IN_SUBNET = "198.51.100.200"
 _SHARED = ("--share-address", "--wan", WAN_INTERFACE)
@@ -30,9 +33,16 @@ def root() -> None:
 
 
 @contextmanager
-def _nat(topology: Topology, *arguments: str, external: str = EXTERNAL) -> Iterator[RunningNat]:
+def _nat(
+    topology: Topology,
+    *arguments: str,
+    external: str = EXTERNAL,
+    internal: Sequence[str] = (LAN_PREFIX,),
+) -> Iterator[RunningNat]:
     more = [*arguments] if "--wan" in arguments else ["--wan", WAN_INTERFACE, *arguments]
-    with nat(topology, "full-cone", external=[external], arguments=more) as running:
+    with nat(
+        topology, "full-cone", external=[external], internal=internal, arguments=more
+    ) as running:
         yield running
 
 
@@ -251,7 +261,7 @@ def test_the_doctor(topology: Topology) -> None:
 
 def test_what_the_guard_drops_is_told(topology: Topology) -> None:
     """Here of another LAN whose addresses are inside, and which nobody has named."""
-    with SecondLan(topology) as lan1, _nat(topology, *_INSIDE) as running:
+    with SecondLan(topology) as lan1, _nat(topology, internal=(LAN_PREFIX, PREFIX)) as running:
         assert status(running)["host"]["guard_dropped"] == 0
         with lan1.host.namespace.socket(kind=socket.SOCK_DGRAM) as near:
             near.sendto(b"untranslated", (topology.remotes[0], 9))
