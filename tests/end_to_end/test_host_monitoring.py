@@ -296,7 +296,7 @@ def test_a_wan_that_comes_after_the_start_is_answered_on(topology: Topology) -> 
         until(lambda: len(_now(topology)["answered for"]) == 1, "it is answered for")  # type: ignore[arg-type]
         _right(running, missing)
         _lan_works(topology)
-        _router(topology, f"ip link set {WAN_INTERFACE} name late0")
+    _router(topology, f"ip link set {WAN_INTERFACE} name late0")
     assert _now(topology) == before
     _router(topology, f"ip link set late0 name {WAN_INTERFACE}")
 
@@ -306,6 +306,7 @@ def test_datagrams_are_joined_on_the_ports_of_a_bridge_that_comes_later(topology
         return feature(topology.router, name, FEATURE)
 
     with _nat(topology, "--lan", "br7") as running:
+        _told(running, "--lan br7: no such interface yet")
         _router(
             topology,
             "ip link add port7 type veth peer name peer7",
