@@ -16,9 +16,7 @@ import pytest
 
 from end_to_end.harness import DEADLINE, DEVICE, greet, router_state, rows, status, udp_pair, until
 from end_to_end.second_lan import PREFIX, SecondLan
-from ratsnake.host.joining import FEATURE
 from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat
-from ratsnake.lab.ethtool import feature
 from ratsnake.lab.topology import LAN_INTERFACE, LAN_PREFIX, ROUTER_WAN, WAN_INTERFACE
 
 _IN_SUBNET = "198.51.100.200"
@@ -299,23 +297,3 @@ def test_a_wan_that_comes_after_the_start_is_answered_on(topology: Topology) -> 
     _router(topology, f"ip link set {WAN_INTERFACE} name late0")
     assert _now(topology) == before
     _router(topology, f"ip link set late0 name {WAN_INTERFACE}")
-
-
-def test_datagrams_are_joined_on_the_ports_of_a_bridge_that_comes_later(topology: Topology) -> None:
-    def joined(name: str) -> bool:
-        return feature(topology.router, name, FEATURE)
-
-    with _nat(topology, "--lan", "br7") as running:
-        _told(running, "--lan br7: no such interface yet")
-        _router(
-            topology,
-            "ip link add port7 type veth peer name peer7",
-            "ip link add br7 type bridge",
-            "ip link set br7 up",
-        )
-        _right(running, "--lan br7: no such interface yet")
-        _router(topology, "ip link set port7 master br7")
-        until(lambda: joined("port7"), "it is joined at the port")
-        _router(topology, "ip link set port7 nomaster")
-        until(lambda: not joined("port7"), "and no more")
-        _router(topology, "ip link del br7", "ip link del port7")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pytest
 
 from ratsnake.host.joining import FEATURE, UdpJoining, joining_interfaces
+from ratsnake.host.problems import Known
+from ratsnake.host.restoring import Wanted, look_and_restore
 from ratsnake.host.routing import Request, install
 from ratsnake.lab.ethtool import feature, set_feature
 from ratsnake.lab.namespace import Namespace
@@ -88,3 +91,18 @@ def test_what_the_kernel_refuses_is_left_out(machine: Namespace) -> None:
         assert missing.apply(netlink) is None
         missing.undo(netlink, "off")
     assert str(missing) == f"ethtool -K missing0 {FEATURE} on"
+
+
+def test_ports_of_a_bridge_that_comes_later_join_as_long_as_they_are_its(
+    machine: Namespace,
+) -> None:
+    installed = install(replace(REQUEST, lans=("lan0", "br7"), wan="wan0"))
+    with machine.netlink() as netlink:
+        netlink.link("add", ifname="br7", kind="bridge")
+        bridge, port = _index(netlink, "br7"), _index(netlink, "other0")
+        for master, joining in ((bridge, {"lan0", "other0", "wan0"}), (0, {"lan0", "wan0"})):
+            netlink.link("set", index=port, master=master)
+            installed = look_and_restore(installed, Known(), Wanted(anew=True)).installed
+            assert _joining(machine) == joining
+    assert installed.undo() == ()
+    assert _joining(machine) == set()
