@@ -20,12 +20,9 @@ def main() -> None:
     if name not in TARGETS:
         sys.exit(f"no target {name}; there are {', '.join(TARGETS)}")
     logging.disable()
-    module = f"fuzz.targets.{name}"
-    with open(f"{__file__.rsplit('/', 1)[0]}/targets/{name}.py", encoding="utf-8") as file:
-        instrumented = instrumented_by(file.read())
-    with atheris.instrument_imports(include=instrumented):
+    with atheris.instrument_imports(include=list(TARGETS[name])):
         make_tables_once()
-        target = importlib.import_module(module)
+        target = importlib.import_module(f"fuzz.targets.{name}")
     # As a command, for libFuzzer starts it anew to merge.
     sys.argv[0] = f"{sys.executable} -m fuzz {name}"
     folder = Path(sys.argv[1])
@@ -42,19 +39,6 @@ def make_tables_once() -> None:
 
     for table in ("transition_table", "event_table", "opener_table", "timer_table"):
         setattr(connection, table, cache(getattr(connection, table)))
-
-
-def instrumented_by(source: str) -> list[str]:
-    """What a target says in INSTRUMENTED, before it is imported with all that it imports."""
-    import ast
-
-    for node in ast.parse(source).body:
-        if isinstance(node, (ast.Assign, ast.AnnAssign)):
-            names = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(one, ast.Name) and one.id == "INSTRUMENTED" for one in names):
-                assert node.value is not None
-                return list(ast.literal_eval(node.value))
-    return []
 
 
 main()

@@ -4,18 +4,22 @@ Each has
 
     run(octets)     show it these bytes; raises whatever is a finding
     seeds()         inputs to begin with
-    INSTRUMENTED    the Python modules whose paths count beside those of the compiled ones
 
 and its inputs in corpus/NAME.
 """
 
-TARGETS = (
-    "packets",
-    "fragments",
-    "packet_loop",
-    "state_file",
-    "control_requests",
-    "configuration",
-    "notations",
-    "capture_files",
-)
+# Of each the Python modules whose paths count beside those of the compiled ones.
+TARGETS: dict[str, tuple[str, ...]] = {
+    "packets": (),
+    "fragments": (),
+    "packet_loop": (),
+    "state_file": ("ratsnake.daemon.state",),
+    "control_requests": ("ratsnake.daemon", "ratsnake.portset", "ratsnake.nat.settings"),
+    "configuration": (
+        *("ratsnake.daemon.configuration", "ratsnake.daemon.errors", "ratsnake.portset"),
+        *("ratsnake.nat.settings", "ratsnake.nat.rules", "ratsnake.device", "ratsnake.host"),
+        "tomllib",
+    ),
+    "notations": ("ratsnake", "ipaddress"),
+    "capture_files": ("ratsnake.device", "ratsnake.daemon.replay"),
+}

@@ -17,7 +17,6 @@ from support.wire import packet
 from ..configurations import CONFIGURATIONS, HOSTS, REMOTES
 from ..files import FOLDER
 
-INSTRUMENTED = ("ratsnake.device", "ratsnake.daemon.replay")
 SEED = bytes(range(80))
 SOURCE, TARGET, NG = (FOLDER / name for name in ("in.pcap", "out.pcap", "out.pcapng"))
 

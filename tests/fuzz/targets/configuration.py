@@ -16,10 +16,6 @@ from support.wire import packet
 from ..configurations import HOSTS, REMOTES
 from ..files import FOLDER
 
-INSTRUMENTED = (
-    *("ratsnake.daemon.configuration", "ratsnake.daemon.errors", "ratsnake.portset"),
-    *("ratsnake.nat.settings", "ratsnake.nat.rules", "ratsnake.device", "ratsnake.host", "tomllib"),
-)
 SEED = bytes(range(80))
 PATH = FOLDER / "ratsnake.toml"
 SMALL = Limits(64, 64, 16, 8, 0, 0, 0, 4, 10)

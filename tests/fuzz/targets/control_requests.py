@@ -31,7 +31,6 @@ from ..configurations import CONFIGURATIONS, HOSTS, REMOTES
 from ..data import Data
 from ..invariants import check_tables
 
-INSTRUMENTED = ("ratsnake.daemon", "ratsnake.portset", "ratsnake.nat.settings")
 SEED = bytes(range(80))
 NOW = 1000
 TURNS = 400

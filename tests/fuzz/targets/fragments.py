@@ -18,7 +18,6 @@ from ..data import Data
 from ..invariants import Border, Look, check_tables
 from ..traffic import ends_of
 
-INSTRUMENTED: tuple[str, ...] = ()
 STEPS = 120
 SEED = bytes(range(80))
 PLAIN = settings(

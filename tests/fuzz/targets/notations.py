@@ -26,7 +26,6 @@ from ratsnake.portset.notation import read_end_user_prefix
 from ratsnake.portset.providers import identify
 from ratsnake.portset.rule_text import read_rule
 
-INSTRUMENTED = ("ratsnake", "ipaddress")
 LINES = ("2001:db8:12:3400::/56", "2001:db8::/40", "2400:4050::/32", "::/0", "2404:7a80::/64")
 
 

@@ -23,7 +23,6 @@ from ..data import Data
 from ..invariants import Border, Look, check_tables
 from ..traffic import Traffic
 
-INSTRUMENTED: tuple[str, ...] = ()
 SEED = bytes(range(80))
 ROOM = 2 << 20
 FRAMES = 400

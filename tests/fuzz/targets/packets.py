@@ -15,7 +15,6 @@ from ..data import Data
 from ..invariants import Border, Look, check_tables, check_translated
 from ..traffic import EVERYWHERE, MAKERS, Traffic, of_family
 
-INSTRUMENTED: tuple[str, ...] = ()
 STEPS = 200
 SUCCESSORS = 2
 SEED = bytes(range(80))

@@ -27,7 +27,6 @@ from ..data import Data
 from ..files import FOLDER
 from ..invariants import Border, Look, check_tables, check_translated
 
-INSTRUMENTED = ("ratsnake.daemon.state",)
 SEED = bytes(range(80))
 ROWS = 512  # more than any table here has
 PATH = FOLDER / "state"
