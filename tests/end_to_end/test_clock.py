@@ -12,10 +12,127 @@ from pathlib import Path
 import pytest
 
 from end_to_end.harness import DEADLINE, drops, greet, rows, status, udp_pair, until
-from ratsnake.lab import Topology, gateway, nat, traffic
+from end_to_end.shifted_clock import ShiftedClock
+from ratsnake.lab import RunningNat, Topology, gateway, nat, traffic
 
+_HOUR = 3600
 _HELD = 3.0  # seconds, longer than the timeout below
 _FAR_AHEAD = 4_000_000_000  # seconds of CLOCK_MONOTONIC: 126 years of uptime
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ShiftedClock:
+    """That of every NAT of the test."""
+    clock = ShiftedClock(tmp_path)
+    monkeypatch.setattr(gateway.sys, "executable", str(clock.python))
+    return clock
+
+
+def rates_of(running: RunningNat) -> list[float]:
+    """All rates, once there are any."""
+    until(lambda: status(running)["rates"] is not None, "the counters were looked at twice")
+    rates = status(running)["rates"]
+    return [
+        number
+        for value in rates.values()
+        for number in (value.values() if isinstance(value, dict) else [value])
+    ]
+
+
+def protocols(running: RunningNat) -> list[str]:
+    return [row["protocol"] for row in rows(running, "sessions")]
+
+
+def processor_seconds(running: RunningNat) -> float:
+    """What its threads have used so far (proc(5): utime and stime)."""
+    fields = Path(f"/proc/{running.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def is_written_again(state: Path) -> None:
+    before = state.stat().st_ino if state.exists() else 0
+    until(
+        lambda: state.exists() and state.stat().st_ino != before, "the state file is written again"
+    )
+
+
+def test_a_jump_of_an_hour_ends_what_is_due_and_nothing_more(
+    topology: Topology, clock: ShiftedClock, tmp_path: Path
+) -> None:
+    state = tmp_path / "flows"
+    with (
+        nat(topology, arguments=("--state", str(state), "--state-period", "1")) as running,
+        udp_pair(topology) as (near, far),
+        traffic.connection(topology) as (caller, called),
+    ):
+        external = greet(near, far)
+        called.settimeout(DEADLINE)
+        is_written_again(state)
+        rates_of(running)
+        clock.shift(_HOUR)
+        until(lambda: protocols(running) == ["tcp"], "the UDP flow that is due has ended")
+        (session,) = rows(running, "sessions")
+        assert 0 < session["expires"] <= 7440 - _HOUR
+        assert min(rates_of(running)) >= 0
+        far.sendto(b"late", external)
+        until(lambda: drops(running).get("no-mapping") == 1, "what comes late is for nobody")
+        caller.sendall(b"still here")
+        assert called.recv(100) == b"still here"
+        assert rows(running, "sessions")[0]["expires"] > 7300
+        greet(near, far)
+        is_written_again(state)
+
+
+def test_a_clock_that_went_back_ends_nothing_early(
+    topology: Topology, clock: ShiftedClock, tmp_path: Path
+) -> None:
+    """The kernel's never does; a virtual machine's may that was put back to a snapshot."""
+    state = tmp_path / "flows"
+    clock.shift(2 * _HOUR)
+    with (
+        nat(topology, arguments=("--state", str(state), "--state-period", "1")) as running,
+        udp_pair(topology) as (near, far),
+        udp_pair(topology, host=1) as (later, far_of_later),
+    ):
+        external = greet(near, far)
+        rates_of(running)
+        clock.shift(_HOUR)
+        assert greet(near, far) == external
+        greet(later, far_of_later)
+        assert protocols(running) == ["udp", "udp"]
+        rates = status(running)["rates"]
+        assert (
+            rates is None
+            or min(number for number in rates.values() if not isinstance(number, dict)) >= 0
+        )
+        is_written_again(state)
+        clock.shift(2 * _HOUR + 310)
+        until(lambda: protocols(running) == [], "when it has caught up, what is due ends")
+
+
+def test_while_the_clock_stands_still_all_is_served_and_nothing_spins(
+    topology: Topology, clock: ShiftedClock, tmp_path: Path
+) -> None:
+    state = tmp_path / "flows"
+    arguments = ("--timeout", "udp=2", "--state", str(state), "--state-period", "1")
+    with (
+        nat(topology, arguments=arguments) as running,
+        udp_pair(topology) as (near, far),
+    ):
+        rates_of(running)
+        clock.stop()
+        external = greet(near, far)
+        began, used = time.monotonic(), processor_seconds(running)
+        while time.monotonic() < began + _HELD:
+            is_written_again(state)
+        lasted = time.monotonic() - began
+        assert processor_seconds(running) - used < lasted / 2
+        assert greet(near, far) == external
+        rates = status(running)["rates"]
+        assert rates is None or rates["dropped"] >= 0
+        clock.shift(0)
+        until(lambda: protocols(running) == [], "once it goes, the flow ends")
+        assert min(rates_of(running)) >= 0
 
 
 def test_after_a_pause_what_is_due_has_ended_and_the_rest_goes_on(topology: Topology) -> None:
@@ -40,7 +157,7 @@ def test_after_a_pause_what_is_due_has_ended_and_the_rest_goes_on(topology: Topo
         far.sendto(b"late", external)
         until(lambda: drops(running).get("no-mapping") == 1, "what comes late is for nobody")
         assert greet(near, far)[0] == external[0]
-        assert status(running)["rates"] is not None
+        assert rates_of(running)
 
 
 def test_a_clock_126_years_ahead_is_a_clock(

@@ -68,6 +68,10 @@ def test_forged_sources_from_the_internet_reach_nobody(topology: Topology, lan: 
                 send(forger, udp(source, destination, (5353, port), b"forged"))
             quoted = udp(EXTERNAL, topology.remotes[0], (external[1], 9), b"forged")
             send(forger, icmp(ROUTER_NAT, EXTERNAL, 3, 1, 0, quoted))
+            # About a flow that is there: from inside it would be a hairpin's.
+            quoted = udp(EXTERNAL, far.getsockname()[0], (external[1], far.getsockname()[1]))
+            for source in (_NOBODY, topology.hosts[0].address, victim.address):
+                send(forger, icmp(source, EXTERNAL, 3, 3, 0, quoted))
             far.sendto(b"fence", external)
             assert readable(near)
             assert near.recv(100) == b"fence"

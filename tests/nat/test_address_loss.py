@@ -1,10 +1,10 @@
 """An external address that is lost for a time: what is new gets another, what was there goes on."""
 
-from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 
+from support.availability import become
 from support.flavours import Engine
 from support.site import V4, V6, Places, Site
 from support.wire import WITH_PORTS
@@ -16,23 +16,6 @@ FAMILIES = pytest.mark.parametrize(
     ("places", "addresses"), [(V4, FOUR), (V6, FOUR6)], ids=["ipv4", "ipv6"]
 )
 WAYS = ["eim/eif", "apdm/apdf+overload+sticky", "symmetric"]
-SEED = bytes(range(100, 180))
-
-
-def become(site: Site, **availability: tuple[str, ...]) -> None:
-    """Another NAT takes over; the addresses named are LOST or GIVEN_UP for it, the others there."""
-    kinds = site.engine.modules["nat.settings.parts"].Availability
-    of = {address: kinds[kind] for kind, named in availability.items() for address in named}
-    externals = tuple(
-        replace(one, availability=of.get(str(one.address), kinds.PRESENT))
-        for one in site.settings.externals
-    )
-    site.settings = replace(site.settings, externals=externals)
-    successor = site.engine.Nat(site.settings, SEED)
-    sessions = site.nat.usage()["sessions"]
-    moved = site.engine.modules["nat.succession.adoption"].transfer(site.nat, successor, site.now)
-    assert (moved.kept, moved.ended) == (sessions, 0)
-    site.nat = successor
 
 
 def remote(protocol: str, places: Places, number: int) -> tuple[str, int]:

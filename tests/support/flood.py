@@ -1,13 +1,13 @@
 """A flood of forged sources inside, and honest hosts whose flows are answered, in one engine."""
 
+import random
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .site import V4
 
 FAR = (V4.remotes[0], 80)
-DELAY = 50  # milliseconds until a remote answers
 HONEST = tuple(f"192.168.200.{n}" for n in range(1, 101))
 
 
@@ -18,8 +18,10 @@ class Flood:
     nat: Any
     rate: int
     sources: int = 64_000
+    delay: int = 50  # milliseconds until a remote answers
     now: int = 0
     sent: int = 0
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
 
     def send(self, source: tuple[str, int]) -> bytearray | None:
         """What became of a flow's first packet; None where it was refused."""
@@ -40,7 +42,9 @@ class Flood:
             waiting: list[tuple[int, bytearray]] = []
             for millisecond in range(0, 1000, 10):
                 self.now += 10
-                for _ in range(self.rate // 100):
+                # Honest hosts' packets come somewhere among the others.
+                before = self.chance.randint(0, self.rate // 100)
+                for _ in range(before):
                     self.forge()
                 while waiting and waiting[0][0] <= self.now:
                     _, sent = waiting.pop(0)
@@ -51,8 +55,10 @@ class Flood:
                 for n in turn:
                     sent_out = self.send((hosts[n], first + second))
                     if sent_out is not None:
-                        waiting.append((self.now + DELAY, sent_out))
-            self.now += DELAY
+                        waiting.append((self.now + self.delay, sent_out))
+                for _ in range(self.rate // 100 - before):
+                    self.forge()
+            self.now += self.delay
             done += sum(self.answer(sent) for _, sent in waiting)
         return done
 

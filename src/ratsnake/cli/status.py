@@ -114,7 +114,10 @@ def _traffic(counters: dict[str, Any], rates: dict[str, Any] | None) -> Iterator
             now = f"{rate['packets']:>14.0f}{amount(round(8 * rate['bytes'])):>8}"
         yield _line(f"  {name}", f"{total['packets']:>12}{amount(total['bytes']):>8}{now}")
     if counters["gave_way"]:
-        yield _line("  made room", f"{counters['gave_way']:>12} flows of hosts that got no answer")
+        yield _line(
+            "  made room",
+            f"{counters['gave_way']:>12} flows of hosts without an answer, ended for others",
+        )
     if counters["icmp_errors_sent"]:
         yield _line("  own errors", f"{counters['icmp_errors_sent']:>12}")
 

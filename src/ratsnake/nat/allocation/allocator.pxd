@@ -48,7 +48,7 @@ cdef class Allocator:
     cdef bint find(self, Packet p, u32 host, u64 now) noexcept nogil
     cdef bint look(self, Packet p, u32 base, u32 count, u32 host, u64 now) noexcept nogil
     cdef bint is_used(self, u32 protocol, u32 external, u32 port) noexcept nogil
-    cdef bint is_single(self) noexcept nogil
+    cdef bint lacks_block(self, u32 host) noexcept nogil
     cdef u32 holder_of_preferred(self, Packet p) noexcept nogil
     cdef u32 some_holder(self, Packet p) noexcept nogil
     cdef u32 holder_of(self, Packet p, u32 port) noexcept nogil

@@ -327,9 +327,11 @@ class Allocator:
         position: u32 = self.positions.position_of(pool, port)
         return position != NONE32 and self.pools.is_used(pool, position)
 
-    def is_single(self) -> bool:
-        """Whether flows find their ports among all those of an address."""
-        return self.mode == SINGLE
+    def lacks_block(self, host: u32) -> bool:
+        """Whether a host (0: one that has nothing) may have one more block of ports."""
+        return self.mode == BLOCKS and (
+            host == 0 or self.blocks.granted(host) < self.blocks_per_host
+        )
 
     def holder_of_preferred(self, p: Packet) -> u32:
         """The mapping that kept the port the policy prefers from being found, or 0."""

@@ -6,6 +6,7 @@ from ratsnake.wire.types cimport u32, u64
 from ..translation.admission cimport not_opening, passes_filter
 from ..rules.connection cimport INVALID, KINDS
 from ..translation.flows cimport Flows
+from ..translation.pressure cimport oldest_half_open
 from .onlooker cimport Onlooker
 from ..rules.policies cimport STATIC
 from .prospect cimport Prospect

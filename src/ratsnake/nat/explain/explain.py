@@ -38,6 +38,7 @@ if not cython.compiled:
     )
     from ..tables.records import Mappings
     from ..translation.admission import not_opening, passes_filter
+    from ..translation.pressure import oldest_half_open
 
 from ..rules.reasons import REASONS
 from ..settings.scope import halves
@@ -233,7 +234,7 @@ class Walk(Onlooker):
             return DESTINATION
         if not self.translator.openers[p.protocol * KINDS + p.kind]:
             return int(not_opening(p.protocol))
-        if not self.has_session_room():
+        if not self.has_session_room() and not self.session_makes_room():
             return SESSION_LIMIT
         reason = self.outbound_mapping()
         if reason == TRANSLATED:
@@ -288,11 +289,15 @@ class Walk(Onlooker):
         )
         if is_at_limit and not self.may_sweep():
             return HOST_LIMIT
-        if not self.has_mapping_room():
+        if not self.has_mapping_room() and not self.mapping_makes_room(True):
             return MAPPING_LIMIT
         prospect: Prospect = Prospect(flows)
         if not prospect.find(p, host, self.now) and not self.may_sweep():
-            return ADDRESS_LOST if prospect.waits else NO_PORT
+            if prospect.waits:
+                return ADDRESS_LOST
+            if not self.mapping_makes_room(flows.allocator.lacks_block(host)):
+                return NO_PORT
+            prospect.how = "of the flow that ends"
         self.more_mappings += 1
         self.external = prospect.external
         self.port = prospect.port
@@ -350,7 +355,9 @@ class Walk(Onlooker):
             and flows.inbound_sessions >= flows.inbound_limit
             and not self.may_sweep()
         ):
-            return INBOUND_LIMIT
+            if not oldest_half_open(flows, self.now):
+                return INBOUND_LIMIT
+            self.say("the oldest connection from outside that is not established would end for it")
         if not self.has_session_room():
             return SESSION_LIMIT
         self.mapping = 0

@@ -32,7 +32,8 @@ class Explanation:
       that would be drawn by chance, an address where several would do
     - `becomes`: the packet's source and destination behind the NAT, likewise
     - `certain`: False where the verdict may depend on what chance gives: a hairpinned packet comes
-      back in from a port that is still to be drawn
+      back in from a port that is still to be drawn; and where there is no room, which flow is
+      looked at whether it may make some
     - `steps`: why, in order
     """
 

@@ -7,10 +7,14 @@ from ..translation.flows cimport Flows
 from ..rules.policies cimport STATIC
 from ..tables.records cimport Mappings, NONE32, Octets, Sessions, new_octets, release
 from ..tables.sessions cimport INSIDE_SENT
+from ..translation.pressure cimport may_give_way, patience_with, session_may_give_way
 from ..translation.sharing cimport Sharing
 from ..translation.stateless cimport Stateless
 from ..rules.timers cimport TIMERS
 from ..translation.translator cimport Translator
+
+cdef enum:
+    ROWS_LOOKED_AT = 4096
 
 cdef class Onlooker:
     cdef Translator translator

@@ -5,13 +5,16 @@ import cython
 if not cython.compiled:
     from ratsnake.wire.icmpv6 import ECHO_REQUEST
     from ratsnake.wire.packet import ICMP, IPPROTO_ICMP, OTHER, Packet, new_packet, release_packet
-    from ratsnake.wire.types import u32
+    from ratsnake.wire.types import u32, u64
 
     from ..rules.connection import KINDS
     from ..rules.policies import STATIC
     from ..rules.timers import TIMERS
     from ..tables.records import NONE32, Mappings, Octets, Sessions, new_octets, release
     from ..tables.sessions import INSIDE_SENT
+    from ..translation.pressure import may_give_way, patience_with, session_may_give_way
+
+    ROWS_LOOKED_AT = 4096
 
 from ..rules.connection import STATE_NAMES
 from ..settings.scope import halves
@@ -87,6 +90,44 @@ class Onlooker:
     def has_mapping_room(self) -> bool:
         mappings = self.flows.mappings
         return mappings.count + self.more_mappings < mappings.capacity or self.may_sweep()
+
+    def session_makes_room(self) -> bool:
+        """Whether the table is full but a session may end for the packet's flow (pressure.py)."""
+        flows = self.flows
+        patience: u64 = patience_with(flows, self.packet)
+        last: u32 = min(flows.sessions.fresh, TIMERS + ROWS_LOOKED_AT)
+        i: u32
+        for i in range(TIMERS + 1, last if flows.patience else 0):
+            if session_may_give_way(flows, i, patience, self.now):
+                return self.may_get(True)
+        return self.may_get(False, flows.patience != 0 and last < flows.sessions.fresh)
+
+    def mapping_makes_room(self, anywhere: bool) -> bool:
+        """Whether a mapping, else one of the packet's protocol, may end for the packet's flow."""
+        flows = self.flows
+        r: Mappings = flows.mappings.rows
+        patience: u64 = patience_with(flows, self.packet)
+        last: u32 = min(flows.mappings.fresh, ROWS_LOOKED_AT)
+        m: u32
+        for m in range(1, last if flows.patience else 0):
+            if may_give_way(flows, m, patience, self.now) and (
+                anywhere or r[m].protocol == self.packet.protocol
+            ):
+                return self.may_get(True)
+        return self.may_get(False, flows.patience != 0 and last < flows.mappings.fresh)
+
+    def may_get(self, room: bool, is_unknown: bool = False) -> bool:
+        """What has been found of flows that may make room; says so, and returns `room`.
+
+        A few are drawn by chance when the packet comes, so nothing is certain where there are any.
+        """
+        if room:
+            self.say("no room, unless a flow of a host that got no answer ends for it (likely)")
+        elif is_unknown:
+            self.say("no room, unless a flow of a host that got no answer ends for it (unlikely)")
+        if room or is_unknown:
+            self.said.certain = False
+        return room
 
     def imagine(
         self, protocol: str, source: Endpoint, destination: Endpoint, kind: int | None

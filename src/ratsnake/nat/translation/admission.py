@@ -160,7 +160,7 @@ def dynamic_mapping(flows: Flows, p: Packet, host: u32, now: u64) -> u32:
         m = flows.make_mapping(p, flows.hosts.enter(p.source_high, p.source_low), now)
     if m == 0 and ended == ROOM and flows.refusal == NO_PORT and reclaim(flows, p, now):
         m = flows.make_mapping(p, flows.hosts.enter(p.source_high, p.source_low), now)
-    if m == 0 and flows.refusal != HOST_LIMIT and mapping_gives_way(flows, p, now):
+    if m == 0 and mapping_gives_way(flows, p, now):
         m = flows.make_mapping(p, flows.hosts.enter(p.source_high, p.source_low), now)
     return m
 
