@@ -7,11 +7,10 @@ import shutil
 import struct
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 _SOURCE = Path(__file__).with_name("shifted_clock.c")
-_FORM = struct.Struct("=qq")
+_FORM = struct.Struct("=q")
 
 
 class ShiftedClock:
@@ -28,7 +27,6 @@ class ShiftedClock:
         said.write_bytes(bytes(_FORM.size))
         with open(said, "r+b") as file:
             self._said = mmap.mmap(file.fileno(), _FORM.size)
-        self._shift = 0
         self.python = folder / "python"
         self.python.write_text(
             f'#!/bin/sh\nLD_PRELOAD={library} SHIFTED_CLOCK={said} exec {sys.executable} "$@"\n'
@@ -37,12 +35,4 @@ class ShiftedClock:
 
     def shift(self, seconds: int) -> None:
         """From now on it is so many seconds ahead of the true one, and goes on."""
-        self._shift = seconds * 1_000_000_000
-        self._say(self._shift, 0)
-
-    def stop(self) -> None:
-        """It stands still, at what it is now."""
-        self._say(self._shift, time.monotonic_ns() + self._shift)
-
-    def _say(self, shift: int, held: int) -> None:
-        self._said[: _FORM.size] = _FORM.pack(shift, held)
+        self._said[: _FORM.size] = _FORM.pack(seconds * 1_000_000_000)

@@ -43,12 +43,6 @@ def protocols(running: RunningNat) -> list[str]:
     return [row["protocol"] for row in rows(running, "sessions")]
 
 
-def processor_seconds(running: RunningNat) -> float:
-    """What its threads have used so far (proc(5): utime and stime)."""
-    fields = Path(f"/proc/{running.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def is_written_again(state: Path) -> None:
     before = state.stat().st_ino if state.exists() else 0
     until(
@@ -108,31 +102,6 @@ def test_a_clock_that_went_back_ends_nothing_early(
         is_written_again(state)
         clock.shift(2 * _HOUR + 310)
         until(lambda: protocols(running) == [], "when it has caught up, what is due ends")
-
-
-def test_while_the_clock_stands_still_all_is_served_and_nothing_spins(
-    topology: Topology, clock: ShiftedClock, tmp_path: Path
-) -> None:
-    state = tmp_path / "flows"
-    arguments = ("--timeout", "udp=2", "--state", str(state), "--state-period", "1")
-    with (
-        nat(topology, arguments=arguments) as running,
-        udp_pair(topology) as (near, far),
-    ):
-        rates_of(running)
-        clock.stop()
-        external = greet(near, far)
-        began, used = time.monotonic(), processor_seconds(running)
-        while time.monotonic() < began + _HELD:
-            is_written_again(state)
-        lasted = time.monotonic() - began
-        assert processor_seconds(running) - used < lasted / 2
-        assert greet(near, far) == external
-        rates = status(running)["rates"]
-        assert rates is None or rates["dropped"] >= 0
-        clock.shift(0)
-        until(lambda: protocols(running) == [], "once it goes, the flow ends")
-        assert min(rates_of(running)) >= 0
 
 
 def test_after_a_pause_what_is_due_has_ended_and_the_rest_goes_on(topology: Topology) -> None:
