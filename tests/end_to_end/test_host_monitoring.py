@@ -6,8 +6,10 @@ import contextlib
 import io
 import json
 import os
+import re
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -297,3 +299,42 @@ def test_a_wan_that_comes_after_the_start_is_answered_on(topology: Topology) -> 
     _router(topology, f"ip link set {WAN_INTERFACE} name late0")
     assert _now(topology) == before
     _router(topology, f"ip link set late0 name {WAN_INTERFACE}")
+
+
+def _typed(topology: Topology, *command: str) -> tuple[str, str]:
+    """What a command says on the router: its output, and its warnings."""
+
+    def run() -> tuple[str, str]:
+        line = [sys.executable, "-m", "ratsnake", *command]
+        done = subprocess.run(line, check=True, capture_output=True, text=True, timeout=DEADLINE)
+        return done.stdout, done.stderr
+
+    return topology.router.run(run)
+
+
+def test_a_reload_makes_again_what_is_missing(topology: Topology, tmp_path: Path) -> None:
+    """What others have undone too often is left, seen in the plan, and comes back by a reload."""
+    file = tmp_path / "nat.toml"
+    file.write_text("")
+    with _nat(topology, "--config", str(file)) as running:
+        plan = (
+            *("host", "plan", "--config", str(file), "--device", DEVICE, "--lan", LAN_INTERFACE),
+            *("--wan", WAN_INTERFACE, "--external", EXTERNAL, "--nat", "full-cone"),
+        )
+        whole = _typed(topology, *plan)[0].splitlines()
+        assert re.fullmatch(r"# (\d+) of \1 are in force", whole[-1])
+        for _ in range(10):
+            count = _restored(running)
+            _router(topology, f"ip rule del iif {LAN_INTERFACE}")
+            until(lambda count=count: _restored(running) > count, "it is made again")  # type: ignore[misc]
+        _router(topology, f"ip rule del iif {LAN_INTERFACE}")
+        _told(running, "others undo this NAT's changes again and again")
+        said = _typed(topology, *plan)[0].splitlines()
+        (at,) = [number for number, line in enumerate(said) if line.startswith("# MISSING: ")]
+        missing = said[at + 1]
+        assert f" iif {LAN_INTERFACE} lookup " in missing
+        assert re.fullmatch(r"# 1 of \d+ is missing: `ratsnake reload` makes it again", said[-1])
+        _, warned = _typed(topology, "reload", "--control", str(running.control))
+        assert f"others had undone it, and it is made again: `{missing}`" in warned
+        assert _typed(topology, *plan)[0].splitlines() == whole
+        _lan_works(topology)

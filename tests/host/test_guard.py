@@ -114,7 +114,7 @@ def test_what_cannot_be_had_is_a_warning_and_no_step(
         raise FileNotFoundError(2, "no such expression")
 
     monkeypatch.setattr(nft_table, "attempt", lacking)
-    plan = foresee(REQUEST)[1]
+    plan = foresee(REQUEST).plan
     assert not any(isinstance(step.change, Guard) for step in plan.steps)
     (warning,) = plan.warnings
     assert warning.startswith("this kernel refuses the guard of nftables (no such expression): ")

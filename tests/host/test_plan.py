@@ -69,7 +69,8 @@ def _proxies(machine: Namespace) -> list[str]:
 @pytest.mark.parametrize("request_", REQUESTS)
 def test_to_type_the_plan_is_to_install_it(machine: Namespace, request_: Request) -> None:
     before = state(machine)
-    left, plan = foresee(request_)
+    foreseen = foresee(request_)
+    left, plan = foreseen.left, foreseen.plan
     assert left.all() == ()
     assert state(machine) == before
     _type([str(step.change) for step in plan.steps])
@@ -85,7 +86,7 @@ def test_to_type_the_plan_is_to_install_it(machine: Namespace, request_: Request
 def test_a_plan_needs_no_device(machine: Namespace) -> None:
     with machine.netlink() as netlink:
         netlink.link("del", index=index(netlink, "nat0"))
-    assert foresee(PLAIN)[1].steps
+    assert foresee(PLAIN).plan.steps
     with pytest.raises(RoutingError, match="--device nat0: no such interface"):
         install(PLAIN)
 
@@ -95,7 +96,8 @@ def test_what_a_killed_run_left_is_in_the_plan(machine: Namespace, request_: Req
     install(request_)
     renew_link(machine, "nat0")
     killed = state(machine)
-    left, plan = foresee(request_)
+    foreseen = foresee(request_)
+    left, plan = foreseen.left, foreseen.plan
     assert state(machine) == killed
     assert left.removals
     _type([*map(str, left.all()), *(str(step.change) for step in plan.steps)])
@@ -256,7 +258,7 @@ def test_the_last_to_share_puts_the_local_table_first_again(machine: Namespace) 
 
 
 def test_a_wan_that_is_still_to_come_is_a_warning(machine: Namespace) -> None:
-    (warning,) = foresee(replace(PLAIN, wan="wan7"))[1].warnings
+    (warning,) = foresee(replace(PLAIN, wan="wan7")).plan.warnings
     assert warning.startswith("--wan wan7: no such interface yet (there are lan0, ")
 
 
@@ -276,7 +278,7 @@ def test_the_command_prints_the_plan(
     assert main(["host", "plan", "--lan", "lan0", *FLAGS]) == 0
     lines = capsys.readouterr().out.splitlines()
     commands = [line for line in lines if line and not line.startswith("#")]
-    assert commands == [str(step.change) for step in foresee(PLAIN)[1].steps]
+    assert commands == [str(step.change) for step in foresee(PLAIN).plan.steps]
     assert "# inside stays inside" in lines
     assert max(map(len, lines)) <= 100
     assert state(machine) == before

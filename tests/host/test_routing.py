@@ -205,14 +205,14 @@ def test_a_lan_that_is_down_is_a_warning(machine: Namespace) -> None:
 
 def test_a_lan_that_is_not_inside_is_a_warning(machine: Namespace) -> None:
     """One address of the LAN's that is inside is enough."""
-    assert foresee(REQUEST)[1].warnings == ()
+    assert foresee(REQUEST).plan.warnings == ()
     request = replace(REQUEST, internal=(IPv4Network("192.168.0.0/16"),))
-    (warning,) = foresee(request)[1].warnings
+    (warning,) = foresee(request).plan.warnings
     assert warning.startswith("lan0 has 192.0.2.129, which is in none of the internal prefixes: ")
     with machine.netlink() as netlink:
         lan = _index(netlink, "lan0")
         netlink.addr("add", index=lan, address="192.168.1.1", prefixlen=24)
-    assert foresee(request)[1].warnings == ()
+    assert foresee(request).plan.warnings == ()
 
 
 def test_numbers_in_use_are_left_to_their_users(machine: Namespace) -> None:

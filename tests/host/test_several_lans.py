@@ -76,7 +76,7 @@ def test_what_a_killed_run_left_of_several_lans_is_removed(
     """A start for any of them does it."""
     installed = install(request_)
     renew_link(machine, "nat0")
-    left, _ = foresee(replace(BOTH, lans=("lan1",), external=(IPv4Address("203.0.113.77"),)))
+    left = foresee(replace(BOTH, lans=("lan1",), external=(IPv4Address("203.0.113.77"),))).left
     assert left.numbers == {installed.number}
     before = state(machine)["rules"]
     again = install(request_)
@@ -85,17 +85,17 @@ def test_what_a_killed_run_left_of_several_lans_is_removed(
 
 
 def test_each_lan_that_is_not_inside_is_warned_of(machine: Namespace) -> None:
-    (warning,) = foresee(replace(BOTH, internal=INTERNAL[:1]))[1].warnings
+    (warning,) = foresee(replace(BOTH, internal=INTERNAL[:1])).plan.warnings
     assert warning.startswith("lan1 has 192.0.3.1, which is in none of the internal prefixes: ")
     both_families = (*INTERNAL, IPv6Network("2001:db8:9::/64"))
-    (warning,) = foresee(replace(BOTH, internal=both_families))[1].warnings
+    (warning,) = foresee(replace(BOTH, internal=both_families)).plan.warnings
     assert warning.startswith("lan0 has 2001:db8:1::1, which is in none of the internal prefixes: ")
 
 
 def test_each_lan_that_is_down_is_warned_of(machine: Namespace) -> None:
     with machine.netlink() as netlink:
         netlink.link("set", index=index(netlink, "lan1"), state="down")
-    assert foresee(BOTH)[1].warnings == ("interface lan1 is down: bring it up first",)
+    assert foresee(BOTH).plan.warnings == ("interface lan1 is down: bring it up first",)
 
 
 def _without(machine: Namespace, name: str) -> None:
@@ -131,7 +131,7 @@ def test_no_lan_need_be_there(machine: Namespace) -> None:
 
 
 def test_reasons_name_every_lan(machine: Namespace) -> None:
-    reasons = {step.reason for step in foresee(BOTH)[1].steps}
+    reasons = {step.reason for step in foresee(BOTH).plan.steps}
     assert "all else that comes in by lan0 or lan1 goes to the NAT" in reasons
     assert "forged: these come in by lan0 or lan1 only" in reasons
     assert listed("abc", "and") == "a, b and c"

@@ -16,8 +16,11 @@ from .flags import texts
 MORE = (
     "The running NAT looks anew: at what it has changed on this host, which it makes again where"
     " others have undone it, and at interfaces, routes, settings and the packet filter. Where none"
-    " runs, root is told what a killed one left. The exit status is 1 if anything is wrong."
+    " runs, root is told what a killed one left, and which of the kernel's own rules are gone. The"
+    " exit status is 1 if anything is wrong."
 )
+
+_ROOTS = "what killed runs left on this host; type `sudo ratsnake doctor`"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,18 +31,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     try:
         (answer,) = ask(running_socket_path(texts(arguments)), "doctor")
-        problems, restored = [*answer["problems"], *_lost(answer["external"])], answer["restored"]
+        found = {
+            "problems": [*answer["problems"], *_lost(answer["external"])],
+            "restored": answer["restored"],
+            "unseen": [],
+        }
     except RunError as error:
-        problems, restored = [_problem(str(error), "ratsnake run"), *_left_behind()], 0
+        found = _without_nat(str(error))
     if arguments.json:
-        print(json.dumps({"problems": problems, "restored": restored}, indent=2))
+        print(json.dumps(found, indent=2))
     else:
-        for line in _lines(problems, restored):
+        for line in _lines(**found):
             print(line)
-    return 1 if problems else 0
+    return 1 if found["problems"] else 0
 
 
-def _lines(problems: list[dict[str, str]], restored: int) -> Iterator[str]:
+def _lines(problems: list[dict[str, str]], restored: int, unseen: list[str]) -> Iterator[str]:
     for problem in problems:
         yield problem["what"]
         if problem["command"]:
@@ -48,6 +55,8 @@ def _lines(problems: list[dict[str, str]], restored: int) -> Iterator[str]:
         yield "nothing is wrong"
     if restored:
         yield f"(others had undone {restored} changes of the NAT to this host: made again)"
+    for one in unseen:
+        yield f"(not looked at: {one})"
 
 
 def _lost(external: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
@@ -56,16 +65,18 @@ def _lost(external: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
             yield _problem(f"{one['follows']}: {one['lost']}", "ip -brief address")
 
 
-def _left_behind() -> Iterator[dict[str, str]]:
-    """What the kernel still has of a killed run, where one may look."""
-    from ..host.routing import left_behind
+def _without_nat(why: str) -> dict[str, Any]:
+    """What can be seen without one: the kernel tells all of it to root only."""
+    from ..host.routing import problems_without_run
 
+    problems = [_problem(why, "ratsnake run")]
+    if os.geteuid() != 0:
+        return {"problems": problems, "restored": 0, "unseen": [_ROOTS]}
     try:
-        count = len(left_behind()) if os.geteuid() == 0 else 0
-    except ChildError:
-        return
-    if count:
-        yield _problem(f"a killed run left {count} changes to this host", "ratsnake host repair")
+        problems += [_problem(one.what, one.command) for one in problems_without_run()]
+    except ChildError as error:
+        return {"problems": problems, "restored": 0, "unseen": [f"this host; {error}"]}
+    return {"problems": problems, "restored": 0, "unseen": []}
 
 
 def _problem(what: str, command: str) -> dict[str, str]:

@@ -1,8 +1,11 @@
 """`ratsnake host`: what a run changes on this host, and what a killed one left there."""
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from ..daemon.configuration.file import run_options_of
 from ..daemon.configuration.flags import CONFIG_FLAG, RUN_GROUPS
@@ -12,8 +15,14 @@ from ..host.child import ChildError
 from ..host.request import RoutingError
 from .flags import add_flags, add_groups, texts
 
+if TYPE_CHECKING:
+    from ..host.plan import Step
+
 TASKS = {
-    "plan": "print what `ratsnake run` would change on this host, as commands, and change nothing",
+    "plan": (
+        "print what `ratsnake run` would change on this host, as commands, and change nothing; of a"
+        " NAT that runs, which of it is in force"
+    ),
     "repair": "remove what killed runs left behind: the LAN's packets then go their own way",
 }
 
@@ -52,21 +61,51 @@ def _plan(options: RunOptions) -> list[str]:
         raise UsageError("--lan IFACE is needed: without it `ratsnake run` touches no route")
     found = with_addresses(options, NOTHING)
     fitted = fit(options, found)
-    left, plan = foresee(request_of(fitted.options))
-    steps = [(step.reason, str(step.change)) for step in plan.steps]
+    foreseen = foresee(request_of(fitted.options))
+    there = foreseen.in_force
+    steps = [
+        (step.reason if there is None else _marked(step, step.change in there), str(step.change))
+        for step in foreseen.plan.steps
+    ]
     return [
-        f"# What `ratsnake run` does on this host once its device {options.device} is there,",
-        "# in this order; it takes it back in the reverse when it stops.",
+        *(_ahead(options.device) if there is None else _of_running(options.device)),
         *(f"# {source} is now {address}" for source, address in found.addresses.items()),
         *(f"# {note}" for note in fitted.notes),
-        *_explained("left behind by a killed run", map(str, left.all())),
+        *_explained("left behind by a killed run", map(str, foreseen.left.all())),
         *(line for reason, commands in _together(steps) for line in _explained(reason, commands)),
         *(
             line
-            for text in (*fitted.warnings, *plan.warnings)
+            for text in (*fitted.warnings, *foreseen.plan.warnings)
             for line in ("", f"# warning: {text}")
         ),
+        *([] if there is None else ["", _summary(len(there), len(steps))]),
     ]
+
+
+def _ahead(device: str) -> list[str]:
+    return [
+        f"# What `ratsnake run` does on this host once its device {device} is there,",
+        "# in this order; it takes it back in the reverse when it stops.",
+    ]
+
+
+def _of_running(device: str) -> list[str]:
+    return [
+        f"# A NAT runs with the device {device}. What it needs on this host with these",
+        "# options, in this order, and whether that is in force now:",
+    ]
+
+
+def _marked(step: Step, in_force: bool) -> str:
+    return f"{'in force' if in_force else 'MISSING'}: {step.reason}"
+
+
+def _summary(in_force: int, wanted: int) -> str:
+    missing = wanted - in_force
+    if not missing:
+        return f"# {wanted} of {wanted} are in force"
+    verb, them = ("is", "it") if missing == 1 else ("are", "them")
+    return f"# {missing} of {wanted} {verb} missing: `ratsnake reload` makes {them} again"
 
 
 def _repair() -> list[str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from .family import FAMILIES, IPV4, Family, family_of
+from .routes import MAIN_TABLE
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 #: Marks our rules and routes (`ip rule`, `ip route` show it as "proto 82"); 82 is nobody's in
 #: iproute2's rt_protos.
 PROTOCOL = 82
-
-MAIN_TABLE = 254
 
 _ACTIONS = {"to_tbl": 1, "goto": 2, "nop": 3, "blackhole": 6}  # FR_ACT_… of linux/fib_rules.h
 _ALREADY_GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL)

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
-from .changes import MAIN_TABLE
 from .checks import addresses, interface_names
+from .default_routes import ways_out
 from .family import AnyAddress, Family
 from .filter_chains import Chain, Packet, Table, refuses, translating
 from .firewall_remedies import remedies, without_translation
@@ -151,13 +151,7 @@ def _wans(netlink: IPRoute, request: Request) -> list[str]:
     """The ways out: as it was said, or as the default routes say; none where there are none."""
     if request.wan is not None:
         return [request.wan]
-    names = interface_names(netlink)
-    found = {
-        names.get(route.get_attr("RTA_OIF"))
-        for family in request.families()
-        for route in netlink.get_default_routes(family=family.number, table=MAIN_TABLE)
-    }
-    return [name for name in found if name]
+    return sorted(ways_out(netlink, request.families()))
 
 
 def _lan_address(netlink: IPRoute, request: Request, family: Family) -> bytes | None:

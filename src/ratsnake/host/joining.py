@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .changes import MAIN_TABLE, link_index
+from .default_routes import ways_out
 from .family import known
 from .runs import others_live
 
@@ -70,18 +70,9 @@ def joining_interfaces(
         for index in inside
     }
     to_come = {name for name in (*lans, *([wan] if wan else ())) if name not in names.values()}
-    outside = (
-        [link_index(netlink, wan)]
-        if wan
-        else [
-            route.get_attr("RTA_OIF")
-            for family in known()
-            for route in netlink.get_default_routes(family=family.number, table=MAIN_TABLE)
-        ]
-    )
-    arriving = [one for index in inside for one in ports[index] or [index]]
-    found = {names[one] for one in (*arriving, *outside) if one in names}
-    return tuple(sorted((found | to_come) - {_LOOPBACK}))
+    outside = {wan} & {*names.values()} if wan else ways_out(netlink, known())
+    arriving = {names[one] for index in inside for one in ports[index] or [index]}
+    return tuple(sorted((arriving | outside | to_come) - {_LOOPBACK}))
 
 
 def _lacks(interface: str) -> bool:

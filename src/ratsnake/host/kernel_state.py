@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .changes import PROTOCOL
 from .family import known
 from .neighbours import proxies
+from .routes import routes_of
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -35,14 +36,7 @@ class KernelState:
     @cached_property
     def routes(self) -> list[Any]:
         """Of all tables, those that bear our mark."""
-        return [
-            route
-            for family in known()
-            for route in self._netlink.route(
-                "dump", dump_filter=lambda _: True, family=family.number, proto=PROTOCOL
-            )
-            if route["proto"] == PROTOCOL  # a kernel that does not pick them out tells all
-        ]
+        return routes_of(self._netlink, protocol=PROTOCOL)
 
     @cached_property
     def links(self) -> dict[str, Any]:

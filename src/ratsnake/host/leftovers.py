@@ -18,9 +18,9 @@ from .local_table import FirstRule, LocalFirst, has_first_rule, leads_past
 from .neighbours import ProxyNeighbour, left_over
 from .refusals import in_words
 from .request import RoutingError
+from .routes import routes_of
 from .runs import (
     Kind,
-    all_routes,
     externals_of,
     live,
     own_rules,
@@ -175,11 +175,11 @@ def _left(
         for own in dead.values()
         for rule in own
     ]
-    tables = {table(number) for number in dead}
     removals += [
         Undoing(_wayless(route))
-        for route in all_routes(netlink)
-        if route.get_attr("RTA_TABLE") in tables and route["type"] in _WAYLESS
+        for number in sorted(dead)
+        for route in routes_of(netlink, table=table(number))
+        if route["type"] in _WAYLESS
     ]
     matches = socket_matches()
     running = live(netlink, {one.number for one in matches}) | living

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
-from .changes import MAIN_TABLE, PROTOCOL, ip_command, link_index
+from .changes import PROTOCOL, ip_command, link_index
 from .family import AnyAddress, AnyNetwork, family_of, known
+from .routes import interface_routes
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -95,9 +96,8 @@ def links_of(netlink: IPRoute, address: AnyAddress | AnyNetwork) -> set[int]:
     network = ip_network(str(address))
     return {
         route.get_attr("RTA_OIF")
-        for route in netlink.get_routes(family=family_of(str(address)).number)
+        for route in interface_routes(netlink, family_of(str(address)))
         if route["type"] == _UNICAST
-        and route.get_attr("RTA_TABLE") == MAIN_TABLE
         and route.get_attr("RTA_GATEWAY") is None
         and 0 < route["dst_len"] < network.max_prefixlen
         and network.overlaps(ip_network(f"{route.get_attr('RTA_DST')}/{route['dst_len']}"))

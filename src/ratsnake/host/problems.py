@@ -18,6 +18,8 @@ from .checks import not_there_yet
 from .default_routes import DefaultRoute, default_routes
 from .family import Family
 from .firewall import firewall_warnings
+from .local_table import LOCAL_TABLE
+from .routes import MAIN_TABLE
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 _PROC_SYS = Path("/proc/sys")
 _IFF_UP, _IFF_RUNNING = 1, 0x40
-_LOCAL_TABLE, _MAIN_TABLE = 255, 254
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
@@ -81,7 +82,7 @@ def problems(kernel: KernelState, request: Request, known: Known) -> Iterator[Pr
     """All but what the packet filter does."""
     yield from _links(kernel, request, known)
     for family in request.families():
-        yield from _tables(kernel, request, family)
+        yield from missing_rules(kernel, family)
         yield from _forwarding(kernel, request, family)
     there = default_routes(request.device)
     for version, route in known.routes.items():
@@ -125,7 +126,7 @@ def _links(kernel: KernelState, request: Request, known: Known) -> Iterator[Prob
             yield Problem(f"interface {name} has no carrier: look at its cable and modem")
 
 
-def _tables(kernel: KernelState, request: Request, family: Family) -> Iterator[Problem]:
+def missing_rules(kernel: KernelState, family: Family) -> Iterator[Problem]:
     """The kernel's own rules.  Runs that share an address see to the local table themselves."""
     looked_up = {
         rule.get_attr("FRA_TABLE")
@@ -133,12 +134,12 @@ def _tables(kernel: KernelState, request: Request, family: Family) -> Iterator[P
         if rule["family"] == family.number and rule["action"] == 1
     }
     ip = "ip" if family.version == 4 else "ip -6"
-    if _MAIN_TABLE not in looked_up:
+    if MAIN_TABLE not in looked_up:
         yield Problem(
             f"no rule of IPv{family.version} looks into the main table: no route there counts",
             f"{ip} rule add priority 32766 protocol kernel lookup main",
         )
-    if _LOCAL_TABLE not in looked_up:
+    if LOCAL_TABLE not in looked_up:
         yield Problem(
             f"no rule of IPv{family.version} looks into the local table: this host is cut off",
             f"{ip} rule add priority 0 protocol kernel lookup local",

@@ -61,14 +61,18 @@ The other settings of the kernel:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from .changes import Change
 from .child import in_child
+from .family import known
+from .kernel_state import KernelState
 from .leftovers import Leftovers, left_by, left_by_all
 from .plan import Plan, plan, plan_of
+from .problems import Problem, missing_rules
 from .request import Request, RoutingError
 from .revision import Done, revise, undo
-from .runs import may_begin_to_share
+from .runs import may_begin_to_share, number_of
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,21 @@ def install(request: Request) -> Installed:
     return in_child(_install, request)
 
 
-def foresee(request: Request) -> tuple[Leftovers, Plan]:
-    """What `install` would remove and then change, with nothing done; the device need not be there.
+@dataclass(frozen=True)
+class Foreseen:
+    """What `install` would remove and then change.
+
+    Of a run that lives with that device: what its host needs, and which of it is `in_force`; else
+    that is None.
+    """
+
+    left: Leftovers
+    plan: Plan
+    in_force: frozenset[Change] | None = None
+
+
+def foresee(request: Request) -> Foreseen:
+    """With nothing done; the device need not be there.
 
     Raises `RoutingError` when it cannot work.
     """
@@ -118,24 +135,35 @@ def repair() -> tuple[str, ...]:
     return in_child(_repair)
 
 
-def left_behind() -> tuple[str, ...]:
-    """The commands that `repair` would do, with nothing done."""
-    return in_child(_left_behind)
+def problems_without_run() -> tuple[Problem, ...]:
+    """What killed runs left behind, and which of the kernel's own rules are gone."""
+    return in_child(_problems_without_run)
 
 
-def _left_behind() -> tuple[str, ...]:
+def _problems_without_run() -> tuple[Problem, ...]:
     from pyroute2 import IPRoute
 
     with IPRoute(strict_check=True) as netlink:
-        return tuple(map(str, left_by_all(netlink).removals))
+        count = len(left_by_all(netlink).all())
+        kernel = KernelState(netlink)
+        changes = "1 change" if count == 1 else f"{count} changes"
+        left = Problem(f"a killed run left {changes} to this host", "ratsnake host repair")
+        rules = (missing_rules(kernel, family) for family in known())
+        return (*([left] if count else []), *chain.from_iterable(rules))
 
 
-def _foresee(request: Request) -> tuple[Leftovers, Plan]:
+def _foresee(request: Request) -> Foreseen:
     from pyroute2 import IPRoute
 
     with IPRoute(strict_check=True) as netlink:
         left = left_by(netlink, request.lans, request.external_networks())
-        return left, plan(netlink, request, with_device=False, freed=left.numbers)
+        number = number_of(netlink, request.device)
+        if number is None:
+            return Foreseen(left, plan(netlink, request, with_device=False, freed=left.numbers))
+        wanted = plan_of(netlink, request, number)
+        kernel = KernelState(netlink)
+        there = frozenset(change for change in _changes(wanted) if change.in_force(kernel))
+        return Foreseen(left, wanted, there)
 
 
 def _repair() -> tuple[str, ...]:

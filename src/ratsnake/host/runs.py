@@ -12,8 +12,9 @@ from enum import IntEnum
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from .changes import PROTOCOL
+from .changes import PROTOCOL, link_index
 from .family import AnyNetwork, known
+from .routes import routes_of
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -91,12 +92,14 @@ def free_number(netlink: IPRoute, sharing: bool = False, freed: Collection[int] 
 
     A run that shares an address needs more of them.  `freed` are those that will be free.
     """
-    tables, priorities = _in_use(netlink)
+    tables, priorities = _of_rules(netlink)
     kinds: tuple[Kind | SharingKind, ...] = (*Kind, *(SharingKind if sharing else ()))
     for number in _SHARING_NUMBERS if sharing else _NUMBERS:
+        needed = (table(number), *((shared_table(number),) if sharing else ()))
         if number in freed or (
-            tables.isdisjoint((table(number), *((shared_table(number),) if sharing else ())))
+            tables.isdisjoint(needed)
             and priorities.isdisjoint(priority(kind, number) for kind in kinds)
+            and not any(routes_of(netlink, table=one) for one in needed)
         ):
             return number
     return None
@@ -122,19 +125,19 @@ def none_is_free(netlink: IPRoute, sharing: bool) -> str:
 
 def may_begin_to_share(netlink: IPRoute, number: int) -> bool:
     """Whether a live run that shares no address yet can have what that needs besides."""
-    tables, priorities = _in_use(netlink)
+    tables, priorities = _of_rules(netlink)
     return (
         number in _SHARING_NUMBERS
         and shared_table(number) not in tables
         and priorities.isdisjoint(priority(kind, number) for kind in SharingKind)
+        and not routes_of(netlink, table=shared_table(number))
     )
 
 
-def _in_use(netlink: IPRoute) -> tuple[set[Any], set[Any]]:
-    """The tables, and the priorities of rules, that anybody uses."""
-    rules, routes = all_rules(netlink), all_routes(netlink)
+def _of_rules(netlink: IPRoute) -> tuple[set[Any], set[Any]]:
+    """The tables that anybody's rules look into, and their priorities."""
+    rules = all_rules(netlink)
     tables = {rule.get_attr("FRA_TABLE") for rule in rules}
-    tables |= {route.get_attr("RTA_TABLE") for route in routes}
     return tables, {rule.get_attr("FRA_PRIORITY") for rule in rules}
 
 
@@ -167,12 +170,21 @@ def own_rules(netlink: IPRoute) -> dict[int, list[Any]]:
 
 def live(netlink: IPRoute, numbers: Iterable[int]) -> set[int]:
     """Those of the runs whose table leads to a device."""
-    through_devices = {
-        route.get_attr("RTA_TABLE")
-        for route in all_routes(netlink)
-        if route["type"] == _UNICAST and route.get_attr("RTA_OIF")
-    }
-    return {number for number in numbers if table(number) in through_devices}
+    return {number for number in numbers if _ways(netlink, number)}
+
+
+def number_of(netlink: IPRoute, device: str) -> int | None:
+    """The number of the live run with this device, or None."""
+    index = link_index(netlink, device)
+    return next(
+        (
+            route.get_attr("RTA_TABLE") - _FIRST_TABLE
+            for route in (routes_of(netlink, protocol=PROTOCOL) if index is not None else ())
+            if route.get_attr("RTA_OIF") == index
+            and route.get_attr("RTA_TABLE") - _FIRST_TABLE in _NUMBERS
+        ),
+        None,
+    )
 
 
 def externals_of(number: int, rules: Iterable[Any]) -> tuple[AnyNetwork, ...]:
@@ -193,8 +205,13 @@ def all_rules(netlink: IPRoute) -> list[Any]:
     return [rule for family in known() for rule in netlink.get_rules(family=family.number)]
 
 
-def all_routes(netlink: IPRoute) -> list[Any]:
-    return [route for family in known() for route in netlink.get_routes(family=family.number)]
+def _ways(netlink: IPRoute, number: int) -> list[int]:
+    """The indices of the devices that the run's table leads to."""
+    return [
+        route.get_attr("RTA_OIF")
+        for route in routes_of(netlink, table=table(number))
+        if route["type"] == _UNICAST and route.get_attr("RTA_OIF")
+    ]
 
 
 def _number(priority: int) -> int:

@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from socket import AF_INET6
 from typing import TYPE_CHECKING
 
-from .family import IPV4, Family
+from .family import IPV4, IPV6, Family
+from .routes import RA, routes_of
 from .runs import others_live
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .kernel_state import KernelState
 
 _PROC_SYS = Path("/proc/sys")
-_RTPROT_RA = 9
 #: What makes the host forward, and what else the kernel overwrites then, by the version of IP.
 _SWITCHES = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
 _OVERWRITTEN = {4: ("net/ipv4/conf/all/accept_redirects",), 6: ()}
@@ -153,9 +152,7 @@ def router_advertisement_warnings(netlink: IPRoute) -> tuple[str, ...]:
     if _read(_SWITCHES[6]) == "1":
         return ()
     indices = {
-        route.get_attr("RTA_OIF")
-        for route in netlink.get_routes(family=AF_INET6)
-        if route["proto"] == _RTPROT_RA
+        route.get_attr("RTA_OIF") for route in routes_of(netlink, protocol=RA, families=(IPV6,))
     }
     names = sorted(
         link.get_attr("IFLA_IFNAME") for link in netlink.get_links() if link["index"] in indices
