@@ -13,10 +13,11 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 import pytest
 from machines import ADDRESSES, ADDRESSES_6, index, renew_link, router, state
 
-from ratsnake.host.changes import PROTOCOL, Change, Route, Rule, WaylessRoute
+from ratsnake.host.changes import Change, Route, Rule, WaylessRoute
 from ratsnake.host.local_table import SharingFirst
 from ratsnake.host.request import Request, RoutingError, Shared
 from ratsnake.host.revision import difference
+from ratsnake.host.routes import PROTOCOL
 from ratsnake.host.routing import install, repair
 from ratsnake.host.runs import SharingKind, priority
 from ratsnake.lab.namespace import Namespace

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from ratsnake.host.changes import PROTOCOL, Route, Rule, WaylessRoute
+from ratsnake.host.changes import Route, Rule, WaylessRoute
 from ratsnake.host.family import IPV4, IPV6
 from ratsnake.host.neighbours import ProxyNeighbour
 from ratsnake.host.request import Request, RoutingError
+from ratsnake.host.routes import PROTOCOL
 from ratsnake.host.routing import foresee, install
 from ratsnake.host.runs import Kind, priority
 from ratsnake.host.settings import Forwarding, Setting, SharedSetting

@@ -16,8 +16,8 @@ import pytest
 
 from ratsnake.device.linux_tun import LinuxTun
 from ratsnake.host import family
-from ratsnake.host.changes import PROTOCOL
 from ratsnake.host.request import Request, RoutingError
+from ratsnake.host.routes import PROTOCOL
 from ratsnake.host.routing import install
 from ratsnake.lab.namespace import Namespace
 

@@ -67,7 +67,7 @@ def _lost(external: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
 
 def _without_nat(why: str) -> dict[str, Any]:
     """What can be seen without one: the kernel tells all of it to root only."""
-    from ..host.routing import problems_without_run
+    from ..host.problems import problems_without_run
 
     problems = [_problem(why, "ratsnake run")]
     if os.geteuid() != 0:

@@ -14,16 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from .family import FAMILIES, IPV4, Family, family_of
-from .routes import MAIN_TABLE
+from .interfaces import link_index
+from .routes import MAIN_TABLE, PROTOCOL
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
 
     from .kernel_state import KernelState
-
-#: Marks our rules and routes (`ip rule`, `ip route` show it as "proto 82"); 82 is nobody's in
-#: iproute2's rt_protos.
-PROTOCOL = 82
 
 _ACTIONS = {"to_tbl": 1, "goto": 2, "nop": 3, "blackhole": 6}  # FR_ACT_… of linux/fib_rules.h
 _ALREADY_GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL)
@@ -339,12 +336,6 @@ class Address:
 def ip_command(family: Family) -> str:
     """The `ip` of iproute2 for one family."""
     return "ip" if family.version == 4 else f"ip -{family.version}"
-
-
-def link_index(netlink: IPRoute, name: str) -> int | None:
-    """The index of the interface called `name`, or None."""
-    found = netlink.link_lookup(ifname=name)
-    return int(found[0]) if found else None
 
 
 def _key(rule: Any) -> tuple[Any, ...]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from ipaddress import ip_address
 from itertools import product
 from typing import TYPE_CHECKING
 
-from .changes import link_index
-from .family import AnyAddress, known
+from .family import known
+from .interfaces import addresses, interface_names, link_index
 from .neighbours import answered, links_of
 from .request import Request, RoutingError
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 _LOOPBACK = "lo"
 _IFF_UP = 1
 _IFF_NOARP = 0x80
-_SCOPE_UNIVERSE = 0
 
 
 def check(netlink: IPRoute, request: Request, with_device: bool) -> None:
@@ -117,16 +115,3 @@ def _lan_outside(netlink: IPRoute, request: Request) -> Iterator[str]:
                 f"{lan} has {ours[0]}, which is in none of the internal prefixes: packets "
                 "of hosts with such addresses are dropped; name their prefix by --internal"
             )
-
-
-def interface_names(netlink: IPRoute) -> dict[int, str]:
-    return {link["index"]: link.get_attr("IFLA_IFNAME") for link in netlink.get_links()}
-
-
-def addresses(netlink: IPRoute) -> Iterator[tuple[int, AnyAddress]]:
-    """The host's own addresses, each with the index of its interface."""
-    for family in known():
-        for address in netlink.get_addr(family=family.number):
-            if address["scope"] == _SCOPE_UNIVERSE:
-                value = address.get_attr("IFA_LOCAL") or address.get_attr("IFA_ADDRESS")
-                yield address["index"], ip_address(value)

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
-from .checks import addresses, interface_names
 from .default_routes import ways_out
 from .family import AnyAddress, Family
 from .filter_chains import Chain, Packet, Table, refuses, translating
 from .firewall_remedies import remedies, without_translation
+from .interfaces import addresses, interface_names
 from .iptables_chains import iptables_tables
 from .nft_chains import nft_tables
 from .request import Request

@@ -11,13 +11,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .changes import PROTOCOL
 from .family import known
-from .neighbours import proxies
-from .routes import routes_of
+from .routes import PROTOCOL, routes_of
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
+
+NTF_PROXY = 8  # of linux/neighbour.h
 
 
 class KernelState:
@@ -60,3 +60,15 @@ class KernelState:
     def proxies(self) -> set[tuple[int, str]]:
         """Addresses that the host answers for, each with the index of the interface."""
         return {(entry["ifindex"], entry.get_attr("NDA_DST")) for entry in proxies(self._netlink)}
+
+
+def proxies(netlink: IPRoute) -> list[Any]:
+    """All proxy entries of the host."""
+    return [
+        entry
+        for family in known()
+        # A filter of our own, or pyroute2 takes the flags for one.
+        for entry in netlink.neigh(
+            "dump", dump_filter=lambda _: True, family=family.number, flags=NTF_PROXY
+        )
+    ]

@@ -11,14 +11,14 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from .changes import PROTOCOL, Change, WaylessRoute, ip_command
+from .changes import Change, WaylessRoute, ip_command
 from .family import FAMILIES, AnyNetwork, Family
 from .guard import Guard, GuardRemoval, guards
 from .local_table import FirstRule, LocalFirst, has_first_rule, leads_past
 from .neighbours import ProxyNeighbour, left_over
 from .refusals import in_words
 from .request import RoutingError
-from .routes import routes_of
+from .routes import PROTOCOL, routes_of
 from .runs import (
     Kind,
     externals_of,

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from socket import AF_INET
 from typing import TYPE_CHECKING, Any
 
-from .changes import PROTOCOL, Rule
+from .changes import Rule
+from .routes import PROTOCOL
 from .runs import SHARING_START, others_share
 
 if TYPE_CHECKING:

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
-from .changes import PROTOCOL, ip_command, link_index
-from .family import AnyAddress, AnyNetwork, family_of, known
-from .routes import interface_routes
+from .changes import ip_command
+from .family import AnyAddress, AnyNetwork, family_of
+from .interfaces import link_index
+from .kernel_state import NTF_PROXY, proxies
+from .routes import PROTOCOL, interface_routes
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
 
     from .kernel_state import KernelState
 
-_NTF_PROXY = 8
 _UNICAST = 1  # RTN_UNICAST
 _THERE = "there"
 _GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV)
@@ -74,20 +75,8 @@ class ProxyNeighbour:
             "family": family_of(self.address).number,
             "dst": self.address,
             "ifindex": index,
-            "flags": _NTF_PROXY,
+            "flags": NTF_PROXY,
         }
-
-
-def proxies(netlink: IPRoute) -> list[Any]:
-    """All proxy entries of the host."""
-    return [
-        entry
-        for family in known()
-        # A filter of our own, or pyroute2 takes the flags for one.
-        for entry in netlink.neigh(
-            "dump", dump_filter=lambda _: True, family=family.number, flags=_NTF_PROXY
-        )
-    ]
 
 
 def links_of(netlink: IPRoute, address: AnyAddress | AnyNetwork) -> set[int]:

@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .changes import Address, Change, DeviceUp, Route, Rule, WaylessRoute, link_index
-from .checks import addresses, check, warnings
+from .changes import Address, Change, DeviceUp, Route, Rule, WaylessRoute
+from .checks import check, warnings
 from .family import IPV4, IPV6, AnyNetwork, Family
 from .firewall import firewall_warnings
 from .guard import Guard
+from .interfaces import addresses, link_index
 from .joining import UdpJoining, joining_interfaces
 from .local_table import SharingFirst
 from .neighbours import ProxyNeighbour, links_of

@@ -9,22 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from socket import if_nametoindex
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from .checks import not_there_yet
+from .child import in_child
 from .default_routes import DefaultRoute, default_routes
-from .family import Family
+from .family import Family, known
 from .firewall import firewall_warnings
+from .kernel_state import KernelState
+from .leftovers import left_by_all
 from .local_table import LOCAL_TABLE
 from .routes import MAIN_TABLE
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
 
-    from .kernel_state import KernelState
     from .request import Request
 
 _PROC_SYS = Path("/proc/sys")
@@ -90,6 +93,23 @@ def problems(kernel: KernelState, request: Request, known: Known) -> Iterator[Pr
             yield Problem(
                 f"the default route of IPv{version} is gone: nothing leaves by it", str(route)
             )
+
+
+def problems_without_run() -> tuple[Problem, ...]:
+    """What killed runs left behind, and which of the kernel's own rules are gone."""
+    return in_child(_problems_without_run)
+
+
+def _problems_without_run() -> tuple[Problem, ...]:
+    from pyroute2 import IPRoute
+
+    with IPRoute(strict_check=True) as netlink:
+        count = len(left_by_all(netlink).all())
+        kernel = KernelState(netlink)
+        changes = "1 change" if count == 1 else f"{count} changes"
+        left = Problem(f"a killed run left {changes} to this host", "ratsnake host repair")
+        rules = (missing_rules(kernel, family) for family in known())
+        return (*([left] if count else []), *chain.from_iterable(rules))
 
 
 def filter_problems(netlink: IPRoute, request: Request) -> tuple[Problem, ...]:

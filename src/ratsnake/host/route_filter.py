@@ -12,7 +12,7 @@ import sys
 from array import array
 from collections.abc import Collection
 
-from .changes import PROTOCOL
+from .routes import PROTOCOL
 
 _SO_ATTACH_FILTER = 26
 _INSTRUCTION = struct.Struct("=HBBI")  # sock_filter: code, jump if true, if false, operand

@@ -11,6 +11,10 @@ from .family import Family, known
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
 
+#: Marks our rules and routes (`ip rule`, `ip route` show it as "proto 82"); 82 is nobody's in
+#: iproute2's rt_protos.
+PROTOCOL = 82
+
 MAIN_TABLE = 254
 #: RTPROT_… of linux/rtnetlink.h: what the kernel makes of an address, `ip route` (boot), programs
 #: that set up interfaces (static, DHCP), and what routers advertise.  Daemons of routing protocols

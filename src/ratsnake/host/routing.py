@@ -61,15 +61,12 @@ The other settings of the kernel:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import chain
 
 from .changes import Change
 from .child import in_child
-from .family import known
 from .kernel_state import KernelState
 from .leftovers import Leftovers, left_by, left_by_all
 from .plan import Plan, plan, plan_of
-from .problems import Problem, missing_rules
 from .request import Request, RoutingError
 from .revision import Done, revise, undo
 from .runs import may_begin_to_share, number_of
@@ -133,23 +130,6 @@ def foresee(request: Request) -> Foreseen:
 def repair() -> tuple[str, ...]:
     """Remove what killed runs left behind, of any LAN; returns the commands that would do it."""
     return in_child(_repair)
-
-
-def problems_without_run() -> tuple[Problem, ...]:
-    """What killed runs left behind, and which of the kernel's own rules are gone."""
-    return in_child(_problems_without_run)
-
-
-def _problems_without_run() -> tuple[Problem, ...]:
-    from pyroute2 import IPRoute
-
-    with IPRoute(strict_check=True) as netlink:
-        count = len(left_by_all(netlink).all())
-        kernel = KernelState(netlink)
-        changes = "1 change" if count == 1 else f"{count} changes"
-        left = Problem(f"a killed run left {changes} to this host", "ratsnake host repair")
-        rules = (missing_rules(kernel, family) for family in known())
-        return (*([left] if count else []), *chain.from_iterable(rules))
 
 
 def _foresee(request: Request) -> Foreseen:

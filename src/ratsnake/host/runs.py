@@ -12,9 +12,9 @@ from enum import IntEnum
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from .changes import PROTOCOL, link_index
 from .family import AnyNetwork, known
-from .routes import routes_of
+from .interfaces import link_index
+from .routes import PROTOCOL, routes_of
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from .checks import addresses
 from .child import in_child
 from .family import AnyAddress
+from .interfaces import addresses
 from .published_ports import published_ports
 
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
