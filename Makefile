@@ -40,7 +40,7 @@ sanitize: build $(VENV)/test-extras
 FUZZ_SECONDS := 120
 FUZZ :=
 
-fuzz: build $(VENV)/test-extras $(VENV)/fuzz-extras
+fuzz: $(VENV)/fuzz-extras
 	@sh tools/sanitized.sh
 	@$(BIN)/python tools/fuzz.py --seconds $(FUZZ_SECONDS) $(FUZZ)
 
