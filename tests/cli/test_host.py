@@ -12,7 +12,7 @@ import pytest
 
 from host.machines import ADDRESSES, router
 from ratsnake.cli.main import main
-from ratsnake.host.routing import Installed, install
+from ratsnake.host.installation.install import Installed, install
 from ratsnake.lab.namespace import Namespace
 from support.player import Player
 

@@ -9,7 +9,7 @@ import pytest
 from ratsnake.daemon.changing.address_loss import AddressLosses, unavailable
 from ratsnake.daemon.configuration.options import RunOptions, run_options
 from ratsnake.daemon.surroundings.findings import Findings, fitted_options
-from ratsnake.host.interface_address import InterfaceAddress
+from ratsnake.host.kernel.interface_address import InterfaceAddress
 
 LINES = InterfaceAddress("ppp0"), InterfaceAddress("ppp1")
 A, B = IPv4Address("198.51.100.7"), IPv4Address("203.0.113.9")

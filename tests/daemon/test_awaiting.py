@@ -17,7 +17,7 @@ from ratsnake.daemon.awaiting import await_addresses
 from ratsnake.daemon.configuration.options import RunOptions, run_options
 from ratsnake.daemon.supervisor import Supervisor
 from ratsnake.daemon.surroundings.findings import NOTHING, Findings
-from ratsnake.host.interface_address import Found, InterfaceAddress
+from ratsnake.host.kernel.interface_address import Found, InterfaceAddress
 
 PPP = InterfaceAddress("ppp0")
 NONE = Found(None, (), "there is no interface ppp0 (there are lo)")

@@ -17,7 +17,7 @@ from ratsnake.daemon.configuration.flags import RUN_FLAGS
 from ratsnake.daemon.configuration.options import run_options
 from ratsnake.daemon.configuration.schema import schema
 from ratsnake.daemon.errors import UsageError
-from ratsnake.host.child import in_child
+from ratsnake.host.processes.child import in_child
 from ratsnake.nat.rules.behaviour import PRESETS
 
 EXTERNAL = '[nat]\nexternal = ["203.0.113.1"]\n'

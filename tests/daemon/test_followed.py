@@ -17,7 +17,7 @@ from ratsnake.daemon.configuration.followed import known_settings, sources
 from ratsnake.daemon.configuration.options import RunOptions, run_options
 from ratsnake.daemon.errors import RunError, UsageError
 from ratsnake.daemon.surroundings.findings import NOTHING, Findings, fitted_options, read_findings
-from ratsnake.host.interface_address import Found, InterfaceAddress
+from ratsnake.host.kernel.interface_address import Found, InterfaceAddress
 from ratsnake.portset import PortSet
 
 PPP, ETH_6 = InterfaceAddress("ppp0"), InterfaceAddress("eth0", 6)

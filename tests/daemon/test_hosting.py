@@ -25,11 +25,11 @@ from ratsnake.daemon.surroundings.fitting import fit
 from ratsnake.daemon.surroundings.hosting import Hosting, State, chosen
 from ratsnake.daemon.surroundings.hosting_orders import AskingHosting, KeptHosting
 from ratsnake.daemon.surroundings.ports_in_use import CHANGE_SECONDS, PortsInUse
-from ratsnake.host.address_watch import AddressWatch
-from ratsnake.host.interface_address import InterfaceAddress, look
-from ratsnake.host.routes import PROTOCOL
-from ratsnake.host.runs import shared_table
-from ratsnake.host.waiting_sockets import Bound
+from ratsnake.host.kernel.interface_address import InterfaceAddress, look
+from ratsnake.host.kernel.routes import PROTOCOL
+from ratsnake.host.notifications.address_watch import AddressWatch
+from ratsnake.host.routing.runs import shared_table
+from ratsnake.host.sockets.waiting_sockets import Bound
 from ratsnake.lab.namespace import Namespace
 
 WAN = InterfaceAddress("wan0")

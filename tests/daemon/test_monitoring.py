@@ -23,14 +23,15 @@ from ratsnake.daemon.surroundings.monitoring import (
     TRUCE_SECONDS,
     Monitor,
 )
-from ratsnake.host.changes import Rule
-from ratsnake.host.child import ChildError
-from ratsnake.host.kernel_watch import Heard, Polled
-from ratsnake.host.packet_counts import PacketCounts
-from ratsnake.host.problems import Known, Problem
-from ratsnake.host.request import Request
-from ratsnake.host.restoring import Look, Wanted
-from ratsnake.host.routing import Installed
+from ratsnake.host.installation.install import Installed
+from ratsnake.host.installation.problem import Problem
+from ratsnake.host.monitoring.packet_counts import PacketCounts
+from ratsnake.host.monitoring.problems import Known
+from ratsnake.host.monitoring.restoring import Look, Wanted
+from ratsnake.host.notifications.kernel_watch import Heard, Polled
+from ratsnake.host.processes.child import ChildError
+from ratsnake.host.routing.changes import Rule
+from ratsnake.host.routing.request import Request
 
 RULE, OTHER = Rule(7, table=8), Rule(9, table=8)
 REQUEST = Request("nat0", ("lan0",), (IPv4Address("203.0.113.1"),), (IPv4Network("10.0.0.0/8"),))

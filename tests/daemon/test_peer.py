@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from ratsnake.daemon.control.peer import Access, Allowed, allowed_by
-from ratsnake.host.child import in_child
+from ratsnake.host.processes.child import in_child
 
 USER, GROUP, OTHER = 23456, 23457, 23458
 

@@ -12,7 +12,7 @@ from ratsnake.daemon.surroundings.ports_in_use import (
     LOOK_SECONDS,
     PortsInUse,
 )
-from ratsnake.host.waiting_sockets import Bound
+from ratsnake.host.sockets.waiting_sockets import Bound
 from ratsnake.portset import PortSet
 
 Ranges = tuple[tuple[int, int], tuple[tuple[int, int], ...]]

@@ -17,7 +17,7 @@ from ratsnake.daemon.errors import RunError, UsageError
 from ratsnake.daemon.supervisor import Supervisor
 from ratsnake.daemon.surroundings.findings import NOTHING, Findings, fitted_options
 from ratsnake.daemon.surroundings.fitting import Fitted
-from ratsnake.host.interface_address import InterfaceAddress
+from ratsnake.host.kernel.interface_address import InterfaceAddress
 from ratsnake.nat.settings.settings import Settings
 from ratsnake.nat.succession.adoption import Transfer
 

@@ -15,7 +15,7 @@ from ratsnake.daemon.state import file, keeper
 from ratsnake.daemon.state.file import FLOW_SIZE, FLOWS_AT, HEADER, Moment, StateError
 from ratsnake.daemon.state.keeper import StateKeeper
 from ratsnake.daemon.state.restoring import bring_back
-from ratsnake.host.accounts import Account
+from ratsnake.host.processes.accounts import Account
 from support.bench import INSIDE, R1, SEED, Bench
 from support.busy import flows_of
 from support.flavours import Engine, load

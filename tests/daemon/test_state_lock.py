@@ -11,8 +11,8 @@ import pytest
 
 from ratsnake.daemon.errors import RunError
 from ratsnake.daemon.state.lock import StateLock
-from ratsnake.host.accounts import Account
-from ratsnake.host.child import in_child
+from ratsnake.host.processes.accounts import Account
+from ratsnake.host.processes.child import in_child
 
 NOBODY = Account("nobody", 65534, 65534)
 

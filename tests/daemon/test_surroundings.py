@@ -17,8 +17,8 @@ from ratsnake.daemon.errors import RunError, UsageError
 from ratsnake.daemon.surroundings import fitting as surroundings
 from ratsnake.daemon.surroundings.findings import Findings, fitted_options
 from ratsnake.daemon.surroundings.fitting import Fitted, fit, request_of
-from ratsnake.host.interface_address import InterfaceAddress
-from ratsnake.host.survey import Survey, survey
+from ratsnake.host.kernel.interface_address import InterfaceAddress
+from ratsnake.host.sockets.survey import Survey, survey
 from ratsnake.lab.namespace import Namespace
 
 ADDRESS = "198.51.100.254"

@@ -34,13 +34,13 @@ def imported(file: Path) -> Iterator[list[str]]:
             yield path
 
 
-@pytest.mark.parametrize("package", ["", "nat", "daemon"])
+@pytest.mark.parametrize("package", ["", "nat", "host", "daemon"])
 def test_the_table_names_all_rooms(package: str) -> None:
     found = {path.parent.name for path in (SOURCE / package).glob("*/__init__.py")}
     assert sorted(rooms(package)) == sorted(found)
 
 
-@pytest.mark.parametrize("package", ["", "nat", "daemon"])
+@pytest.mark.parametrize("package", ["", "nat", "host", "daemon"])
 def test_imports_go_upwards(package: str) -> None:
     order = rooms(package)
     depth = 1 if package else 0

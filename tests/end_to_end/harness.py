@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ratsnake.daemon.control.client import ask
-from ratsnake.host.kernel_state import proxies
+from ratsnake.host.kernel.kernel_state import proxies
 from ratsnake.lab import EXTERNAL, Namespace, RunningNat, Topology
 from ratsnake.lab.topology import ROUTER_WAN, WAN_INTERFACE
 

@@ -15,7 +15,7 @@ import pytest
 
 from end_to_end.frames import captured, sniffer
 from end_to_end.harness import DEADLINE, greet, udp_pair
-from ratsnake.host.guard import dropped_by, guards
+from ratsnake.host.nftables.guard import dropped_by, guards
 from ratsnake.lab import EXTERNAL, EXTERNAL_6, RunningNat, Topology, nat, traffic
 from ratsnake.lab.path import PathError, ping
 from ratsnake.lab.topology import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from end_to_end.harness import DEADLINE, drops, greet
-from ratsnake.host.guard import dropped_by
+from ratsnake.host.nftables.guard import dropped_by
 from ratsnake.lab import EXTERNAL, Namespace, Topology, nat
 from ratsnake.lab.path import PathError, ping
 from ratsnake.lab.topology import LAN_PREFIX, ROUTER_WAN

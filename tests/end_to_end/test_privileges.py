@@ -22,9 +22,9 @@ from end_to_end.harness import (
 from ratsnake.daemon.control.client import ask
 from ratsnake.daemon.errors import RunError
 from ratsnake.daemon.loop.worker_thread import NICE
-from ratsnake.host.child import STOP_SIGNALS, in_child
-from ratsnake.host.keeper_process import NAME
-from ratsnake.host.privileges import Capability
+from ratsnake.host.processes.child import STOP_SIGNALS, in_child
+from ratsnake.host.processes.keeper_process import NAME
+from ratsnake.host.processes.privileges import Capability
 from ratsnake.lab import Topology, nat
 
 _NOBODY = 65534

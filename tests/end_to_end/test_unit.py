@@ -24,7 +24,7 @@ from end_to_end.other_user import NOBODY, own_view, tun_for_all
 from ratsnake.daemon.control.client import ask
 from ratsnake.daemon.loop.worker_thread import NICE
 from ratsnake.daemon.state import file
-from ratsnake.host.guard import guards
+from ratsnake.host.nftables.guard import guards
 from ratsnake.lab import EXTERNAL, LAN_PREFIX, Topology
 from ratsnake.lab.topology import LAN_INTERFACE, ROUTER_WAN, WAN_INTERFACE
 

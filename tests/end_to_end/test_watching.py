@@ -19,7 +19,7 @@ import pytest
 from end_to_end.harness import greet, readable, rows, status, udp_pair, until
 from ratsnake.daemon.control.client import ask
 from ratsnake.daemon.errors import RunError
-from ratsnake.host.child import in_child
+from ratsnake.host.processes.child import in_child
 from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic
 from ratsnake.lab.path import ping
 from ratsnake.lab.topology import ROUTER_WAN

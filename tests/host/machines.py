@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ratsnake.host.kernel_state import proxies
+from ratsnake.host.kernel.kernel_state import proxies
 from ratsnake.lab.namespace import Namespace
 
 _FAMILIES = (AF_INET, AF_INET6)

@@ -5,7 +5,7 @@ import pwd
 
 import pytest
 
-from ratsnake.host.accounts import Account, account, group_number, process_account
+from ratsnake.host.processes.accounts import Account, account, group_number, process_account
 
 NOBODY = pwd.getpwnam("nobody")
 

@@ -1,4 +1,5 @@
-"""host/child.py: results and errors come back whole, and the caller outlives everything."""
+"""host/processes/child.py: results and errors come back whole, and the caller outlives
+everything."""
 
 import errno
 import os
@@ -6,7 +7,7 @@ import signal
 
 import pytest
 
-from ratsnake.host.child import STOP_SIGNALS, ChildError, in_child
+from ratsnake.host.processes.child import STOP_SIGNALS, ChildError, in_child
 
 
 class _Unpicklable(Exception):

@@ -1,4 +1,5 @@
-"""host/firewall.py: a policy that would drop the NAT's traffic is named, others are not."""
+"""host/packet_filter/firewall.py: a policy that would drop the NAT's traffic is named, others are
+not."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ import pytest
 from pyroute2 import IPRoute
 
 from host.machines import ADDRESSES, ADDRESSES_6, add_link, router
-from ratsnake.host.firewall import firewall_warnings
-from ratsnake.host.request import Request
+from ratsnake.host.packet_filter.firewall import firewall_warnings
+from ratsnake.host.routing.request import Request
 
 _CHAIN = "type filter hook {hook} priority filter; policy {policy};"
 

@@ -1,5 +1,5 @@
-"""host/guard.py: what the kernel has is the guard as it is typed, and what somebody did to it is
-seen."""
+"""host/nftables/guard.py: what the kernel has is the guard as it is typed, and what somebody did to
+it is seen."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from shutil import which
 import pytest
 
 from host.machines import ADDRESSES, ADDRESSES_6, renew_link, router, state
-from ratsnake.host import nft_table
-from ratsnake.host.guard import Guard, dropped_by, guards
-from ratsnake.host.kernel_state import KernelState
-from ratsnake.host.nftables import Flag, Message, attempt, text
-from ratsnake.host.request import Request
-from ratsnake.host.routing import foresee, install, repair
+from ratsnake.host.installation.install import foresee, install, repair
+from ratsnake.host.kernel.kernel_state import KernelState
+from ratsnake.host.nftables import nft_table
+from ratsnake.host.nftables.guard import Guard, dropped_by, guards
+from ratsnake.host.nftables.messages import Flag, Message, attempt, text
+from ratsnake.host.routing.request import Request
 from ratsnake.lab.namespace import Namespace
 
 GUARD = Guard(

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from machines import add_link, index, router
 
-from ratsnake.host.address_watch import AddressWatch
-from ratsnake.host.interface_address import Found, InterfaceAddress, look
+from ratsnake.host.kernel.interface_address import Found, InterfaceAddress, look
+from ratsnake.host.notifications.address_watch import AddressWatch
 from ratsnake.lab.namespace import Namespace
 
 WAN, WAN_6 = InterfaceAddress("wan0"), InterfaceAddress("wan0", 6)

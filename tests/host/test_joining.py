@@ -1,4 +1,5 @@
-"""host/joining.py: where UDP datagrams are joined on arrival, and that it ends with the run."""
+"""host/routing/joining.py: where UDP datagrams are joined on arrival, and that it ends with the
+run."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from ratsnake.host.joining import FEATURE, UdpJoining, joining_interfaces
-from ratsnake.host.problems import Known
-from ratsnake.host.restoring import Wanted, look_and_restore
-from ratsnake.host.routing import Request, install
+from ratsnake.host.installation.install import Request, install
+from ratsnake.host.monitoring.problems import Known
+from ratsnake.host.monitoring.restoring import Wanted, look_and_restore
+from ratsnake.host.routing.joining import FEATURE, UdpJoining, joining_interfaces
 from ratsnake.lab.ethtool import feature, set_feature
 from ratsnake.lab.namespace import Namespace
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from ratsnake.host import keeper, keeper_process
-from ratsnake.host.child import ChildError
-from ratsnake.host.keeper import KeeperDied, Undoing
-from ratsnake.host.keeper_process import ORDER, Task
+from ratsnake.host.processes import keeper, keeper_process
+from ratsnake.host.processes.child import ChildError
+from ratsnake.host.processes.keeper import KeeperDied, Undoing
+from ratsnake.host.processes.keeper_process import ORDER, Task
 
 
 class Record:

@@ -1,4 +1,5 @@
-"""host/kernel_watch.py, host/route_filter.py: what the kernel tells of, and what wakes nobody."""
+"""host/notifications/kernel_watch.py, host/notifications/route_filter.py: what the kernel tells of,
+and what wakes nobody."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from shutil import which
 import pytest
 from machines import ADDRESSES, router
 
-from ratsnake.host.kernel_watch import Heard, KernelWatch, Polled
+from ratsnake.host.notifications.kernel_watch import Heard, KernelWatch, Polled
 from ratsnake.lab.namespace import Namespace
 
 POLLED = Polled(("net/ipv4/ip_forward", "net/ipv4/conf/gone/forwarding"), proxies=True)

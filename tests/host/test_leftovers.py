@@ -1,4 +1,5 @@
-"""host/leftovers.py: which runs are dead, and what is said when what they left stays."""
+"""host/installation/leftovers.py: which runs are dead, and what is said when what they left
+stays."""
 
 from __future__ import annotations
 
@@ -10,10 +11,10 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 from machines import ADDRESSES, index, renew_link, router, state
 
-from ratsnake.host import runs
-from ratsnake.host.leftovers import RuleRemoval
-from ratsnake.host.request import Request, RoutingError, Shared
-from ratsnake.host.routing import install, repair
+from ratsnake.host.installation.install import install, repair
+from ratsnake.host.installation.leftovers import RuleRemoval
+from ratsnake.host.routing import runs
+from ratsnake.host.routing.request import Request, RoutingError, Shared
 from ratsnake.lab.namespace import Namespace
 
 OWN = IPv4Address("198.51.100.254")

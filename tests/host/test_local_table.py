@@ -1,4 +1,5 @@
-"""host/local_table.py: whatever becomes of the rules, the host looks into its local table."""
+"""host/routing/local_table.py: whatever becomes of the rules, the host looks into its local
+table."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ from typing import Any
 import pytest
 from machines import ADDRESSES, add_link, index, router, state
 
-from ratsnake.host.request import Request, Shared
-from ratsnake.host.routing import install, repair
+from ratsnake.host.installation.install import install, repair
+from ratsnake.host.routing.request import Request, Shared
 from ratsnake.lab.namespace import Namespace
 
 OWN, SECOND = IPv4Address("198.51.100.254"), IPv4Address("198.51.100.253")

@@ -1,4 +1,5 @@
-"""host/other_runs.py: a second run that cannot work says which other run is in its way."""
+"""host/installation/other_runs.py: a second run that cannot work says which other run is in its
+way."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 import pytest
 from machines import ADDRESSES, ADDRESSES_6, router, state
 
-from ratsnake.host.request import Request, RoutingError, Shared
-from ratsnake.host.routing import install
+from ratsnake.host.installation.install import install
+from ratsnake.host.routing.request import Request, RoutingError, Shared
 from ratsnake.lab.namespace import Namespace
 
 FIRST = Request("nat0", ("lan0",), (IPv4Address("203.0.113.1"),), (IPv4Network("192.0.2.128/25"),))

@@ -1,4 +1,4 @@
-"""host/plan.py: what is printed before it is done is what is done."""
+"""host/installation/plan.py: what is printed before it is done is what is done."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 from machines import ADDRESSES, ADDRESSES_6, add_link, index, renew_link, router, state
 
 from ratsnake.cli.main import main
-from ratsnake.host.request import Request, RoutingError, Shared
-from ratsnake.host.routing import foresee, install, repair
-from ratsnake.host.socket_match import MARK
+from ratsnake.host.installation.install import foresee, install, repair
+from ratsnake.host.nftables.socket_match import MARK
+from ratsnake.host.routing.request import Request, RoutingError, Shared
 from ratsnake.lab.namespace import Namespace
 
 PLAIN = Request("nat0", ("lan0",), (IPv4Address("203.0.113.1"),), (IPv4Network("192.0.2.128/25"),))
@@ -221,7 +221,7 @@ def test_without_an_address_inside_the_router_keeps_its_own_to_itself(machine: N
 def test_a_kernel_that_cannot_look_up_sockets_is_warned_of(
     machine: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ratsnake.host.nft_expressions._SOCKET_TRANSPARENT", 99)
+    monkeypatch.setattr("ratsnake.host.nftables.expressions._SOCKET_TRANSPARENT", 99)
     before = state(machine)
     installed = install(SHARING)
     (warning,) = installed.warnings

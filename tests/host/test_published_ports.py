@@ -1,4 +1,4 @@
-"""host/published_ports.py against rules that nft and iptables have made."""
+"""host/sockets/published_ports.py against rules that nft and iptables have made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shutil import which
 import pytest
 from machines import ADDRESSES, router
 
-from ratsnake.host.published_ports import published_ports
+from ratsnake.host.sockets.published_ports import published_ports
 from ratsnake.lab.namespace import Namespace
 
 

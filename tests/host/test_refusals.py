@@ -1,4 +1,5 @@
-"""host/refusals.py: what the kernel's refusals mean, and that none is told as a number."""
+"""host/installation/refusals.py: what the kernel's refusals mean, and that none is told as a
+number."""
 
 from __future__ import annotations
 
@@ -9,11 +10,11 @@ import pytest
 from machines import ADDRESSES, index, router
 from pyroute2 import NetlinkError
 
-from ratsnake.host.changes import Address, Change, Route, Rule
-from ratsnake.host.refusals import in_words
-from ratsnake.host.request import RoutingError
-from ratsnake.host.revision import revise
-from ratsnake.host.settings import Setting
+from ratsnake.host.installation.refusals import in_words
+from ratsnake.host.installation.revision import revise
+from ratsnake.host.routing.changes import Address, Change, Route, Rule
+from ratsnake.host.routing.request import RoutingError
+from ratsnake.host.routing.settings import Setting
 from ratsnake.lab.namespace import Namespace
 
 ROUTE, RULE = Route("203.0.113.1/32", "nat0"), Rule(20000, "nat0", table=1000)

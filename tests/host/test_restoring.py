@@ -1,4 +1,5 @@
-"""host/restoring.py: what others take away of a run's changes is missed, and made again."""
+"""host/monitoring/restoring.py: what others take away of a run's changes is missed, and made
+again."""
 
 from __future__ import annotations
 
@@ -11,13 +12,13 @@ from shutil import which
 import pytest
 from machines import ADDRESSES, ADDRESSES_6, add_link, index, renew_link, router, state
 
-from ratsnake.host.guard import Guard
-from ratsnake.host.kernel_state import KernelState
-from ratsnake.host.problems import Known
-from ratsnake.host.request import Request, Shared
-from ratsnake.host.restoring import Look, Wanted, look_and_restore
-from ratsnake.host.routing import Installed, install
-from ratsnake.host.socket_match import SocketMatch
+from ratsnake.host.installation.install import Installed, install
+from ratsnake.host.kernel.kernel_state import KernelState
+from ratsnake.host.monitoring.problems import Known
+from ratsnake.host.monitoring.restoring import Look, Wanted, look_and_restore
+from ratsnake.host.nftables.guard import Guard
+from ratsnake.host.nftables.socket_match import SocketMatch
+from ratsnake.host.routing.request import Request, Shared
 from ratsnake.lab.namespace import Namespace
 
 OWN = IPv4Address("198.51.100.254")

@@ -1,4 +1,5 @@
-"""host/revision.py and Installed.change: a running set-up becomes another, without a gap."""
+"""host/installation/revision.py and Installed.change: a running set-up becomes another, without a
+gap."""
 
 from __future__ import annotations
 
@@ -13,13 +14,13 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 import pytest
 from machines import ADDRESSES, ADDRESSES_6, index, renew_link, router, state
 
-from ratsnake.host.changes import Change, Route, Rule, WaylessRoute
-from ratsnake.host.local_table import SharingFirst
-from ratsnake.host.request import Request, RoutingError, Shared
-from ratsnake.host.revision import difference
-from ratsnake.host.routes import PROTOCOL
-from ratsnake.host.routing import install, repair
-from ratsnake.host.runs import SharingKind, priority
+from ratsnake.host.installation.install import install, repair
+from ratsnake.host.installation.revision import difference
+from ratsnake.host.kernel.routes import PROTOCOL
+from ratsnake.host.routing.changes import Change, Route, Rule, WaylessRoute
+from ratsnake.host.routing.local_table import SharingFirst
+from ratsnake.host.routing.request import Request, RoutingError, Shared
+from ratsnake.host.routing.runs import SharingKind, priority
 from ratsnake.lab.namespace import Namespace
 
 NEW = IPv4Address("198.51.100.253")

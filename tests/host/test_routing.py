@@ -1,4 +1,5 @@
-"""host/routing.py, in a throw-away network namespace: what is installed, refused and undone."""
+"""host/installation/install.py, in a throw-away network namespace: what is installed, refused and
+undone."""
 
 from __future__ import annotations
 
@@ -12,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from ratsnake.host.changes import Route, Rule, WaylessRoute
-from ratsnake.host.family import IPV4, IPV6
-from ratsnake.host.neighbours import ProxyNeighbour
-from ratsnake.host.request import Request, RoutingError
-from ratsnake.host.routes import PROTOCOL
-from ratsnake.host.routing import foresee, install
-from ratsnake.host.runs import Kind, priority
-from ratsnake.host.settings import Forwarding, Setting, SharedSetting
+from ratsnake.host.installation.install import foresee, install
+from ratsnake.host.kernel.family import IPV4, IPV6
+from ratsnake.host.kernel.routes import PROTOCOL
+from ratsnake.host.routing.changes import Route, Rule, WaylessRoute
+from ratsnake.host.routing.neighbours import ProxyNeighbour
+from ratsnake.host.routing.request import Request, RoutingError
+from ratsnake.host.routing.runs import Kind, priority
+from ratsnake.host.routing.settings import Forwarding, Setting, SharedSetting
 from ratsnake.lab.namespace import Namespace
 from ratsnake.lab.topology import ROUTER_NAT
 from ratsnake.nat.settings.scope import ROUTER_ADDRESS

@@ -1,5 +1,5 @@
-"""host/routing.py for IPv6 and several external addresses, with a real TUN in a throw-away
-namespace: which way packets go, and from where the router reports its errors."""
+"""host/installation/install.py for IPv6 and several external addresses, with a real TUN in a
+throw-away namespace: which way packets go, and from where the router reports its errors."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from ratsnake.device.linux_tun import LinuxTun
-from ratsnake.host import family
-from ratsnake.host.request import Request, RoutingError
-from ratsnake.host.routes import PROTOCOL
-from ratsnake.host.routing import install
+from ratsnake.host.installation.install import install
+from ratsnake.host.kernel import family
+from ratsnake.host.kernel.routes import PROTOCOL
+from ratsnake.host.routing.request import Request, RoutingError
 from ratsnake.lab.namespace import Namespace
 
 EXTERNAL = IPv6Address("2001:db8:3::1")

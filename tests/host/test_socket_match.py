@@ -1,4 +1,5 @@
-"""host/socket_match.py: the table that tells the host's packets apart, as the kernel has it."""
+"""host/nftables/socket_match.py: the table that tells the host's packets apart, as the kernel has
+it."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from shutil import which
 import pytest
 from machines import ADDRESSES, router
 
-from ratsnake.host.socket_match import SocketMatch, socket_matches
+from ratsnake.host.nftables.socket_match import SocketMatch, socket_matches
 from ratsnake.lab.namespace import Namespace
 
 MATCH = SocketMatch(3, IPv4Address("198.51.100.254"))

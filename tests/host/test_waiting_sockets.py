@@ -1,4 +1,4 @@
-"""host/waiting_sockets.py against sockets of the kernel."""
+"""host/sockets/waiting_sockets.py against sockets of the kernel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 from machines import ADDRESSES, ADDRESSES_6, router
 
-from ratsnake.host.waiting_sockets import waiting_sockets
+from ratsnake.host.sockets.waiting_sockets import waiting_sockets
 from ratsnake.lab.namespace import Namespace
 
 WAN = "198.51.100.254"

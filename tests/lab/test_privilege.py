@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from ratsnake.host.child import in_child
+from ratsnake.host.processes.child import in_child
 from ratsnake.lab import Namespace, PrivilegeError, enter_privileged, libc, privilege
 
 _NOBODY = 65534

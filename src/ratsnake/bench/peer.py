@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv4Network
 
-from ..host.request import Request, RoutingError
-from ..host.routing import install
+from ..host.installation.install import install
+from ..host.routing.request import Request, RoutingError
 from ..lab.gateway import GatewayError
 from ..lab.topology import (
     EXTERNAL,

@@ -10,8 +10,8 @@ from ..daemon.configuration.file import DEFAULT_FILE, options_of, read
 from ..daemon.configuration.followed import sources
 from ..daemon.configuration.options import RunOptions
 from ..daemon.configuration.schema import schema
-from ..host.child import ChildError
-from ..host.interface_address import look
+from ..host.kernel.interface_address import look
+from ..host.processes.child import ChildError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

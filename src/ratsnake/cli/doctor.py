@@ -9,7 +9,7 @@ from typing import Any
 from ..daemon.configuration.options import running_socket_path
 from ..daemon.control.client import ask
 from ..daemon.errors import RunError
-from ..host.child import ChildError
+from ..host.processes.child import ChildError
 from . import inquiry
 from .flags import texts
 
@@ -67,7 +67,7 @@ def _lost(external: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
 
 def _without_nat(why: str) -> dict[str, Any]:
     """What can be seen without one: the kernel tells all of it to root only."""
-    from ..host.problems import problems_without_run
+    from ..host.monitoring.problems import problems_without_run
 
     problems = [_problem(why, "ratsnake run")]
     if os.geteuid() != 0:

@@ -11,12 +11,12 @@ from ..daemon.configuration.file import run_options_of
 from ..daemon.configuration.flags import CONFIG_FLAG, RUN_GROUPS
 from ..daemon.configuration.options import RunOptions
 from ..daemon.errors import RunError, UsageError
-from ..host.child import ChildError
-from ..host.request import RoutingError
+from ..host.processes.child import ChildError
+from ..host.routing.request import RoutingError
 from .flags import add_flags, add_groups, texts
 
 if TYPE_CHECKING:
-    from ..host.plan import Step
+    from ..host.installation.plan import Step
 
 TASKS = {
     "plan": (
@@ -55,7 +55,7 @@ def _plan(options: RunOptions) -> list[str]:
     from ..daemon.surroundings.findings import NOTHING
     from ..daemon.surroundings.fitting import fit, request_of
     from ..daemon.surroundings.hosting import with_addresses
-    from ..host.routing import foresee
+    from ..host.installation.install import foresee
 
     if not options.lans:
         raise UsageError("--lan IFACE is needed: without it `ratsnake run` touches no route")
@@ -109,7 +109,7 @@ def _summary(in_force: int, wanted: int) -> str:
 
 
 def _repair() -> list[str]:
-    from ..host.routing import repair
+    from ..host.installation.install import repair
 
     return list(repair()) or ["# nothing was left behind"]
 

@@ -7,9 +7,9 @@ import logging
 import select
 import signal
 
-from ..host.address_watch import AddressWatch
-from ..host.child import ChildError
-from ..host.interface_address import look
+from ..host.kernel.interface_address import look
+from ..host.notifications.address_watch import AddressWatch
+from ..host.processes.child import ChildError
 from .configuration.options import RunOptions
 from .errors import RunError
 from .supervisor import Supervisor

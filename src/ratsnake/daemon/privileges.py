@@ -1,12 +1,12 @@
 """Giving up what set-up needed and packets do not: who may ask for it, and in what order.
 
 This process becomes the user it is to be and holds no capability; what setting up and undoing need
-is a keeper's then (host/keeper.py).  All that before the packet loop's thread begins.
+is a keeper's then (host/processes/keeper.py).  All that before the packet loop's thread begins.
 """
 
 import os
 
-from ..host.accounts import Account
+from ..host.processes.accounts import Account
 from .control.control_path import Claim
 from .errors import RunError
 
@@ -21,7 +21,7 @@ def give_up(user: Account | None, claim: Claim) -> None:
 
     Raises RunError.
     """
-    from ..host import privileges
+    from ..host.processes import privileges
 
     try:
         if user is not None and user.user != os.geteuid():

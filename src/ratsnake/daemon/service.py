@@ -4,7 +4,7 @@
     routing → privileges given up → flows brought back → worker → "ready"
 
 The host's side lives in the keeper, a process that sets up what has to be undone, and undoes it
-whatever becomes of this one (host/keeper.py, surroundings/hosting.py).
+whatever becomes of this one (host/processes/keeper.py, surroundings/hosting.py).
 
 One thread moves packets (the worker, without the GIL); this one waits: for signals, for the
 worker's end, for control clients, and once a second for a status request.
@@ -24,10 +24,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..device.linux_tun import LinuxTun
-from ..host.address_watch import AddressWatch
-from ..host.child import ChildError
-from ..host.keeper import Undoing
-from ..host.kernel_watch import KernelWatch
+from ..host.notifications.address_watch import AddressWatch
+from ..host.notifications.kernel_watch import KernelWatch
+from ..host.processes.child import ChildError
+from ..host.processes.keeper import Undoing
 from . import privileges
 from .awaiting import await_addresses
 from .changing.in_force import InForce

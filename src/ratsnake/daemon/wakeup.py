@@ -9,7 +9,7 @@ from collections import deque
 from contextlib import suppress
 from types import FrameType, TracebackType
 
-from ..host.child import STOP_SIGNALS
+from ..host.processes.child import STOP_SIGNALS
 
 WORKER_ENDED = 0  # no signal has this number
 

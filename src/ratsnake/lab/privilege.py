@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..device.tun_abi import IFF_NO_PI, IFF_TUN, IFREQ_FLAGS, TUNSETIFF
 from ..device.tun_abi import TUN_PATH as _TUN
-from ..host.child import ChildError, in_child
+from ..host.processes.child import ChildError, in_child
 from . import libc
 
 #: Settings that forbid user namespaces: path, the forbidding value, what to do.

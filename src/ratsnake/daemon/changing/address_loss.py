@@ -8,7 +8,7 @@ and they get another.  Where no other address of the family is there, nothing ch
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from ...host.interface_address import InterfaceAddress
+from ...host.kernel.interface_address import InterfaceAddress
 from ...nat.settings.parts import Availability, External, Pooling
 from ...nat.settings.scope import Address
 from ..configuration.options import RunOptions

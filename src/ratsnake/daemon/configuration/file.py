@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...host.accounts import process_account
+from ...host.processes.accounts import process_account
 from ...nat.settings.parts import Limits, Timeouts
 from ..errors import UsageError, near
 from .flag import Flag

@@ -4,7 +4,7 @@ This is the only place that knows a flag. The command line takes its arguments f
 configuration file its sections and keys, and the documentation its tables.
 """
 
-from ...host.accounts import account, group_number
+from ...host.processes.accounts import account, group_number
 from ...nat.rules.behaviour import parse_behaviour
 from ...nat.settings.forward_text import parse_forward, parse_one_to_one
 from ...nat.settings.nptv6 import parse_prefix_pair

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import TypeAlias
 
-from ...host.interface_address import InterfaceAddress
+from ...host.kernel.interface_address import InterfaceAddress
 from ...nat.settings.forwarding import resolve
 from ...nat.settings.parts import External
 from ...nat.settings.scope import Address, Network

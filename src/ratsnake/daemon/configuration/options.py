@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...host.accounts import Account
-from ...host.interface_address import InterfaceAddress
+from ...host.kernel.interface_address import InterfaceAddress
+from ...host.processes.accounts import Account
 from ...nat.rules.behaviour import Behaviour
 from ...nat.settings.deterministic import Deterministic
 from ...nat.settings.parts import External, Limits, Timeouts

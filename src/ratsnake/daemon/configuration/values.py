@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 
 from ...device.linux_tun import check_name
-from ...host.interface_address import InterfaceAddress
+from ...host.kernel.interface_address import InterfaceAddress
 from ...nat.settings.parts import External, Limits, Timeouts
 from ...nat.settings.scope import Network
 from ...portset import read_ports

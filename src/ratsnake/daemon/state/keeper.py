@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from ...host.accounts import Account
+from ...host.processes.accounts import Account
 from ..errors import RunError
 from .file import Moment, write
 

@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-from ...host.accounts import Account
+from ...host.processes.accounts import Account
 from ..errors import RunError
 
 MODE = 0o600  # who may open it could hold it

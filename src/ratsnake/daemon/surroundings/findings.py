@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from ...host.interface_address import InterfaceAddress
+from ...host.kernel.interface_address import InterfaceAddress
 from ...nat.settings.parts import External
 from ...nat.settings.scope import Address
 from ...portset import PortSet

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
-from ...host.child import ChildError
-from ...host.request import Request, Shared
-from ...host.survey import Survey, survey
-from ...host.waiting_sockets import Bound
+from ...host.processes.child import ChildError
+from ...host.routing.request import Request, Shared
+from ...host.sockets.survey import Survey, survey
+from ...host.sockets.waiting_sockets import Bound
 from ...nat.settings.checks import LEAST_MTU
 from ...nat.settings.forwarding import FORWARDABLE, resolve
 from ...nat.settings.parts import External

@@ -1,10 +1,11 @@
-"""When packets dropped by the guard at the WAN (host/guard.py) are a problem, in its words."""
+"""When packets dropped by the guard at the WAN (host/nftables/guard.py) are a problem, in its
+words."""
 
 import math
 from collections.abc import Iterator
 
-from ...host.problems import Problem
-from ...host.request import Request
+from ...host.installation.problem import Problem
+from ...host.routing.request import Request
 
 QUIET_SECONDS = 60.0  # after the last of them all is well again
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ...host.packet_counts import PacketCounts
-from ...host.problems import Problem
+from ...host.installation.problem import Problem
+from ...host.monitoring.packet_counts import PacketCounts
 
 RECENT = 50  # of what was made again, the last ones are told
 

@@ -1,10 +1,10 @@
 """The host's side of a NAT that runs: its routing, changed while packets pass, and the addresses of
 interfaces, which are followed.
 
-It lives in the keeper (host/keeper.py).  What that does it derives from the kernel, and from the
-configuration file where it was at the start.  Of the NAT, which may be anybody's by then, it takes
-only which forwards there are, and gives them no port of a shared address that is the host's
-(`hosting_orders`).
+It lives in the keeper (host/processes/keeper.py).  What that does it derives from the kernel, and
+from the configuration file where it was at the start.  Of the NAT, which may be anybody's by then,
+it takes only which forwards there are, and gives them no port of a shared address that is the
+host's (`hosting_orders`).
 """
 
 import logging
@@ -13,11 +13,11 @@ import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...host.address_watch import AddressWatch
-from ...host.child import ChildError
-from ...host.interface_address import Found, InterfaceAddress, look
-from ...host.request import RoutingError
-from ...host.routing import Installed, install
+from ...host.installation.install import Installed, install
+from ...host.kernel.interface_address import Found, InterfaceAddress, look
+from ...host.notifications.address_watch import AddressWatch
+from ...host.processes.child import ChildError
+from ...host.routing.request import RoutingError
 from ...nat.settings.scope import Address
 from ..configuration.followed import sources
 from ..configuration.options import RunOptions

@@ -21,10 +21,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from ...host.child import ChildError
-from ...host.keeper import BEGUN_SECONDS, DONE_SECONDS, KeeperDied, Undoing
-from ...host.request import Request
-from ...host.survey import survey
+from ...host.processes.child import ChildError
+from ...host.processes.keeper import BEGUN_SECONDS, DONE_SECONDS, KeeperDied, Undoing
+from ...host.routing.request import Request
+from ...host.sockets.survey import survey
 from ...nat.settings.forward_text import parse_forward
 from ...portset import PortSet
 from ..configuration.file import Asked, Configuration, Sources

@@ -1,7 +1,7 @@
 """When to look whether what a NAT has changed on its host is still there, and what is said of it.
 
-A look (host/restoring.py) follows at once where the kernel tells of a change, then after a pause
-that grows while there is no end of them.  What the kernel does not tell of is polled.
+A look (host/monitoring/restoring.py) follows at once where the kernel tells of a change, then after
+a pause that grows while there is no end of them.  What the kernel does not tell of is polled.
 
 There is no fight: what others undo ten times in a minute is left as it is, and told.
 """
@@ -13,15 +13,16 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from ...host.changes import Change
-from ...host.child import ChildError
-from ...host.kernel_watch import Heard, KernelWatch, Polled
-from ...host.neighbours import ProxyNeighbour
-from ...host.packet_counts import PacketCounts, packet_counts
-from ...host.problems import Known, Problem, known_now
-from ...host.restoring import Look, Wanted, look_and_restore
-from ...host.routing import Installed
-from ...host.settings import Forwarding, Setting, SharedSetting
+from ...host.installation.install import Installed
+from ...host.installation.problem import Problem
+from ...host.monitoring.packet_counts import PacketCounts, packet_counts
+from ...host.monitoring.problems import Known, known_now
+from ...host.monitoring.restoring import Look, Wanted, look_and_restore
+from ...host.notifications.kernel_watch import Heard, KernelWatch, Polled
+from ...host.processes.child import ChildError
+from ...host.routing.changes import Change
+from ...host.routing.neighbours import ProxyNeighbour
+from ...host.routing.settings import Forwarding, Setting, SharedSetting
 from .guard_drops import GuardDrops
 from .host_report import Report
 

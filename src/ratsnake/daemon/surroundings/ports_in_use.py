@@ -1,9 +1,9 @@
 """Which ports this host's programs have taken since the NAT began to share their address.
 
-Packets find their sockets anyhow (host/socket_match.py).  But the NAT must not give new flows a
-port that a program keeps; and a change of the range that the host's own connections use is seen
-nowhere else.  So the sockets are looked at once a second.  One that is there at two looks counts,
-those that come and go do not: a resolver has others for each query.
+Packets find their sockets anyhow (host/nftables/socket_match.py).  But the NAT must not give new
+flows a port that a program keeps; and a change of the range that the host's own connections use is
+seen nowhere else.  So the sockets are looked at once a second.  One that is there at two looks
+counts, those that come and go do not: a resolver has others for each query.
 """
 
 import logging
@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ...host.survey import Ports, Survey, local_ranges
-from ...host.waiting_sockets import Bound, waiting_sockets
+from ...host.sockets.survey import Ports, Survey, local_ranges
+from ...host.sockets.waiting_sockets import Bound, waiting_sockets
 from .findings import Shares
 from .fitting import ports_of_host
 

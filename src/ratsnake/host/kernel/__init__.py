@@ -1,0 +1,1 @@
+"""What the kernel has: interfaces, addresses, routes, rules.  Only read."""

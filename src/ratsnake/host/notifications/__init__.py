@@ -1,0 +1,1 @@
+"""Hearing from the kernel that something has changed."""

@@ -1,0 +1,1 @@
+"""What firewalls on this host do to the NAT's packets.  Looked at, never changed."""

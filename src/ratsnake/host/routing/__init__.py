@@ -1,0 +1,1 @@
+"""What a run asks of this host, and each change for it: rules, routes, addresses, sysctls."""
