@@ -18,9 +18,9 @@ from ratsnake.lab import Topology
 
 PERIOD = 0.1  # seconds between two messages
 CONNECT_SECONDS = 10.0
-#: A connection without an answer for so long is given up: longer than any disturbance lasts, with
-#: the pauses between TCP's retransmissions.
-PATIENCE = 30.0
+#: A connection without an answer for so long is given up: longer than a start takes on a busy
+#: machine, with the pauses between TCP's retransmissions.
+PATIENCE = 90.0
 _NUMBER = struct.Struct("!Q")
 
 

@@ -23,8 +23,8 @@ from soak.service import STATE_SECONDS, End, Service
 RELOAD_SECONDS = 10.0
 SAMPLE_SECONDS = 10.0
 QUIET = (2.0, 6.0)  # seconds between two disturbances, from and to
-RECOVERY_SECONDS = 30.0  # until both flows must answer again
-_START_SECONDS = 30.0
+RECOVERY_SECONDS = 90.0  # until both flows must answer again
+_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def failures(seen: Seen) -> list[str]:
 def _explained(at: float, seen: Seen) -> bool:
     """Whether somebody had killed one of its processes."""
     return any(
-        event.name.startswith("kill") and event.at <= at < event.at + 30 for event in seen.events
+        event.name.startswith("kill") and event.at <= at < event.at + 100 for event in seen.events
     )
 
 
