@@ -113,7 +113,7 @@ class Limits:
     host_mappings: int = 0
     host_sessions: int = 0
     host_rate: int = 0
-    host_share: int = 50
+    host_share: int = 80
     fragments: int = 1_024
     icmp_errors: int = 100
 

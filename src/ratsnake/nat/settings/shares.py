@@ -1,8 +1,8 @@
 """How much of a NAT one internal host may have by default (RFC 6888 REQ-4).
 
-A share of what there is, so that it fits 64,512 ports as well as the 240 of a MAP-E line: half,
-unless `host_share` says otherwise.  One host is then never all that is served, and hardly ever in
-need of more: a browser has some hundred connections, BitTorrent some thousand.
+A share of what there is, so that it fits 64,512 ports as well as the 240 of a MAP-E line: 80 %,
+unless `host_share` says otherwise.  So one host is never all that is served; and one that is alone,
+or is a router with a household behind it, loses little: half of 240 ports would be too few for it.
 """
 
 from ..rules.behaviour import Sharing
@@ -29,6 +29,6 @@ def sessions_of_a_host(settings: Settings) -> int:
 
 
 def _share(settings: Settings, whole: int) -> int:
-    """All of it and one more is no limit: whoever counts meets that of the table first."""
+    """Rounded up.  All of it and one more is no limit: who counts meets the table's first."""
     share = settings.limits.host_share
-    return whole + 1 if share == 100 else max(1, whole * share // 100)
+    return whole + 1 if share == 100 else -(-whole * share // 100)
