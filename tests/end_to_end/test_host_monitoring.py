@@ -319,7 +319,7 @@ def test_a_reload_makes_again_what_is_missing(topology: Topology, tmp_path: Path
     with _nat(topology, "--config", str(file)) as running:
         plan = (
             *("host", "plan", "--config", str(file), "--device", DEVICE, "--lan", LAN_INTERFACE),
-            *("--wan", WAN_INTERFACE, "--external", EXTERNAL, "--nat", "full-cone"),
+            *("--wan", WAN_INTERFACE, "--external", EXTERNAL, "--internal", LAN_PREFIX),
         )
         whole = _typed(topology, *plan)[0].splitlines()
         assert re.fullmatch(r"# (\d+) of \1 are in force", whole[-1])

@@ -32,7 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         (answer,) = ask(running_socket_path(texts(arguments)), "doctor")
         found = {
-            "problems": [*answer["problems"], *_lost(answer["external"])],
+            "problems": [
+                *(_problem(one["what"], one["command"]) for one in answer["problems"]),
+                *_lost(answer["external"]),
+            ],
             "restored": answer["restored"],
             "unseen": [],
         }
