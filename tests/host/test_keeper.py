@@ -280,6 +280,38 @@ def test_an_attendant_that_fails_is_tried_again_after_a_pause(
     assert str(record) == "1"
 
 
+def test_news_too_long_for_a_message_are_no_end(echo: Echo, record: Record) -> None:
+    class Talking(Echo):
+        def attend(self) -> str:
+            return super().attend() * 100_000
+
+    undoing = Undoing()
+    undoing.add(record.task("1"))
+    talking = Talking()
+    undoing.leave_to_keeper(talking)
+    os.write(talking.writer, b"rain")
+    assert undoing.ask("what?")
+    assert undoing.ask("what?") == "what? rain"
+    assert str(record) == ""
+    undoing.close()
+    talking.close()
+    assert str(record) == "1"
+
+
+def test_a_keeper_that_breaks_undoes_all_the_same(
+    echo: Echo, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(*_: object) -> None:
+        raise ValueError("defect")
+
+    monkeypatch.setattr(keeper_process, "_serve", defect)
+    undoing = Undoing()
+    undoing.add(record.task("1"))
+    undoing.leave_to_keeper(echo)
+    undoing.close()
+    assert str(record) == "1"
+
+
 def test_an_answer_that_fails_is_told_and_the_next_one_comes(echo: Echo) -> None:
     class Failing(Echo):
         def answer(self, question: str, until: float) -> str:

@@ -11,6 +11,7 @@ from ...host.installation.problem import Problem
 from ...host.monitoring.packet_counts import PacketCounts
 
 RECENT = 50  # of what was made again, the last ones are told
+LONGEST = 500  # characters of a command there: all of it goes in one message
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Report:
     counts: PacketCounts = PacketCounts()
 
     def with_restored(self, commands: tuple[str, ...]) -> "Report":
-        recent = (*self.recent, *commands)[-RECENT:]
+        recent = (*self.recent, *(one[:LONGEST] for one in commands))[-RECENT:]
         return replace(self, restored=self.restored + len(commands), recent=recent)
 
     def restored_since(self, before: "Report") -> tuple[str, ...]:

@@ -10,6 +10,7 @@ takes no signal that asks the NAT to stop, and the kernel takes its memory last.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import math
@@ -74,16 +75,22 @@ def keep(
         _outlast_memory()
         _confine()
         orders.send(READY)
-        _serve(orders, tasks, _Attending(attendant, told))
-        if tasks:
-            log.warning("the NAT is gone: undoing its changes to the host")
-        for number in reversed(tasks):
-            for failure in _done(tasks[number]):
-                log.error("%s", failure)
+        try:
+            _serve(orders, tasks, _Attending(attendant, told))
+        finally:  # whatever ends it: without it the NAT ends too
+            _undo_the_rest(tasks)
     except Exception as error:
         log.error("the process that undoes changes to the host failed: %r", error)
     finally:
         os._exit(0)
+
+
+def _undo_the_rest(tasks: Tasks) -> None:
+    if tasks:
+        log.warning("the NAT is gone: undoing its changes to the host")
+    for number in reversed(tasks):
+        for failure in _done(tasks[number]):
+            log.error("%s", failure)
 
 
 def _done(task: Task) -> Sequence[str]:
@@ -171,8 +178,10 @@ class _Attending:
         try:
             with suppress(ConnectionError):
                 socket.send_fds(self._told, [message], descriptors, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
+        except OSError as error:
+            if error.errno != errno.EMSGSIZE:
+                return False
+            log.error("news for the NAT are too long to be told: %d octets", len(message))
         return True
 
 
