@@ -15,7 +15,8 @@ import pytest
 from machines import ADDRESSES, ADDRESSES_6, index, renew_link, router, state
 
 from ratsnake.host.installation.install import install, repair
-from ratsnake.host.installation.revision import difference
+from ratsnake.host.installation.revision import difference, revise
+from ratsnake.host.kernel.kernel_state import KernelState
 from ratsnake.host.kernel.routes import PROTOCOL
 from ratsnake.host.routing.changes import Change, Route, Rule, WaylessRoute
 from ratsnake.host.routing.local_table import SharingFirst
@@ -189,6 +190,20 @@ def test_what_a_killed_run_left_of_its_last_state_is_repaired(
     renew_link(machine, "nat0")
     assert repair()
     assert state(machine) == before
+
+
+def test_what_is_left_to_others_is_not_made_again_beside_what_is_new(machine: Namespace) -> None:
+    installed = install(PLAIN)
+    changes = [change for change, _ in installed.done]
+    left = next(one for one in changes if isinstance(one, Rule))
+    new = WaylessRoute("throw", "192.0.2.0/25", 1000)
+    with machine.netlink() as netlink:
+        for but in ((left,), ()):
+            left.undo(netlink, None)
+            done, failures = revise(netlink, installed.done, [*changes, new], but)
+            assert (failures, done[-1][0]) == ((), new)
+            assert left.in_force(KernelState(netlink)) is not bool(but)
+            new.undo(netlink, None)
 
 
 def test_the_device_stays_the_same(machine: Namespace) -> None:

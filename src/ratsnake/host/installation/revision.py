@@ -54,10 +54,13 @@ def difference(present: Sequence[Change], wanted: Sequence[Change]) -> Differenc
     return Difference(made, gone, exchanged)
 
 
-def revise(netlink: IPRoute, done: Done, wanted: Sequence[Change]) -> tuple[Done, tuple[str, ...]]:
+def revise(
+    netlink: IPRoute, done: Done, wanted: Sequence[Change], but: Collection[Change] = ()
+) -> tuple[Done, tuple[str, ...]]:
     """What is done then, and a message for each old change that could not be taken back.
 
-    Raises `RoutingError` naming the step that failed and why, with all as it was.
+    `but`: what stays of these is not made again.  Raises `RoutingError` naming the step that failed
+    and why, with all as it was.
     """
     before = dict(done)
     found = difference(tuple(before), wanted)
@@ -77,7 +80,8 @@ def revise(netlink: IPRoute, done: Done, wanted: Sequence[Change]) -> tuple[Done
             left.insert(0, (change, before[change]))
         failures += failed
     now = before | dict(made)
-    renewed, refused = renew(netlink, tuple((one, now[one]) for one in wanted if one in before))
+    stay = tuple((one, now[one]) for one in wanted if one in before)
+    renewed, refused = renew(netlink, stay, but)
     now |= dict(renewed)
     failures += [f"cannot do `{change}` again: {why}" for change, why in refused.items()]
     return (*left, *((change, now[change]) for change in wanted)), tuple(failures)

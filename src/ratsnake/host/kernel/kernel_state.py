@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pyroute2 import IPRoute
 
 NTF_PROXY = 8  # of linux/neighbour.h
+_TO_TABLE = 1  # FR_ACT_TO_TBL of linux/fib_rules.h
 
 
 class KernelState:
@@ -32,6 +33,11 @@ class KernelState:
         return [
             rule for family in known() for rule in self._netlink.get_rules(family=family.number)
         ]
+
+    @cached_property
+    def rule_keys(self) -> frozenset[tuple[Any, ...]]:
+        """As `Rule.key` of `routing.changes`: each of ours asks whether it is among them."""
+        return frozenset(map(_key, self.rules))
 
     @cached_property
     def routes(self) -> list[Any]:
@@ -72,3 +78,22 @@ def proxies(netlink: IPRoute) -> list[Any]:
             "dump", dump_filter=lambda _: True, family=family.number, flags=NTF_PROXY
         )
     ]
+
+
+def _key(rule: Any) -> tuple[Any, ...]:
+    """What tells one rule from another."""
+    action, source, destination = rule["action"], rule.get_attr("FRA_SRC"), rule.get_attr("FRA_DST")
+    mask = rule.get_attr("FRA_FWMASK")
+    return (
+        rule["family"],
+        rule.get_attr("FRA_PRIORITY") or 0,
+        action,
+        rule.get_attr("FRA_IIFNAME"),
+        f"{source}/{rule['src_len']}" if source else None,
+        f"{destination}/{rule['dst_len']}" if destination else None,
+        rule.get_attr("FRA_TABLE") if action == _TO_TABLE else None,
+        rule.get_attr("FRA_GOTO"),
+        rule.get_attr("FRA_IP_PROTO"),
+        rule.get_attr("FRA_DPORT_RANGE"),
+        (rule.get_attr("FRA_FWMARK") or 0, mask) if mask else None,
+    )

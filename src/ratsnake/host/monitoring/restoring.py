@@ -7,6 +7,7 @@ host besides that is not ours to mend (`problems`).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,7 @@ def _look(installed: Installed, known: Known, wanted: Wanted) -> Look:
         adapted: tuple[Change, ...] = ()
         lacking: tuple[Problem, ...] = ()
         if wanted.anew or not is_complete(installed.request, [one for one, _ in done]):
-            installed, adapted, lacking = _planned_anew(netlink, installed)
+            installed, adapted, lacking = _planned_anew(netlink, installed, wanted.but)
         kernel = KernelState(netlink)
         known = known.with_now(kernel, installed.request)
         return Look(
@@ -88,7 +89,7 @@ def _look(installed: Installed, known: Known, wanted: Wanted) -> Look:
 
 
 def _planned_anew(
-    netlink: IPRoute, installed: Installed
+    netlink: IPRoute, installed: Installed, but: Collection[Change]
 ) -> tuple[Installed, tuple[Change, ...], tuple[Problem, ...]]:
     """What an interface that has come or has other addresses asks for, which of it is new, and what
     this kernel still refuses.
@@ -103,7 +104,7 @@ def _planned_anew(
         found = difference(before, wanted)
         if not found.made and not found.gone:
             return installed, (), lacking
-        done, _ = revise(netlink, installed.done, wanted)
+        done, _ = revise(netlink, installed.done, wanted, but)
     except (RoutingError, OSError):
         return installed, (), lacking
     return replace(installed, done=done), found.made, lacking

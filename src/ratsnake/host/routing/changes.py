@@ -93,13 +93,14 @@ class Rule:
         _remove(netlink.rule, self._arguments())
 
     def in_force(self, kernel: KernelState) -> bool:
-        return self._key() in {_key(rule) for rule in kernel.rules}
+        return self.key() in kernel.rule_keys
 
     def renew(self, netlink: IPRoute, before: str | None) -> str | None:
         self.apply(netlink)
         return before
 
-    def _key(self) -> tuple[Any, ...]:
+    def key(self) -> tuple[Any, ...]:
+        """As `KernelState.rule_keys` has it."""
         ports = ":".join(map(str, self.ports)) if self.ports else None
         return (
             self.family.number,
@@ -336,25 +337,6 @@ class Address:
 def ip_command(family: Family) -> str:
     """The `ip` of iproute2 for one family."""
     return "ip" if family.version == 4 else f"ip -{family.version}"
-
-
-def _key(rule: Any) -> tuple[Any, ...]:
-    """What `Rule._key` has, of the kernel's message."""
-    action, source, destination = rule["action"], rule.get_attr("FRA_SRC"), rule.get_attr("FRA_DST")
-    mask = rule.get_attr("FRA_FWMASK")
-    return (
-        rule["family"],
-        rule.get_attr("FRA_PRIORITY") or 0,
-        action,
-        rule.get_attr("FRA_IIFNAME"),
-        f"{source}/{rule['src_len']}" if source else None,
-        f"{destination}/{rule['dst_len']}" if destination else None,
-        rule.get_attr("FRA_TABLE") if action == _ACTIONS["to_tbl"] else None,
-        rule.get_attr("FRA_GOTO"),
-        rule.get_attr("FRA_IP_PROTO"),
-        rule.get_attr("FRA_DPORT_RANGE"),
-        (rule.get_attr("FRA_FWMARK") or 0, mask) if mask else None,
-    )
 
 
 def _place_of(route: Any) -> tuple[str, int]:
