@@ -6,7 +6,9 @@ from __future__ import annotations
 import json
 import math
 import socket
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -31,6 +33,7 @@ from ratsnake.host.notifications.address_watch import AddressWatch
 from ratsnake.host.routing.runs import shared_table
 from ratsnake.host.sockets.waiting_sockets import Bound
 from ratsnake.lab.namespace import Namespace
+from ratsnake.portset import PortSet
 
 WAN = InterfaceAddress("wan0")
 FIRST, SECOND = "198.51.100.7", "203.0.113.9"
@@ -238,8 +241,10 @@ def test_a_look_that_fails_is_told_and_the_next_one_finds_it(
         _address(machine, "del", FIRST)
         assert hosting.attend() == ""
     assert "cannot be looked up: no process to be had" in caplog.text
-    _address(machine, "add", "203.0.113.10")
+    assert hosting.due() - time.monotonic() <= module.RETRY_SECONDS
+    monkeypatch.setattr(hosting, "_again", 0.0)
     assert str(_attended(hosting).addresses[WAN]) == SECOND
+    assert hosting.attend() == ""
 
 
 def test_in_the_end_all_of_it_is_undone(machine: Namespace) -> None:
@@ -352,6 +357,31 @@ def test_what_nobody_waits_for_any_more_is_taken_back(
     assert "notes" in hosting.answer('{"forwards": ["tcp:80=192.0.2.130"]}', math.inf)
     assert "took too long, and is taken back" in hosting.answer('{"go": null}', 0.0)
     assert _rules(machine) == before
+
+
+def test_what_is_taken_back_gives_no_port_that_a_program_has_by_now(
+    machine: Namespace, hosting: KeptHosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "notes" in hosting.answer('{"forwards": ["tcp:80=192.0.2.130"]}', math.inf)
+    assert "findings" in hosting.answer('{"go": null}', math.inf)
+    (before,) = hosting.findings.shares.values()
+    left = before.without(((7, 7),))
+    shares = {key: PortSet(left) for key in hosting.findings.shares}
+    monkeypatch.setattr(
+        hosting, "state", replace(hosting.state, findings=replace(hosting.findings, shares=shares))
+    )
+    assert "findings" in hosting.answer('{"back": null}', math.inf)
+    assert hosting.findings.shares == shares
+    assert all(not first <= 7 <= last for first, last in _shared(machine)[FIRST])
+
+
+def test_what_an_answer_has_found_is_told_afterwards(
+    machine: Namespace, hosting: KeptHosting
+) -> None:
+    assert hosting.attend() == ""
+    hosting._follow_mtu({"wan0": 1400, "lan0": 1500})  # as a look does that is asked for
+    assert _attended(hosting).mtu == 1400
+    assert hosting.attend() == ""
 
 
 _QUESTIONS = """

@@ -234,6 +234,27 @@ def test_a_look_that_fails_is_told_and_tried_again(
     assert scene.attend(after=RETRY_SECONDS) == 1
 
 
+def test_a_truce_that_ends_soon_after_a_look_is_waited_for(scene: Scene) -> None:
+    scene.attend(Heard.KERNEL, after=60.0)
+    scene.monitor._truces[RULE] = scene.now + FIRST_PAUSE / 2
+    assert scene.attend(after=FIRST_PAUSE / 2) == 0
+    assert scene.monitor.due() > scene.now
+    assert scene.attend(after=FIRST_PAUSE) == 1
+
+
+@pytest.mark.parametrize(
+    "error", [ChildError("no process"), OSError("no buffers"), ValueError("x")]
+)
+def test_whatever_a_look_raises_it_is_tried_again(scene: Scene, error: Exception) -> None:
+    def fails(*_: object) -> Look:
+        raise error
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(scene.monitor, "_look", fails)
+        scene.attend(Heard.KERNEL, after=5.0)
+    assert scene.attend(after=RETRY_SECONDS) == 1
+
+
 def test_a_report_crosses_to_the_other_process_and_becomes_events() -> None:
     before = Report((DOWN,), 2, ("a", "b"))
     gone = Problem("the WAN is gone", topic="WAN")

@@ -10,6 +10,7 @@ host's (`hosting_orders`).
 import logging
 import math
 import pickle
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,6 +28,8 @@ from .fitting import Fitted, fit, mtu_note, mtu_of, request_of
 from .host_report import Report
 from .monitoring import Monitor
 from .ports_in_use import PortsInUse
+
+RETRY_SECONDS = 5.0  # after a look at addresses that failed
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +56,8 @@ class Hosting:
         self._ports = PortsInUse()
         self._said = ""  # the last problem with them
         self._monitor = monitor
-        self._told = Report()
+        self._told = findings.serial, Report()
+        self._again = math.inf  # when addresses are looked at though nothing is heard
         self._installed: Installed | None = None  # where the routing is the user's too
 
     @property
@@ -99,6 +103,7 @@ class Hosting:
 
     def due(self) -> float:
         ports = self._ports.due() if self.findings.shares else math.inf
+        ports = min(ports, self._again)
         watched = self._monitor is not None and self._installed is not None
         return min(ports, self._monitor.due() if self._monitor and watched else math.inf)
 
@@ -108,8 +113,7 @@ class Hosting:
 
         The findings and the report as a line, where they have changed.
         """
-        serial = self.findings.serial
-        if self._watch.heard():
+        if self._watch.heard() or time.monotonic() >= self._again:
             self._follow_addresses()
         self._follow_ports()
         if self._monitor is not None:
@@ -118,10 +122,8 @@ class Hosting:
             else:
                 self._installed = self._monitor.attend(self._installed)
                 self._follow_mtu(self._monitor.mtus)
-        if self.findings.serial == serial and self.report == self._told:
-            return ""
-        self._told = self.report
-        return self.line()
+        told, self._told = self._told, (self.findings.serial, self.report)
+        return "" if self._told == told else self.line()
 
     @property
     def report(self) -> Report:
@@ -182,6 +184,7 @@ class Hosting:
 
     def _follow_addresses(self) -> None:
         before = self.state
+        self._again = time.monotonic() + RETRY_SECONDS  # unless it succeeds
         try:
             found = look(self._watch.wanted)
             self._watch.note(found)
@@ -189,6 +192,7 @@ class Hosting:
         except (ChildError, OSError) as error:
             log.error("what interfaces have become cannot be looked up: %s", error)
             return
+        self._again = math.inf
         if findings != before.findings:
             self._note(State(before.options, findings))
 
@@ -200,9 +204,10 @@ class Hosting:
         return fit(options, found)
 
     def change_back(self) -> None:
-        """Take the last change back; raises RunError."""
-        before = self._before
-        self.become(before, fitted_options(before.options, before.findings))
+        """Take the last change back, on this host as it is now; raises RunError."""
+        options = self._before.options
+        fitted = self.fit(options, anew=False)
+        self.become(State(options, fitted.findings), fitted.options)
 
     def become(self, state: State, fitted: RunOptions) -> tuple[str, ...]:
         """Let the routing be that of the state, whose options fit so; returns warnings.

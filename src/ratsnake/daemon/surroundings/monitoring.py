@@ -19,7 +19,6 @@ from ...host.monitoring.packet_counts import PacketCounts, packet_counts
 from ...host.monitoring.problems import Known, known_now
 from ...host.monitoring.restoring import Look, Wanted, look_and_restore
 from ...host.notifications.kernel_watch import Heard, KernelWatch, Polled
-from ...host.processes.child import ChildError
 from ...host.routing.changes import Change
 from ...host.routing.neighbours import ProxyNeighbour
 from ...host.routing.settings import Forwarding, Setting, SharedSetting
@@ -97,9 +96,11 @@ class Monitor:
         self._watch.heard()
 
     def due(self) -> float:
-        due = min(self._poll, self._retry, self._count_next, *self._truces.values(), math.inf)
+        due = min(self._poll, self._count_next)
         if Heard.KERNEL in self._pending:
             due = min(due, self._next)
+        else:
+            due = min(due, self._retry, *self._truces.values())
         if Heard.FILTER in self._pending:
             due = min(due, self._filter_next)
         return due
@@ -151,7 +152,7 @@ class Monitor:
         self._retry = math.inf
         try:
             look = self._look(installed, self._known, wanted)
-        except ChildError as error:
+        except Exception as error:  # what was heard is still to be looked at
             log.error("what has become of this host cannot be looked up: %s", error)
             self._retry = now + RETRY_SECONDS
             return installed
@@ -218,7 +219,7 @@ class Monitor:
                 "ratsnake reload",
             )
         if look.refused and not look.problems:  # which may be why
-            for change, why in look.refused:
+            for change, why in look.refused[:SHOWN]:
                 yield Problem(f"cannot be made again: {why}", str(change))
 
 
