@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from ratsnake.daemon.control import protocol
 from ratsnake.daemon.control.client import ROWS as ROWS_AT_ONCE
 from ratsnake.daemon.control.client import ask, ask_for_change, ask_rows
 from ratsnake.daemon.control.control import ControlServer, Page, Request
@@ -282,6 +283,10 @@ def test_other_users_are_refused(tmp_path: Path) -> None:
     refused = pytest.raises(RunError, match="only root and the owner")
     with serving(path, allowed=Allowed(frozenset((12345,)))) as served, refused:
         list(ask(served.path, "status"))
+
+
+def test_what_makes_changes_on_the_host_is_not_for_everybody() -> None:
+    assert {"doctor", "reload", "forward", "flush"} == set(protocol.CHANGING)
 
 
 def test_everybody_may_ask_but_only_who_is_named_may_change(tmp_path: Path) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..daemon.configuration.options import running_socket_path
-from ..daemon.control.client import ask
-from ..daemon.errors import RunError
+from ..daemon.control.client import NotRunningError, ask
 from ..host.processes.child import ChildError
 from . import inquiry
 from .flags import texts
@@ -39,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
             "restored": answer["restored"],
             "unseen": [],
         }
-    except RunError as error:
+    except NotRunningError as error:
         found = _without_nat(str(error))
     if arguments.json:
         print(json.dumps(found, indent=2))

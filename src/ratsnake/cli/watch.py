@@ -107,6 +107,15 @@ def _external(event: Event) -> str:
     return str(event["external"])
 
 
+def _change(event: Event) -> str:
+    return str(event["change"])
+
+
+def _problem(event: Event) -> str:
+    command = event.get("command")
+    return f"{event['problem']}: type `{command}`" if command else str(event["problem"])
+
+
 PARTS: Mapping[str, tuple[Callable[[Event], str], ...]] = {
     "mapping-made": (_protocol, _ends),
     "mapping-removed": (_protocol, _ends, _counters),
@@ -119,5 +128,8 @@ PARTS: Mapping[str, tuple[Callable[[Event], str], ...]] = {
     "address-lost": (_external,),
     "address-given-up": (_external,),
     "address-back": (_external,),
+    "host-restored": (_change,),
+    "host-problem": (_problem,),
+    "host-right": (_problem,),
     "lost": (_lost,),
 }

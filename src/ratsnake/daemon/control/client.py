@@ -15,6 +15,10 @@ LINE_LIMIT = 1 << 20  # bytes; a row is some 300
 ROWS = 1024  # asked for at once
 
 
+class NotRunningError(RunError):
+    """Nobody listens there."""
+
+
 def ask(
     path: str, command: str, arguments: Mapping[str, Any] = NOTHING, patient: bool = False
 ) -> Iterator[dict[str, Any]]:
@@ -85,7 +89,7 @@ def _lines(
                 f"{path}: no answer within {ANSWER_SECONDS:.0f} seconds; is the NAT stopped?"
             ) from None
         except (FileNotFoundError, ConnectionRefusedError):
-            raise RunError(
+            raise NotRunningError(
                 f"no ratsnake is running at {path}; --device or --control says where it is"
             ) from None
         except PermissionError:

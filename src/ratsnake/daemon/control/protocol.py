@@ -4,7 +4,7 @@ A Unix stream socket, for root and its owner only, or for whom its mode and grou
 kernel says of the peer is checked as well (daemon/control/peer.py).
 The client sends one request, a JSON object on one line of at most REQUEST_LIMIT bytes:
 
-    {"command": "status"}        or "mappings", "sessions", "ports", "hosts", "watch",
+    {"command": "status"}        or "doctor", "mappings", "sessions", "ports", "hosts", "watch",
                                  "capture", "explain", "flush", "reload", "forward", "forwards"
 
 The server answers in JSON lines and closes:
@@ -74,7 +74,11 @@ Both have one row, {"changed": [{"key", "old", "new"}], "kept", "ended": session
 rows of {"forward", "protocols", "external", "external_ports", "internal", "internal_ports",
 "remotes", "origin": "configured" or "live"}; it changes nothing.
 
-What changes the NAT (CHANGING) is not for everybody, whatever the socket's mode.
+`doctor` looks at the host anew, makes again what others have undone, and has one row, {"problems":
+[{"what", "command"}], "restored", "recent", "external"}, as in `status`; "recent" are the commands
+of what was made again last.
+
+What changes the NAT or its host (CHANGING) is not for everybody, whatever the socket's mode.
 
 What `hosts` takes and answers is in daemon/views/busiest.py.
 
@@ -96,12 +100,7 @@ REQUEST_SECONDS = 5.0  # for the whole request to arrive
 STALL_SECONDS = 10.0  # without the client taking a byte of the answer
 PATH_LIMIT = 107  # bytes: sun_path of unix(7), less its closing zero
 WATCHERS = 4  # of the clients, so that others find a place beside them
-COMMANDS = (
-    *("status", "mappings", "sessions", "ports", "hosts"),
-    *("watch", "explain", "capture", "flush"),
-    *("reload", "forward", "forwards"),
-)
-CHANGING = ("flush", "reload", "forward")  # commands that are not for everybody
+CHANGING = ("flush", "reload", "forward", "doctor")  # commands that are not for everybody
 
 ROOT_FOLDER = "/run/ratsnake"
 
