@@ -25,6 +25,7 @@ from ..kernel.routes import MAIN_TABLE
 from ..packet_filter.firewall import firewall_warnings
 from ..processes.child import in_child
 from ..routing.local_table import LOCAL_TABLE
+from ..routing.settings import sysctl_name
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -157,7 +158,7 @@ def _forwarding(kernel: KernelState, request: Request, family: Family) -> Iterat
         except OSError:  # it is gone, or has no IPv6
             continue
         if value == "0":
-            dots = str(path).replace("/", ".") if "." not in name else str(path)
             yield Problem(
-                f"interface {name} does not forward IPv{family.version}", f"sysctl -w {dots}=1"
+                f"interface {name} does not forward IPv{family.version}",
+                f"sysctl -w {sysctl_name(str(path))}=1",
             )

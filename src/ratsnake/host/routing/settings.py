@@ -38,7 +38,7 @@ class Setting:
     value: str
 
     def __str__(self) -> str:
-        return f"sysctl {_name(self.path)}={self.value}"
+        return f"sysctl {sysctl_name(self.path)}={self.value}"
 
     def apply(self, netlink: IPRoute) -> str:
         before = _read(self.path)
@@ -101,7 +101,7 @@ class Forwarding:
     family: Family = IPV4
 
     def __str__(self) -> str:
-        return f"sysctl {_name(self._switch())}=1"
+        return f"sysctl {sysctl_name(self._switch())}=1"
 
     def apply(self, netlink: IPRoute) -> str | None:
         if _read(self._switch()) == "1":
@@ -165,7 +165,7 @@ def router_advertisement_warnings(netlink: IPRoute) -> tuple[str, ...]:
     )
 
 
-def _name(path: str) -> str:
+def sysctl_name(path: str) -> str:
     """What sysctl(8) calls it: dots, unless an interface has one in its name."""
     return path if "." in path else path.replace("/", ".")
 
