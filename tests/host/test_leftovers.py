@@ -13,6 +13,7 @@ from machines import ADDRESSES, index, renew_link, router, state
 
 from ratsnake.host.installation.install import install, repair
 from ratsnake.host.installation.leftovers import RuleRemoval
+from ratsnake.host.nftables.guard import Guard, GuardRemoval
 from ratsnake.host.routing import runs
 from ratsnake.host.routing.request import Request, RoutingError, Shared
 from ratsnake.lab.namespace import Namespace
@@ -64,6 +65,26 @@ def test_what_cannot_be_removed_is_told_in_words(
     assert told.endswith("`): another program is about to change it; try again")
     refuse(errno.ENOENT)  # somebody else has removed it meanwhile
     repair()
+
+
+def test_a_guard_that_stays_undoes_nothing_of_what_is_made(
+    machine: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(removal: GuardRemoval, netlink: object) -> None:
+        raise OSError(errno.EBUSY, "whatever")
+
+    with machine.netlink() as netlink:
+        Guard(7, "wan0", ("192.0.2.128/25",)).apply(netlink)
+    before = state(machine)
+    monkeypatch.setattr(GuardRemoval, "apply", refuse)
+    installed = install(REQUEST)
+    told = "cannot remove what a killed run left (`nft delete table inet ratsnake-7`): "
+    assert installed.warnings[-1].startswith(told)
+    assert installed.change(REQUEST)[1][-1].startswith(told)
+    assert installed.undo() == ()
+    assert state(machine) == before
+    with pytest.raises(RoutingError, match="ratsnake-7"):
+        repair()
 
 
 def test_where_no_number_is_free_it_is_told_who_has_them(

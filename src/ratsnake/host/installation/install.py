@@ -152,7 +152,8 @@ def _repair() -> tuple[str, ...]:
     with IPRoute(strict_check=True) as netlink:
         left = left_by_all(netlink)
         left.remove(netlink)
-        left.remove_guards(netlink)
+        if failures := left.remove_guards(netlink):
+            raise RoutingError("; ".join(failures))
     return tuple(map(str, left.all()))
 
 
@@ -164,8 +165,8 @@ def _install(request: Request) -> Installed:
         left.remove(netlink)
         wanted = plan(netlink, request)
         done, _ = revise(netlink, (), _changes(wanted))
-        left.remove_guards(netlink, _changes(wanted))
-    return Installed(wanted.number, request, done, wanted.warnings)
+        failures = left.remove_guards(netlink, _changes(wanted))
+    return Installed(wanted.number, request, done, (*wanted.warnings, *failures))
 
 
 def _change(installed: Installed, request: Request) -> tuple[Installed, tuple[str, ...]]:
@@ -185,7 +186,7 @@ def _change(installed: Installed, request: Request) -> tuple[Installed, tuple[st
             )
         wanted = plan_of(netlink, request, installed.number)
         done, failures = revise(netlink, installed.done, _changes(wanted))
-        left.remove_guards(netlink, _changes(wanted))
+        failures += left.remove_guards(netlink, _changes(wanted))
     return replace(installed, request=request, done=done, warnings=wanted.warnings), failures
 
 

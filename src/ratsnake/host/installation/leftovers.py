@@ -67,12 +67,20 @@ class Leftovers:
         for removal in self.removals:
             _apply(netlink, removal)
 
-    def remove_guards(self, netlink: IPRoute, made: Iterable[Change] = ()) -> None:
-        """But not one in whose place one of the changes made has put its own.  Likewise."""
+    def remove_guards(self, netlink: IPRoute, made: Iterable[Change] = ()) -> tuple[str, ...]:
+        """But not one in whose place one of the changes made has put its own.
+
+        Returns a message for each that stays: what has been made is in force all the same.
+        """
         kept = {change.number for change in made if isinstance(change, Guard)}
+        failures = []
         for guard in self.guards:
-            if guard.number not in kept:
-                _apply(netlink, guard)
+            try:
+                if guard.number not in kept:
+                    _apply(netlink, guard)
+            except RoutingError as error:
+                failures.append(str(error))
+        return tuple(failures)
 
 
 def _apply(netlink: IPRoute, removal: Removal) -> None:
