@@ -7,6 +7,7 @@ nothing changed it takes a second.
 """
 
 import re
+import signal
 import subprocess
 import sys
 
@@ -37,7 +38,13 @@ def main() -> int:
                 show(f"building the engine: {what}")
     show("")
     if build.returncode:
-        print("".join(lines), HINT, sep="\n", file=sys.stderr)
+        print("".join(lines), file=sys.stderr)
+        if build.returncode < 0:
+            print(
+                f"The build was ended by {signal.Signals(-build.returncode).name}.", file=sys.stderr
+            )
+        else:
+            print(HINT, file=sys.stderr)
         return 1
     print(f"engine built ({step} steps)" if step else "engine is up to date", flush=True)
     return 0

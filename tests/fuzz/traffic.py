@@ -92,7 +92,9 @@ class Traffic:
             return []
         protocol, external, _ = known
         source = self.endpoint(of_family(INSIDE, 6 if ":" in external[0] else 4))
-        return self.copies(lambda k: packet(protocol, (source[0], source[1] + k), external))
+        return self.copies(
+            lambda k: packet(protocol, (source[0], source[1] + k & 0xFFFF), external)
+        )
 
     def odd(self) -> list[bytearray]:
         return self.between(EVERYWHERE, EVERYWHERE)
