@@ -1,7 +1,7 @@
 # make demo    build, and show every NAT type at work in network namespaces
 # make test    build, and pass every test
 # make lint    types, lint and format
-# make sanitize  the engine's tests under AddressSanitizer and UndefinedBehaviorSanitizer
+# make sanitize  all that is compiled, and a flooded NAT, under AddressSanitizer and UBSan
 # make fuzz    inputs that nobody thought of, for FUZZ_SECONDS in all (120); make fuzz FUZZ=--help
 # make man     build/man: the manual pages
 # make completion  build/completion: what bash, zsh and fish complete
@@ -27,7 +27,7 @@ QUIET_TESTS := $(addprefix tests/,wire nat model portset device daemon cli docs 
 
 test: build $(VENV)/test-extras
 	@$(BIN)/python -m pytest -n auto $(QUIET_TESTS)
-	@$(BIN)/python -m pytest $(addprefix --ignore=,$(QUIET_TESTS)) tests
+	@$(BIN)/python -m pytest $(addprefix --ignore=,$(QUIET_TESTS) tests/sanitized) tests
 
 lint: $(VENV)/lint-extras
 	$(BIN)/ruff check .

@@ -1,4 +1,8 @@
 #!/bin/sh
-# Run the engine's tests on a build with AddressSanitizer and UndefinedBehaviorSanitizer.
-exec sh tools/sanitized.sh .venv/bin/python -m pytest -q -n auto -p no:cacheprovider -k 'not interpreted' \
-    tests/wire tests/nat tests/daemon/test_worker.py tests/daemon/test_worker_offload.py tests/daemon/test_capture.py
+# On a build with AddressSanitizer and UndefinedBehaviorSanitizer: the tests of all that is compiled,
+# among them those that show that the build notices, and a real `ratsnake run` under floods.
+set -eu
+test() { sh tools/sanitized.sh .venv/bin/python -m pytest -q -p no:cacheprovider "$@"; }
+compiled=$(grep -l 'Engine' tests/daemon/test_*.py tests/model/test_*.py tests/bench/test_*.py)
+test -n auto -k 'not interpreted' tests/wire tests/nat tests/sanitized/test_reports.py $compiled
+[ "$(id -u)" != 0 ] || test tests/sanitized/test_floods.py

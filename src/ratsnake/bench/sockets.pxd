@@ -27,6 +27,7 @@ cdef extern from *:
     static inline ratsnake_load *ratsnake_new_load(
         const uint8_t *remotes, uint32_t count, uint32_t size
     ) {
+        if (size > RATSNAKE_ROOM) size = RATSNAKE_ROOM;
         ratsnake_load *l = calloc(1, sizeof *l + count * sizeof l->to[0]);
         if (!l) return l;
         l->size = size;
@@ -46,6 +47,7 @@ cdef extern from *:
     static inline int64_t ratsnake_send_run(
         ratsnake_load *l, int fd, uint32_t first, uint32_t count
     ) {
+        if (count > RATSNAKE_RUN) count = RATSNAKE_RUN;
         for (uint32_t k = 0; k < count; k++) {
             l->messages[k].msg_hdr.msg_name = &l->to[(first + k) % l->remotes];
             l->messages[k].msg_hdr.msg_namelen = sizeof l->to[0];

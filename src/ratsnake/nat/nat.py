@@ -321,6 +321,8 @@ class Nat:
                 p.identification,
                 self.clock,
             )
+            if row == 0:
+                return FRAGMENT_LIMIT
         if self.fragments.state_of(row) == REFUSED:
             return FRAGMENT_REFUSED
         data: u32 = p.fragment_header + FRAGMENT_HEADER_SIZE if p.version == 6 else p.transport

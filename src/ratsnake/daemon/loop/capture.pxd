@@ -37,7 +37,7 @@ cdef class Capture:
     cdef readonly bint active
     cdef Packet packet
     cdef Bytes filling, idle
-    cdef u32 filled, start
+    cdef u32 filled, start, swapped
     cdef u64 number, missed
     cdef u32 protocol
     cdef u64 host_high, host_low, remote_high, remote_low

@@ -53,7 +53,7 @@ class Capture:
         self.protocol = ANY_PROTOCOL
         self.host_high = self.host_low = self.remote_high = self.remote_low = 0
         self.has_protocol = self.has_host = self.has_remote = self.has_room = False
-        self.filled = self.start = 0
+        self.filled = self.start = self.swapped = 0
         self.number = self.missed = 0
 
     def __dealloc__(self) -> None:
@@ -69,12 +69,13 @@ class Capture:
         self.protocol = protocol
         self.host_high, self.host_low = host
         self.remote_high, self.remote_low = remote
-        self.filled = 0
+        self.filled = self.swapped = 0
         self.number = self.missed = 0
         self.active = True
 
     def end(self) -> None:
         self.active = False
+        self.filled = self.swapped = 0
         release_store(self.filling)
         release_store(self.idle)
         self.filling = self.idle = no_store()
@@ -83,13 +84,14 @@ class Capture:
         """Let what was copied be `taken`: how many bytes it is, and packets missed since."""
         size, missed = self.filled, self.missed
         self.filling, self.idle = self.idle, self.filling
+        self.swapped = size
         self.filled = 0
         self.missed = 0
         return size, missed
 
     def taken(self, size: int) -> bytes:
-        """The records of the last `swap`, until the next."""
-        return copied(self.idle, size)
+        """The records of the last `swap`, so many bytes at most, until the next."""
+        return copied(self.idle, min(size, self.swapped))
 
     def before(self, packet: Bytes, size: u32) -> None:
         """A packet comes in; `after` decides whether it counts."""

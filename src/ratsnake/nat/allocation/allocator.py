@@ -179,7 +179,11 @@ class Allocator:
 
     def paired(self, p: Packet, base: u32, count: u32, host: u32) -> u32:
         """The external address a host has, or gets by its own address."""
-        if self.hosts.mappings_of(host) and not self.is_given_up(self.hosts.external_of(host)):
+        if (
+            host
+            and self.hosts.mappings_of(host)
+            and not self.is_given_up(self.hosts.external_of(host))
+        ):
             return self.hosts.external_of(host)
         if count == 1:
             return self.families[base]
@@ -400,7 +404,7 @@ class Allocator:
                 partners[m].endpoint if self.policies.rows[policy].sharing == DISTINCT else 0,
             )
             self.taken.leave(position)
-        if self.policies.rows[policy].remembers:
+        if self.policies.rows[policy].remembers and partners[m].endpoint:
             self.endpoints.drop(partners[m].endpoint)
         if self.mode == BLOCKS and not self.policies.rows[policy].fixed:
             self.blocks.drop(self.blocks.block_at(r[m].external, r[m].external_port))

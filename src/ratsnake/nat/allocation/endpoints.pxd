@@ -2,7 +2,9 @@ cimport cython
 from ratsnake.wire.types cimport u32, u64
 from ..tables.hashing cimport hash5
 from ..tables.index cimport Index
-from ..tables.records cimport Endpoints, NONE32, new_endpoints, unreserve
+from ..tables.records cimport (
+    Endpoints, NONE32, new_endpoints, unpoison_endpoint, unreserve,
+)
 from ..tables.secret cimport Secret
 
 @cython.final

@@ -11,7 +11,13 @@ if not cython.compiled:
     from ratsnake.wire.types import u32, u64
 
     from ..tables.hashing import hash5
-    from ..tables.records import NONE32, Endpoints, new_endpoints, unreserve
+    from ..tables.records import (
+        NONE32,
+        Endpoints,
+        new_endpoints,
+        unpoison_endpoint,
+        unreserve,
+    )
 
 from ..tables.index import Index
 from ..tables.secret import Secret
@@ -29,6 +35,7 @@ class EndpointMemory:
         self.rows = new_endpoints(self.capacity + 1)
         self.index = Index(self.capacity)
         self.fresh = 1
+        unpoison_endpoint(self.rows, 0)
 
     def __dealloc__(self) -> None:
         unreserve(self.rows)
@@ -72,14 +79,17 @@ class EndpointMemory:
         self.rows[0].older = row
 
     def evict(self) -> u32:
-        """Forget the endpoint that has been unused for longest; return its row."""
+        """Forget the endpoint that has been unused for longest; return its row, or 0 if all are in
+        use."""
         row: u32 = self.rows[0].younger
+        if row == 0:
+            return 0
         self.unlink(row)
         self.index.remove(self.tag_of_row(row), row)
         return row
 
     def enter(self, protocol: u32, high: u64, low: u64, port: u32) -> u32:
-        """The row of an internal endpoint, made if it is new."""
+        """The row of an internal endpoint, made if it is new; 0 if all are in use."""
         tag: u32 = self.tag_of(protocol, high, low, port)
         row: u32 = self.find(protocol, high, low, port, tag)
         if row:
@@ -87,8 +97,11 @@ class EndpointMemory:
         if self.fresh <= self.capacity:
             row = self.fresh
             self.fresh += 1
+            unpoison_endpoint(self.rows, row)
         else:
             row = self.evict()
+            if row == 0:
+                return 0
         self.rows[row].internal_high = high
         self.rows[row].internal_low = low
         self.rows[row].internal_port = port

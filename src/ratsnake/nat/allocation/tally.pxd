@@ -2,7 +2,9 @@ cimport cython
 from ratsnake.wire.types cimport u32, u64
 from ..tables.hashing cimport hash5
 from ..tables.index cimport Index
-from ..tables.records cimport Tallies, new_tallies, unreserve
+from ..tables.records cimport (
+    Tallies, new_tallies, poison_number, unpoison_number, unreserve,
+)
 from ..tables.secret cimport Secret
 
 cdef enum:

@@ -15,7 +15,13 @@ if not cython.compiled:
     from ratsnake.wire.types import u32, u64
 
     from ..tables.hashing import hash5
-    from ..tables.records import Tallies, new_tallies, unreserve
+    from ..tables.records import (
+        Tallies,
+        new_tallies,
+        poison_number,
+        unpoison_number,
+        unreserve,
+    )
 
     PERMITTED_ADDRESS = 1
     PORTS_TOWARD_REMOTE = 2
@@ -42,7 +48,8 @@ class Tally:
     def __init__(self, capacity: int, secret: Secret) -> None:
         """Room for `capacity` numbers.
 
-        The capacities of the tables that their users have must make sure there is room.
+        There is room for all that the tables of their users can need (`rows_needed`); what had none
+        would not be counted.
         """
         self.capacity = capacity
         self.secret = secret
@@ -74,7 +81,7 @@ class Tally:
         return self.rows[row].number if row else 0
 
     def enter(self, owner: u64, high: u64, low: u64) -> u32:
-        """The row of a number, made if there is none; it must not stay zero."""
+        """The row of a number, made if there is none; it must not stay zero.  0 if none is left."""
         tag: u32 = self.tag_of(owner, high, low)
         row: u32 = self.find(owner, high, low, tag)
         if row:
@@ -82,9 +89,12 @@ class Tally:
         row = self.free
         if row:
             self.free = self.rows[row].number
-        else:
+        elif self.fresh <= self.capacity:
             row = self.fresh
             self.fresh += 1
+        else:
+            return 0
+        unpoison_number(self.rows, row)
         self.rows[row].owner = owner
         self.rows[row].high = high
         self.rows[row].low = low
@@ -108,28 +118,36 @@ class Tally:
         )
         self.rows[row].number = self.free
         self.free = row
+        poison_number(self.rows, row)
 
     def add(self, owner: u64, high: u64, low: u64) -> None:
         """Count one more."""
-        self.rows[self.enter(owner, high, low)].number += 1
+        row: u32 = self.enter(owner, high, low)
+        if row:
+            self.rows[row].number += 1
 
     def remove(self, owner: u64, high: u64, low: u64) -> None:
         """Count one less of what was counted."""
-        row: u32 = self.enter(owner, high, low)
-        self.rows[row].number -= 1
-        self.settle(row)
+        row: u32 = self.find(owner, high, low, self.tag_of(owner, high, low))
+        if row:
+            self.rows[row].number -= 1
+            self.settle(row)
 
     def set_bit(self, owner: u64, high: u64, low: u64, bit: u32) -> u64:
         """Set a bit that is not set; the number then."""
         one: u64 = 1
         row: u32 = self.enter(owner, high, low)
+        if row == 0:
+            return 0
         self.rows[row].number |= one << bit
         return self.rows[row].number
 
     def clear_bit(self, owner: u64, high: u64, low: u64, bit: u32) -> u64:
         """Clear a bit that is set; the number before."""
         one: u64 = 1
-        row: u32 = self.enter(owner, high, low)
+        row: u32 = self.find(owner, high, low, self.tag_of(owner, high, low))
+        if row == 0:
+            return 0
         before: u64 = self.rows[row].number
         self.rows[row].number = before ^ one << bit
         self.settle(row)

@@ -104,9 +104,7 @@ def write_ipv4(
     The first words: internetwork control precedence (RFC 1812 section 4.3.2.5); identification 0,
     which "don't fragment" permits (RFC 6864 section 4.1).
     """
-    quoted: u32 = transport + QUOTED_TRANSPORT
-    if quoted > size:
-        quoted = size
+    quoted: u32 = min(transport + QUOTED_TRANSPORT, size, ERROR_SIZE - IPV4_HEADER - ICMP_HEADER)
     total: u32 = IPV4_HEADER + ICMP_HEADER + quoted
     put32(out, 0, IPV4_FIRST_WORD | total)
     put32(out, 4, IPV4_SECOND_WORD)

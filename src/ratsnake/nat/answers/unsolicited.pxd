@@ -2,7 +2,9 @@ cimport cython
 from ratsnake.wire.types cimport Bytes, u32, u64
 from ..tables.hashing cimport hash5
 from ..tables.index cimport Index
-from ..tables.records cimport Octets, Syns, new_octets, new_syns, release
+from ..tables.records cimport (
+    Octets, Syns, new_octets, new_syns, poison_syn, release, unpoison_syn,
+)
 from ..tables.secret cimport Secret
 
 cdef enum:

@@ -12,7 +12,15 @@ if not cython.compiled:
     from ratsnake.wire.types import Bytes, u32, u64
 
     from ..tables.hashing import hash5
-    from ..tables.records import Octets, Syns, new_octets, new_syns, release
+    from ..tables.records import (
+        Octets,
+        Syns,
+        new_octets,
+        new_syns,
+        poison_syn,
+        release,
+        unpoison_syn,
+    )
 
     HOLD_TIME = 6000
     KEPT = 128
@@ -40,6 +48,7 @@ class UnsolicitedSyns:
         self.external = 0
         self.free = 0
         self.fresh = 1
+        unpoison_syn(self.rows, 0)
 
     def __dealloc__(self) -> None:
         release(self.rows)
@@ -104,6 +113,7 @@ class UnsolicitedSyns:
             self.fresh += 1
         else:
             return False
+        unpoison_syn(self.rows, row)
         self.rows[row].external = external
         self.rows[row].external_port = external_port
         self.rows[row].remote_high = remote_high
@@ -154,6 +164,7 @@ class UnsolicitedSyns:
         self.rows[row].younger = self.free
         self.free = row
         self.held -= 1
+        poison_syn(self.rows, row)
 
     def next_due(self, now: u64, out: Bytes) -> u32:
         """Forget the oldest SYN whose time has come, and put its start into `out` (KEPT bytes).
@@ -165,9 +176,10 @@ class UnsolicitedSyns:
         if row == 0 or self.rows[row].due > now:
             return 0
         k: u32
-        for k in range(self.rows[row].size):
+        size: u32 = self.rows[row].size
+        for k in range(size):
             out[k] = self.copies[row * KEPT + k]
         self.transport = self.rows[row].transport
         self.external = self.rows[row].external
         self.drop(row, self.tag_of_row(row))
-        return self.rows[row].size
+        return size

@@ -2,7 +2,7 @@
 from libc.string cimport memset
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from ratsnake.wire.types cimport u8, u16, u32, u64
-from ..tables.records cimport reserved
+from ..tables.records cimport poison, reserved, unpoison
 
 cdef extern from *:
     """
@@ -54,6 +54,12 @@ cdef inline EventRows new_event_rows(size_t n) except NULL:
 
 cdef inline Sums new_sums(size_t n) except NULL:
     return <Sums>reserved(n, sizeof(SumFields))
+
+cdef inline void unpoison_events(EventRows rows, u32 first, u32 count) noexcept nogil:
+    unpoison(rows + first, count * sizeof(EventFields))
+
+cdef inline void poison_events(EventRows rows, u32 first, u32 count) noexcept nogil:
+    poison(rows + first, count * sizeof(EventFields))
 
 cdef inline void clear(EventRows rows, u32 at) noexcept nogil:
     memset(rows + at, 0, sizeof(EventFields))

@@ -81,11 +81,23 @@ Sums: TypeAlias = dict[int, SumFields]
 
 
 def new_event_rows(n: int) -> EventRows:
-    return defaultdict(EventFields)
+    return {}
 
 
 def new_sums(n: int) -> Sums:
     return defaultdict(SumFields)
+
+
+def unpoison_events(rows: EventRows, first: u32, count: u32) -> None:
+    """Let events be touched; see records.py."""
+    for at in range(first, first + count):
+        rows[at] = EventFields()
+
+
+def poison_events(rows: EventRows, first: u32, count: u32) -> None:
+    """Let a touch of events be an error, as far as they are there."""
+    for at in range(first, first + count):
+        rows.pop(at, None)
 
 
 def clear(rows: EventRows, at: u32) -> None:

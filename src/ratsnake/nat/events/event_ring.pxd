@@ -1,6 +1,6 @@
 cimport cython
 from ratsnake.wire.types cimport u32, u64
-from .event_record cimport EventRows, clear, new_event_rows
+from .event_record cimport EventRows, clear, new_event_rows, poison_events, unpoison_events
 from ..tables.records cimport NONE32, unreserve
 
 cdef enum:
@@ -12,3 +12,4 @@ cdef class EventRing:
     cdef u32 first, count
     cdef u64 lost
     cdef u32 new_row(self, u32 kind, u64 time) noexcept nogil
+    cdef u32 take(self, u32 most) noexcept nogil

@@ -5,7 +5,9 @@ from ..tables.hashing cimport hash5
 from ..tables.index cimport Index
 from .parcels cimport Parcels
 from ..rules.reasons cimport TRANSLATED
-from ..tables.records cimport Datagrams, new_datagrams, release
+from ..tables.records cimport (
+    Datagrams, new_datagrams, poison_datagram, release, unpoison_datagram,
+)
 from ..tables.secret cimport Secret
 
 cdef enum:

@@ -19,7 +19,13 @@ if not cython.compiled:
 
     from ..rules.reasons import TRANSLATED
     from ..tables.hashing import hash5
-    from ..tables.records import Datagrams, new_datagrams, release
+    from ..tables.records import (
+        Datagrams,
+        new_datagrams,
+        poison_datagram,
+        release,
+        unpoison_datagram,
+    )
     from .coverage import PIECES
 
     UNLEARNT = 1
@@ -56,6 +62,7 @@ class Fragments:
         self.waiting = 0
         head: u32
         for head in range(UNLEARNT, LEARNT + 1):
+            unpoison_datagram(self.rows, head)
             self.rows[head].older = head
             self.rows[head].younger = head
 
@@ -133,16 +140,19 @@ class Fragments:
         identification: u32,
         now: u64,
     ) -> u32:
-        """A row, WAITING, for a datagram that `find` does not find."""
+        """A row, WAITING, for a datagram that `find` does not find; or 0 if there is none left."""
         if self.unlearnt == self.unlearnt_limit:
             self.end(self.oldest(UNLEARNT))
         d: Datagrams = self.rows
         row: u32 = self.free
         if row:
             self.free = d[row].younger
-        else:
+        elif self.fresh <= self.capacity + LEARNT:
             row = self.fresh
             self.fresh += 1
+        else:
+            return 0
+        unpoison_datagram(d, row)
         d[row].source_high = source_high
         d[row].source_low = source_low
         d[row].destination_high = destination_high
@@ -171,6 +181,7 @@ class Fragments:
         self.rows[row].younger = self.free
         self.free = row
         self.count -= 1
+        poison_datagram(self.rows, row)
 
     def expire(self, now: u64, budget: u32) -> u32:
         """End at most `budget` rows whose time is over; return how many were ended."""

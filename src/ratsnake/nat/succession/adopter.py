@@ -153,6 +153,8 @@ class Adopter:
         i: u32 = self.flows.open_session(
             m, p.destination_high, p.destination_low, p.destination_port, opener, now
         )
+        if i == 0:
+            return 0
         if confirmed and opener:
             self.flows.confirm(i)
         s: Sessions = self.flows.sessions.rows
@@ -349,6 +351,8 @@ class Adopter:
         if self.flows.mappings.count >= self.flows.mappings.capacity:
             return 0
         host: u32 = self.flows.hosts.enter(p.source_high, p.source_low)
+        if host == 0:
+            return 0
         if (
             self.flows.hosts.mappings_of(host) >= self.flows.host_mappings
             or self.flows.hosts.held_of(host, p.protocol) >= self.flows.host_share[p.protocol]
@@ -363,7 +367,9 @@ class Adopter:
             external = self.flows.allocator.endpoints.last_external(endpoint)
             port = self.flows.allocator.endpoints.last_port(endpoint)
         m: u32 = self.flows.enter_mapping(p, host, now)
-        if port != NONE32:
+        if m == 0:
+            self.flows.hosts.settle(host)
+        elif port != NONE32:
             # Those used later came before.
             self.flows.allocator.endpoints.remember(endpoint, external, port)
         return m

@@ -87,10 +87,10 @@ def set_with(a: Allocator, external: u32, port: u32) -> u32:
         place = a.blocks.block_at(external, port)
         return place if place else NONE32
     if a.mode == COMPUTED:
-        while a.families[place] != external:
+        while place < a.ipv4 and a.families[place] != external:
             place += 1
-            if place == a.ipv4:
-                return NONE32
+        if place >= a.ipv4:
+            return NONE32
         place = a.deterministic.host_at(place, port)
         return place if place < a.sets else NONE32
     return external

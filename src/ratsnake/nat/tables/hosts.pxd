@@ -3,7 +3,9 @@ from ratsnake.wire.packet cimport PROTOCOLS
 from ratsnake.wire.types cimport u32, u64
 from .hashing cimport hash5
 from .index cimport Index
-from .records cimport Hosts, Words, new_hosts, reserved_words, unreserve
+from .records cimport (
+    Hosts, Words, new_hosts, poison_host, reserved_words, unpoison_host, unreserve,
+)
 from .secret cimport Secret
 
 @cython.final

@@ -12,7 +12,15 @@ if not cython.compiled:
     from ratsnake.wire.types import u32, u64
 
     from .hashing import hash5
-    from .records import Hosts, Words, new_hosts, reserved_words, unreserve
+    from .records import (
+        Hosts,
+        Words,
+        new_hosts,
+        poison_host,
+        reserved_words,
+        unpoison_host,
+        unreserve,
+    )
 
 from .index import Index
 from .secret import Secret
@@ -59,7 +67,7 @@ class HostTable:
         return self.search(high, low, self.tag_of(high, low))
 
     def enter(self, high: u64, low: u64) -> u32:
-        """The row of a host, made if it is new.
+        """The row of a host, made if it is new; 0 if there is none left.
 
         A new one has nothing: it must be joined by a mapping or a session, or settled.
         """
@@ -70,9 +78,12 @@ class HostTable:
         row = self.free
         if row:
             self.free = self.rows[row].next
-        else:
+        elif self.fresh <= self.capacity:
             row = self.fresh
             self.fresh += 1
+        else:
+            return 0
+        unpoison_host(self.rows, row)
         self.rows[row].high = high
         self.rows[row].low = low
         # A row given back has neither mappings nor sessions, but perhaps a bucket half empty.
@@ -100,6 +111,7 @@ class HostTable:
         self.count -= 1
         self.rows[row].next = self.free
         self.free = row
+        poison_host(self.rows, row)
 
     def is_live(self, row: u32) -> bool:
         """Whether a row (1 to `fresh` - 1) is that of a host."""

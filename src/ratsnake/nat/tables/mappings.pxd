@@ -5,8 +5,8 @@ from .index cimport Index
 from ..rules.policies cimport STATIC
 from .policy_table cimport PolicyTable
 from .records cimport (
-    Mappings, Partners, Words, new_mappings, new_partners, prefetch_mapping, reserved_words,
-    unreserve,
+    Mappings, Partners, Words, new_mappings, new_partners, poison_mapping, prefetch_mapping,
+    reserved_words, unpoison_mapping, unreserve,
 )
 from .secret cimport Secret
 

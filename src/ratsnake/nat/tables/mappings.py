@@ -20,8 +20,10 @@ if not cython.compiled:
         Words,
         new_mappings,
         new_partners,
+        poison_mapping,
         prefetch_mapping,
         reserved_words,
+        unpoison_mapping,
         unreserve,
     )
 
@@ -202,7 +204,7 @@ class MappingTable:
         remote_low: u64,
         remote_port: u32,
     ) -> u32:
-        """Enter a mapping known to be absent; the caller has checked `count` < `capacity`.
+        """Enter a mapping known to be absent: its row, or 0 if there is none left.
 
         The whole remote endpoint is kept, also where the policy looks at less of it, but not where
         it looks at nothing.
@@ -213,9 +215,12 @@ class MappingTable:
             self.free = r[m].first
             # The next new mapping finds its row near.
             prefetch_mapping(r, self.free)
-        else:
+        elif self.fresh <= self.capacity:
             m = self.fresh
             self.fresh += 1
+        else:
+            return 0
+        unpoison_mapping(r, self.partners, m)
         self.count += 1
         self.entered += 1
         tag: u32 = self.external_tag(
@@ -260,10 +265,10 @@ class MappingTable:
             row = self.by_external.moving()
 
     def remove(self, m: u32) -> None:
-        """All but the policy can still be read until the next mapping is added."""
         self.by_internal.remove(self.internal_tag_of(m), m)
         self.by_external.remove(self.external_tag_of(m), m)
         self.rows[m].policy = FREE
         self.rows[m].first = self.free
         self.free = m
         self.count -= 1
+        poison_mapping(self.rows, self.partners, m)

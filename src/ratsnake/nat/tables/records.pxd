@@ -3,14 +3,56 @@ from libc.stdlib cimport calloc, free as release
 from ratsnake.wire.types cimport u8, u16, u32, u64
 
 # Tables that grow with use are reserved: their pages are taken from the system when first touched,
-# and no row ever moves.  The sanitizer cannot watch such memory, so it gets ordinary one.
+# and no row ever moves.
+#
+# A build with AddressSanitizer checks each access to them: a row that is not in use is *poisoned*,
+# all but what says that it is free and links it, and so is what lies before and after a table.
+# Without the sanitizer nothing is left of it.
 cdef extern from *:
     """
     #include <stdint.h>
     #include <stdlib.h>
     #include <string.h>
-    /* What is reserved beyond the table's end, a sanitizer would not see written (setup.py). */
-    #if defined(RATSNAKE_SANITIZE) || !defined(__unix__)
+    #ifdef RATSNAKE_SANITIZE /* setup.py says so */
+    #include <sanitizer/asan_interface.h>
+    static inline void ratsnake_poison(void *p, size_t size) {
+        __asan_poison_memory_region(p, size);
+    }
+    static inline void ratsnake_unpoison(void *p, size_t size) {
+        __asan_unpoison_memory_region(p, size);
+    }
+    #else
+    static inline void ratsnake_poison(void *p, size_t size) { (void)p; (void)size; }
+    static inline void ratsnake_unpoison(void *p, size_t size) { (void)p; (void)size; }
+    #endif
+
+    #ifdef __unix__
+    #include <sys/mman.h>
+    #define RATSNAKE_PAGE 4096
+    static inline void *ratsnake_reserve(size_t size) {
+        /* The page before the table remembers how much is to be given back. */
+        size_t whole = size + 2 * RATSNAKE_PAGE;
+        uint8_t *p = mmap(NULL, whole, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (p == MAP_FAILED) return NULL;
+        *(size_t *)p = whole;
+        ratsnake_poison(p, RATSNAKE_PAGE);
+        ratsnake_poison(p + RATSNAKE_PAGE + size, RATSNAKE_PAGE);
+        return p + RATSNAKE_PAGE;
+    }
+    static inline void ratsnake_unreserve(void *p) {
+        if (!p) return;
+        uint8_t *start = (uint8_t *)p - RATSNAKE_PAGE;
+        ratsnake_unpoison(start, RATSNAKE_PAGE);
+        size_t whole = *(size_t *)start;
+        ratsnake_unpoison(start, whole);
+        munmap(start, whole);
+    }
+    static inline void ratsnake_forget(void *p, size_t size) {
+        /* Where pages are larger than expected, or locked, the system refuses. */
+        if (madvise(p, size, MADV_DONTNEED)) memset(p, 0, size);
+    }
+    #else
     static inline void *ratsnake_reserve(size_t size) {
         size_t rounded = (size + 63) / 64 * 64;
         void *p = aligned_alloc(64, rounded ? rounded : 64);
@@ -18,25 +60,6 @@ cdef extern from *:
     }
     static inline void ratsnake_unreserve(void *p) { free(p); }
     static inline void ratsnake_forget(void *p, size_t size) { memset(p, 0, size); }
-    #else
-    #include <sys/mman.h>
-    #define RATSNAKE_PAGE 4096
-    static inline void *ratsnake_reserve(size_t size) {
-        /* The page before the table remembers how much is to be given back. */
-        uint8_t *p = mmap(NULL, size + RATSNAKE_PAGE, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (p == MAP_FAILED) return NULL;
-        *(size_t *)p = size + RATSNAKE_PAGE;
-        return p + RATSNAKE_PAGE;
-    }
-    static inline void ratsnake_unreserve(void *p) {
-        uint8_t *start = (uint8_t *)p - RATSNAKE_PAGE;
-        if (p) munmap(start, *(size_t *)start);
-    }
-    static inline void ratsnake_forget(void *p, size_t size) {
-        /* Where pages are larger than expected, or locked, the system refuses. */
-        if (madvise(p, size, MADV_DONTNEED)) memset(p, 0, size);
-    }
     #endif
 
     /* Each 64 bits of a session hold one wide field and the narrow ones that fit beside it. */
@@ -63,6 +86,8 @@ cdef extern from *:
     void* reserve "ratsnake_reserve"(size_t size) noexcept nogil
     void unreserve "ratsnake_unreserve"(void* p) noexcept nogil
     void forget_memory "ratsnake_forget"(void* p, size_t size) noexcept nogil
+    void poison "ratsnake_poison"(void* p, size_t size) noexcept nogil
+    void unpoison "ratsnake_unpoison"(void* p, size_t size) noexcept nogil
     ctypedef struct SessionFields "ratsnake_session":
         u64 remote_low, expires, packets_out, bytes_out, packets_in, bytes_in
         u32 mapping, older, younger, ring_previous, ring_next
@@ -166,35 +191,88 @@ cdef inline void* reserved(size_t n, size_t size) except NULL:
         raise MemoryError
     return p
 
+cdef inline void* poisoned(void* p, size_t n, size_t size) noexcept nogil:
+    poison(p, n * size)
+    return p
+
 cdef inline Sessions new_sessions(size_t n) except NULL:
-    return <Sessions>reserved(n, sizeof(SessionFields))
+    return <Sessions>poisoned(reserved(n, sizeof(SessionFields)), n, sizeof(SessionFields))
 
 cdef inline Mappings new_mappings(size_t n) except NULL:
-    return <Mappings>reserved(n, sizeof(MappingFields))
+    return <Mappings>poisoned(reserved(n, sizeof(MappingFields)), n, sizeof(MappingFields))
 
 cdef inline Partners new_partners(size_t n) except NULL:
-    return <Partners>reserved(n, sizeof(PartnerFields))
+    return <Partners>poisoned(reserved(n, sizeof(PartnerFields)), n, sizeof(PartnerFields))
 
 cdef inline Endpoints new_endpoints(size_t n) except NULL:
-    return <Endpoints>reserved(n, sizeof(EndpointFields))
+    return <Endpoints>poisoned(reserved(n, sizeof(EndpointFields)), n, sizeof(EndpointFields))
 
 cdef inline Tallies new_tallies(size_t n) except NULL:
-    return <Tallies>reserved(n, sizeof(TallyFields))
+    return <Tallies>poisoned(reserved(n, sizeof(TallyFields)), n, sizeof(TallyFields))
 
 cdef inline Hosts new_hosts(size_t n) except NULL:
-    return <Hosts>reserved(n, sizeof(HostFields))
+    return <Hosts>poisoned(reserved(n, sizeof(HostFields)), n, sizeof(HostFields))
+
+# Of a free row stay readable: of a session `mapping` (0) and `younger`; of a mapping `policy`
+# (FREE) and `first`; of a host `next` and `live`; of a number `number`; of a datagram and a SYN
+# their links.
+cdef inline void unpoison_session(Sessions rows, size_t i) noexcept nogil:
+    unpoison(rows + i, sizeof(SessionFields))
+
+cdef inline void poison_session(Sessions rows, size_t i) noexcept nogil:
+    poison(rows + i, <char*>&rows[i].mapping - <char*>(rows + i))
+
+cdef inline void unpoison_mapping(Mappings rows, Partners partners, size_t m) noexcept nogil:
+    unpoison(rows + m, sizeof(MappingFields))
+    unpoison(partners + m, sizeof(PartnerFields))
+
+cdef inline void poison_mapping(Mappings rows, Partners partners, size_t m) noexcept nogil:
+    poison(rows + m, 2 * sizeof(u64))
+    poison(&rows[m].external_port, sizeof(u64))
+    poison(partners + m, sizeof(PartnerFields))
+
+cdef inline void unpoison_endpoint(Endpoints rows, size_t row) noexcept nogil:
+    unpoison(rows + row, sizeof(EndpointFields))
+
+cdef inline void unpoison_number(Tallies rows, size_t row) noexcept nogil:
+    unpoison(rows + row, sizeof(TallyFields))
+
+cdef inline void poison_number(Tallies rows, size_t row) noexcept nogil:
+    poison(rows + row, <char*>&rows[row].number - <char*>(rows + row))
+
+cdef inline void unpoison_host(Hosts rows, size_t row) noexcept nogil:
+    unpoison(rows + row, sizeof(HostFields))
+
+cdef inline void poison_host(Hosts rows, size_t row) noexcept nogil:
+    poison(rows + row, <char*>&rows[row].next - <char*>(rows + row))
+
+cdef inline void unpoison_datagram(Datagrams rows, size_t row) noexcept nogil:
+    unpoison(rows + row, sizeof(DatagramFields))
+
+cdef inline void poison_datagram(Datagrams rows, size_t row) noexcept nogil:
+    poison(rows + row, <char*>&rows[row].older - <char*>(rows + row))
+    poison(&rows[row].first_held, sizeof(DatagramFields) - (<char*>&rows[row].first_held - <char*>(rows + row)))
+
+cdef inline void unpoison_syn(Syns rows, size_t row) noexcept nogil:
+    unpoison(rows + row, sizeof(SynFields))
+
+cdef inline void poison_syn(Syns rows, size_t row) noexcept nogil:
+    poison(rows + row, <char*>&rows[row].external - <char*>(rows + row))
+    poison(&rows[row].external_port, sizeof(SynFields) - (<char*>&rows[row].external_port - <char*>(rows + row)))
 
 cdef inline Words reserved_words(size_t n) except NULL:
     return <Words>reserved(n, sizeof(u64))
 
 cdef inline Numbers reserved_numbers(size_t n) except NULL:
-    return <Numbers>reserved(n, sizeof(u32))
+    return <Numbers>poisoned(reserved(n, sizeof(u32)), n, sizeof(u32))
 
 cdef inline Numbers emptied(Numbers numbers, size_t n) noexcept nogil:
+    unpoison(numbers, n * sizeof(u32))
     return numbers
 
 cdef inline void forget(Numbers numbers, size_t first, size_t n) noexcept nogil:
     forget_memory(numbers + first, n * sizeof(u32))
+    poison(numbers + first, n * sizeof(u32))
 
 cdef inline void prefetch_number(Numbers numbers, size_t at) noexcept nogil:
     prefetch(numbers + at)
@@ -215,10 +293,10 @@ cdef inline Steps new_steps(size_t n) except NULL:
     return <Steps>zeroed(n, sizeof(StepFields))
 
 cdef inline Datagrams new_datagrams(size_t n) except NULL:
-    return <Datagrams>zeroed(n, sizeof(DatagramFields))
+    return <Datagrams>poisoned(zeroed(n, sizeof(DatagramFields)), n, sizeof(DatagramFields))
 
 cdef inline Syns new_syns(size_t n) except NULL:
-    return <Syns>zeroed(n, sizeof(SynFields))
+    return <Syns>poisoned(zeroed(n, sizeof(SynFields)), n, sizeof(SynFields))
 
 cdef inline Policies new_policies(size_t n) except NULL:
     return <Policies>zeroed(n, sizeof(PolicyFields))

@@ -1,6 +1,9 @@
 """The rows of the NAT's tables.  records.pxd is the same as C structs, and allocates them.
 
 Rows refer to each other by row number; row 0 is never used, so 0 means "none".
+
+A row that is not in use is *poisoned*: to touch more of it than says that it is free, and links it,
+is an error here, and in a compiled build with AddressSanitizer.
 """
 
 from array import array
@@ -9,6 +12,8 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from ratsnake.wire.types import u8, u16, u32, u64
+
+from .poisoning import both
 
 NONE32 = 0xFFFFFFFF
 
@@ -254,35 +259,57 @@ class PolicyFields:
     fixed: u8 = 0
 
 
-# Rows come into being when they are first touched, as the C tables' pages do.
-Sessions: TypeAlias = defaultdict[int, SessionFields]
-Mappings: TypeAlias = defaultdict[int, MappingFields]
-Partners: TypeAlias = defaultdict[int, PartnerFields]
-Endpoints: TypeAlias = defaultdict[int, EndpointFields]
-Ports: TypeAlias = defaultdict[int, PortFields]
-Tallies: TypeAlias = defaultdict[int, TallyFields]
-Hosts: TypeAlias = defaultdict[int, HostFields]
+# A row is there once it was in use; one that never was is a KeyError.
+Sessions: TypeAlias = dict[int, SessionFields]
+Mappings: TypeAlias = dict[int, MappingFields]
+Partners: TypeAlias = dict[int, PartnerFields]
+Endpoints: TypeAlias = dict[int, EndpointFields]
+Ports: TypeAlias = defaultdict[int, PortFields]  # come into being when they are first touched
+Tallies: TypeAlias = dict[int, TallyFields]
+Hosts: TypeAlias = dict[int, HostFields]
 ForwardRows: TypeAlias = list[ForwardFields]
 Steps: TypeAlias = list[StepFields]
-Datagrams: TypeAlias = defaultdict[int, DatagramFields]
-Syns: TypeAlias = defaultdict[int, SynFields]
+Datagrams: TypeAlias = dict[int, DatagramFields]
+Syns: TypeAlias = dict[int, SynFields]
 Policies: TypeAlias = list[PolicyFields]
 Words: TypeAlias = "array[int]"
 Numbers: TypeAlias = "array[int]"
 Shorts: TypeAlias = "array[int]"
 Octets: TypeAlias = bytearray
 
+# Of a free row stay readable what says that it is free, and what links it.
+unpoison_session, poison_session = both(SessionFields, "mapping", "inside_next", "older", "younger")
+_unpoison_mapping, _poison_mapping = both(
+    MappingFields, "sessions", "policy", "confirmed", "protocol", "is_wide", "first", "host"
+)
+_unpoison_partner, _poison_partner = both(PartnerFields)
+unpoison_endpoint, _ = both(EndpointFields)
+unpoison_number, poison_number = both(TallyFields, "number")
+unpoison_host, poison_host = both(HostFields, "next", "external", "live")
+unpoison_datagram, poison_datagram = both(DatagramFields, "older", "younger")
+unpoison_syn, poison_syn = both(SynFields, "external", "older", "younger")
+
+
+def unpoison_mapping(rows: Mappings, partners: Partners, m: u32) -> None:
+    _unpoison_mapping(rows, m)
+    _unpoison_partner(partners, m)
+
+
+def poison_mapping(rows: Mappings, partners: Partners, m: u32) -> None:
+    _poison_mapping(rows, m)
+    _poison_partner(partners, m)
+
 
 def new_sessions(n: int) -> Sessions:
-    return defaultdict(SessionFields)
+    return {}
 
 
 def new_mappings(n: int) -> Mappings:
-    return defaultdict(MappingFields)
+    return {}
 
 
 def new_partners(n: int) -> Partners:
-    return defaultdict(PartnerFields)
+    return {}
 
 
 def new_ports(n: int) -> Ports:
@@ -290,15 +317,15 @@ def new_ports(n: int) -> Ports:
 
 
 def new_endpoints(n: int) -> Endpoints:
-    return defaultdict(EndpointFields)
+    return {}
 
 
 def new_tallies(n: int) -> Tallies:
-    return defaultdict(TallyFields)
+    return {}
 
 
 def new_hosts(n: int) -> Hosts:
-    return defaultdict(HostFields)
+    return {}
 
 
 def new_forwards(n: int) -> ForwardRows:
@@ -310,11 +337,11 @@ def new_steps(n: int) -> Steps:
 
 
 def new_datagrams(n: int) -> Datagrams:
-    return defaultdict(DatagramFields)
+    return {}
 
 
 def new_syns(n: int) -> Syns:
-    return defaultdict(SynFields)
+    return {}
 
 
 def new_policies(n: int) -> Policies:

@@ -4,7 +4,8 @@ from .hashing cimport hash5
 from .index cimport Index
 from .mappings cimport MappingTable
 from .records cimport (
-    Mappings, Sessions, Words, new_sessions, prefetch_session, reserved_words, unreserve,
+    Mappings, Sessions, Words, new_sessions, poison_session, prefetch_session, reserved_words,
+    unpoison_session, unreserve,
 )
 from .secret cimport Secret
 from ..rules.timers cimport TIMERS

@@ -21,8 +21,10 @@ if not cython.compiled:
         Sessions,
         Words,
         new_sessions,
+        poison_session,
         prefetch_session,
         reserved_words,
+        unpoison_session,
         unreserve,
     )
 
@@ -57,6 +59,7 @@ class SessionTable:
         self.fresh = TIMERS + 1
         head: u32
         for head in range(1, TIMERS + 1):
+            unpoison_session(self.rows, head)
             self.rows[head].older = head
             self.rows[head].younger = head
 
@@ -185,15 +188,18 @@ class SessionTable:
         return 0
 
     def row_for_new(self) -> u32:
-        """A free row; the caller has checked `count` < `capacity`, fills the row and enters it."""
+        """A free row, which the caller fills and enters; or 0 if there is none."""
         i: u32 = self.free
         if i:
             self.free = self.rows[i].younger
             # The next new session finds its row near.
             prefetch_session(self.rows, self.free)
-        else:
+        elif self.fresh <= self.capacity + TIMERS:
             i = self.fresh
             self.fresh += 1
+        else:
+            return 0
+        unpoison_session(self.rows, i)
         self.count += 1
         self.entered += 1
         return i
@@ -242,6 +248,7 @@ class SessionTable:
         self.rows[i].younger = self.free
         self.free = i
         self.count -= 1
+        poison_session(self.rows, i)
 
     def unlink(self, i: u32) -> None:
         s: Sessions = self.rows

@@ -5,8 +5,8 @@ from .pressure cimport half_open_gives_way, mapping_gives_way, session_gives_way
 from ..tables.mappings cimport FREE
 from ..rules.policies cimport ADM, APDF, EIF, STATIC
 from ..rules.reasons cimport (
-    CONFLICT, DESTINATION, FILTERED, HOST_LIMIT, HOST_RATE, INBOUND_LIMIT, MAPPING_LIMIT, NOT_SYN, NO_MAPPING,
-    NO_PORT, NO_SESSION, SESSION_LIMIT, SOURCE, STATUS_REQUEST, TRANSLATED,
+    CONFLICT, DESTINATION, FILTERED, HOST_LIMIT, HOST_RATE, INBOUND_LIMIT, MAPPING_LIMIT,
+    NOT_SYN, NO_MAPPING, NO_PORT, NO_SESSION, SESSION_LIMIT, SOURCE, STATUS_REQUEST, TRANSLATED,
 )
 from ..tables.records cimport Mappings
 from ..tables.sessions cimport COUNTED, OPENED_OUTSIDE

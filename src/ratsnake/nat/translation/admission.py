@@ -71,7 +71,9 @@ def admit_outbound(flows: Flows, p: Packet, opens: bool, now: u64) -> u32:
     m: u32 = outbound_mapping(flows, p, now)
     if m == 0:
         # Whoever asked in vain leaves no trace.
-        flows.hosts.settle(flows.hosts.enter(p.source_high, p.source_low))
+        host: u32 = flows.hosts.find(p.source_high, p.source_low)
+        if host:
+            flows.hosts.settle(host)
         return 0
     return flows.open_session(m, p.destination_high, p.destination_low, p.destination_port, 0, now)
 
@@ -100,6 +102,9 @@ def outbound_mapping(flows: Flows, p: Packet, now: u64) -> u32:
         if m and not flows.alive(m, now):
             m = 0
     host: u32 = flows.hosts.enter(p.source_high, p.source_low)
+    if host == 0:
+        flows.refusal = MAPPING_LIMIT
+        return 0
     if flows.hosts.sessions_of(host) >= flows.host_sessions and flows.expire(now, ROOM):
         host = flows.hosts.enter(p.source_high, p.source_low)
         if m and flows.mappings.rows[m].policy == FREE:
@@ -132,6 +137,9 @@ def make_static(flows: Flows, protocol: u32, forward: u32, external_port: u32, n
     high: u64 = flows.forwards.internal_high(forward)
     low: u64 = flows.forwards.internal_low(forward)
     host: u32 = flows.hosts.enter(high, low)
+    if host == 0:
+        flows.refusal = MAPPING_LIMIT
+        return 0
     m = flows.mappings.add(
         policy,
         high,
@@ -143,6 +151,10 @@ def make_static(flows: Flows, protocol: u32, forward: u32, external_port: u32, n
         forward,
         0,
     )
+    if m == 0:
+        flows.hosts.settle(host)
+        flows.refusal = MAPPING_LIMIT
+        return 0
     flows.complete(m, host, now)
     flows.hosts.join_forward(host)
     return m

@@ -10,7 +10,9 @@ from ..tables.hosts cimport HostTable
 from ..tables.mappings cimport MappingTable
 from ..rules.policies cimport STATIC
 from ..tables.policy_table cimport PolicyTable
-from ..rules.reasons cimport ADDRESS_LOST, HOST_LIMIT, MAPPING_LIMIT, NO_PORT, TRANSLATED
+from ..rules.reasons cimport (
+    ADDRESS_LOST, HOST_LIMIT, MAPPING_LIMIT, NO_PORT, SESSION_LIMIT, TRANSLATED,
+)
 from ..tables.records cimport Mappings, Sessions, Words, new_words, release
 from ..settings.scope cimport Scope
 from ..tables.secret cimport Secret

@@ -15,7 +15,14 @@ if not cython.compiled:
 
     from ..allocation.tally import PERMITTED_ADDRESS
     from ..rules.policies import STATIC
-    from ..rules.reasons import ADDRESS_LOST, HOST_LIMIT, MAPPING_LIMIT, NO_PORT, TRANSLATED
+    from ..rules.reasons import (
+        ADDRESS_LOST,
+        HOST_LIMIT,
+        MAPPING_LIMIT,
+        NO_PORT,
+        SESSION_LIMIT,
+        TRANSLATED,
+    )
     from ..rules.timers import TIMERS
     from ..tables.records import Mappings, Sessions, Words, new_words, release
     from ..tables.sessions import ANSWERED, COUNTED, INSIDE_SENT, OPENED_OUTSIDE
@@ -96,6 +103,9 @@ class Flows:
 
     def make_mapping(self, p: Packet, host: u32, now: u64) -> u32:
         """The row of a new mapping for an outbound packet, or 0 and `refusal` says why."""
+        if host == 0:
+            self.refusal = MAPPING_LIMIT
+            return 0
         if (
             self.hosts.mappings_of(host) >= self.host_mappings
             or self.hosts.held_of(host, p.protocol) >= self.host_share[p.protocol]
@@ -117,7 +127,8 @@ class Flows:
         return self.enter_mapping(p, host, now)
 
     def enter_mapping(self, p: Packet, host: u32, now: u64) -> u32:
-        """The row of a new mapping with the external endpoint that the allocator has found."""
+        """The row of a new mapping with the external endpoint that the allocator has found; 0
+        where there is none left, whatever was counted before."""
         # Where its session will be found from outside is needed last, and far away.
         self.sessions.by_external.announce(
             self.sessions.inbound_tag(
@@ -140,6 +151,9 @@ class Flows:
             p.destination_low,
             p.destination_port,
         )
+        if m == 0:
+            self.refusal = MAPPING_LIMIT
+            return 0
         self.complete(m, host, now)
         if self.allocator.is_given_up(self.hosts.external_of(host)):
             self.hosts.pair(host, self.allocator.external)
@@ -183,7 +197,7 @@ class Flows:
         opener: u32,
         now: u64,
     ) -> u32:
-        """The row of a new session of a live mapping.
+        """The row of a new session of a live mapping, or 0 where there is none left.
 
         `opener` is 0, or OPENED_OUTSIDE with COUNTED if it is one that outsiders may have few of;
         the caller has checked the limits.
@@ -191,6 +205,9 @@ class Flows:
         m: Mappings = self.mappings.rows
         s: Sessions = self.sessions.rows
         i: u32 = self.sessions.row_for_new()
+        if i == 0:
+            self.refusal = SESSION_LIMIT
+            return 0
         protocol: u32 = m[mapping].protocol
         s[i].state = self.first_state[protocol]
         s[i].timer = self.timer_of_protocol[protocol]

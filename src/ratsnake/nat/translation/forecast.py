@@ -71,8 +71,9 @@ class Forecast:
         return self.flows.sessions.count >= WORTHWHILE
 
     def note(self, b: Bytes, size: u32, k: u32) -> None:
-        """The packet in b[:size], not checked yet, is number k (0..MOST-1) of the batch."""
-        if size < HEADER4 + 4:
+        """The packet in b[:size], not checked yet, is number k of the batch; those from MOST on are
+        not announced."""
+        if size < HEADER4 + 4 or k >= MOST:
             return
         version: u32 = b[0] >> 4
         header: u32 = (b[0] & 15) * 4
@@ -171,6 +172,7 @@ class Forecast:
         s: Sessions = self.flows.sessions.rows
         k: u32
         row: u32
+        count = min(count, MOST)
         for k in range(count):
             row = 0
             if self.ways[k] == OUTBOUND:

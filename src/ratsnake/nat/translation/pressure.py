@@ -56,6 +56,8 @@ def may_give_way(flows: Flows, m: u32, patience: u64, now: u64) -> bool:
 
 def some_mapping(flows: Flows) -> u32:
     """A mapping drawn from the table, or 0 for a free row."""
+    if flows.mappings.count == 0:
+        return 0
     row: u32 = 1 + flows.generator.below(flows.mappings.fresh - 1)
     return 0 if flows.mappings.rows[row].policy == FREE else row
 

@@ -41,9 +41,7 @@ class EventBatch(Errand):
         copy_events(self.rows, self.ring.rows, first, self.count)
         self.lost = self.ring.lost
         self.ring.lost = 0
-        self.ring.count -= self.count
-        # From an empty ring's start again, so that only as much of it is touched as was ever full.
-        self.ring.first = (first + self.count) % RING if self.ring.count else 0
+        self.ring.take(self.count)
 
     def result(self) -> tuple[bytes, int]:
         """The events as bytes; and how many were lost before them since the last batch."""

@@ -121,12 +121,19 @@ class HostTraffic:
                 self.found = min(self.found + 1, self.most)
 
     def name(self) -> None:
-        """Note the addresses of the hosts found."""
+        """Note the addresses of the hosts found, of those that are still there."""
         h: Hosts = self.flows.hosts.rows
         k: u32
+        host: u32
+        named: u32 = 0
         for k in range(self.found):
-            self.names[2 * k] = h[self.best[k]].high
-            self.names[2 * k + 1] = h[self.best[k]].low
+            host = self.best[k]
+            if h[host].live:
+                self.best[named] = host
+                self.names[2 * named] = h[host].high
+                self.names[2 * named + 1] = h[host].low
+                named += 1
+        self.found = named
 
     def busiest(self) -> list[HostRow]:
         """The hosts found and named, the largest first."""
