@@ -7,10 +7,11 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 _SOURCE = Path(__file__).with_name("shifted_clock.c")
-_FORM = struct.Struct("=q")
+_FORM = struct.Struct("=qq")
 
 
 class ShiftedClock:
@@ -35,4 +36,8 @@ class ShiftedClock:
 
     def shift(self, seconds: int) -> None:
         """From now on it is so many seconds ahead of the true one, and goes on."""
-        self._said[: _FORM.size] = _FORM.pack(seconds * 1_000_000_000)
+        self._said[: _FORM.size] = _FORM.pack(seconds * 1_000_000_000, 0)
+
+    def stand_still(self) -> None:
+        """From now on it does not go on, until it is shifted."""
+        self._said[: _FORM.size] = _FORM.pack(0, time.monotonic_ns())

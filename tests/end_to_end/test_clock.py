@@ -104,6 +104,26 @@ def test_a_clock_that_went_back_ends_nothing_early(
         until(lambda: protocols(running) == [], "when it has caught up, what is due ends")
 
 
+def test_while_the_clock_stands_still_packets_pass_and_questions_are_answered(
+    topology: Topology, clock: ShiftedClock
+) -> None:
+    """As that of a virtual machine may for a moment; a worker that only looked at it would never
+    sleep again, nor do what it is asked for."""
+    with (
+        nat(topology, arguments=("--timeout", "udp=2")) as running,
+        udp_pair(topology) as (near, far),
+        udp_pair(topology, host=1) as (later, far_of_later),
+    ):
+        external = greet(near, far)
+        clock.stand_still()
+        assert greet(near, far) == external
+        greet(later, far_of_later)
+        assert protocols(running) == ["udp", "udp"]
+        assert status(running)["usage"]["sessions"] == 2
+        clock.shift(10)
+        until(lambda: protocols(running) == [], "once it goes on, what is due ends")
+
+
 def test_after_a_pause_what_is_due_has_ended_and_the_rest_goes_on(topology: Topology) -> None:
     with (
         nat(topology, arguments=("--timeout", "udp=2")) as running,

@@ -33,10 +33,11 @@ cdef extern from *:
         int64_t r = ratsnake_read(fd, b, n);
         if (r != -EAGAIN || !linger) return r;
         int64_t until = ratsnake_microseconds() + linger;
+        int left = 20 * linger; /* a look takes longer than 0.05 us: for a clock that stands still */
         do {
             sched_yield();
             r = ratsnake_read(fd, b, n);
-        } while (r == -EAGAIN && ratsnake_microseconds() < until);
+        } while (r == -EAGAIN && --left > 0 && ratsnake_microseconds() < until);
         return r;
     }
     static inline int32_t ratsnake_wait(int fd, int stop, int milliseconds) {
