@@ -145,6 +145,27 @@ def test_a_task_that_breaks_is_told_and_is_no_end_of_the_others(
     assert str(record) == "1"
 
 
+def test_a_task_that_cannot_begin_is_tried_again_at_the_end(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where no process can be started at the moment."""
+    monkeypatch.setattr(keeper_process, "UNDO_PAUSE", 0.0)
+    tries = iter((False, False, False, True))
+
+    def late() -> Sequence[str]:
+        if not next(tries):
+            raise ChildError("no helper process can be started")
+        return record.task("2")()
+
+    undoing = Undoing()
+    undoing.add(record.task("1"))
+    task = undoing.add(late)
+    undoing.leave_to_keeper()
+    undoing.perform(task)
+    undoing.close()
+    assert str(record) == "21"
+
+
 class Echo:
     """An attendant that tells what comes in its pipes, and answers by what it was told."""
 

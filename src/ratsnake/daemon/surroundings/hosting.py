@@ -79,9 +79,13 @@ class Hosting:
         return self._installed.warnings
 
     def undo(self) -> Sequence[str]:
-        """Take back what is in force, for good; returns a message for everything that failed."""
-        installed, self._installed = self._installed, None
-        return () if installed is None else installed.undo()
+        """Take back what is in force, for good; returns a message for everything that failed.
+
+        Raises ChildError where that cannot begin, and all is as it was.
+        """
+        failures = () if self._installed is None else self._installed.undo()
+        self._installed = None
+        return failures
 
     def close(self) -> None:
         """Follow no more."""

@@ -42,6 +42,7 @@ LONGEST = 1 << 18  # octets of a message
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds after an attendant has failed
 LONGEST_WAIT = 3600.0  # seconds
+UNDO_TRIES, UNDO_PAUSE = 5, 0.5  # in the end, where no process can be started: how often, seconds
 AGAIN_SECONDS = 1.0  # news that the NAT had no room for is told again as often
 
 _OUT_OF_MEMORY = "-900"  # of -1000 (never) to 1000 (first): proc(5), oom_score_adj
@@ -88,17 +89,31 @@ def keep(
 def _undo_the_rest(tasks: Tasks) -> None:
     if tasks:
         log.warning("the NAT is gone: undoing its changes to the host")
-    for number in reversed(tasks):
-        for failure in _done(tasks[number]):
+    for number in reversed(tuple(tasks)):
+        failures = _perform(tasks, number)
+        for _ in range(UNDO_TRIES - 1):
+            if number not in tasks:
+                break
+            time.sleep(UNDO_PAUSE)
+            failures = _perform(tasks, number)
+        for failure in failures:
             log.error("%s", failure)
 
 
-def _done(task: Task) -> Sequence[str]:
-    """One that fails is no end of the others."""
+def _perform(tasks: Tasks, number: int) -> Sequence[str]:
+    """Do a task, if it is still to be done; what fails.
+
+    One that breaks stays to be done, and is no end of the others.  Whoever has taken the NAT over
+    may ask for what there is not: nor is that.
+    """
+    if number not in tasks:
+        return (f"there is no task {number} to be done",)
     try:
-        return task()
+        failures = tasks[number]()
     except Exception as error:
         return (f"a change to the host cannot be undone: {error!r}",)
+    del tasks[number]
+    return failures
 
 
 class _Attending:
@@ -218,12 +233,6 @@ def _obey(orders: socket.socket, order: bytes, tasks: Tasks, attending: _Attendi
         _reply(orders, number, answer.encode())
     else:
         _reply(orders, number, b"")
-
-
-def _perform(tasks: Tasks, number: int) -> Sequence[str]:
-    return (
-        _done(tasks.pop(number)) if number in tasks else (f"there is no task {number} to be done",)
-    )
 
 
 def _reply(orders: socket.socket, number: int, answer: bytes) -> None:
