@@ -15,7 +15,7 @@ import pytest
 from machines import ADDRESSES, ADDRESSES_6, index, renew_link, router, state
 
 from ratsnake.host.installation.install import install, repair
-from ratsnake.host.installation.revision import difference, revise
+from ratsnake.host.installation.revision import difference, renew, revise
 from ratsnake.host.kernel.kernel_state import KernelState
 from ratsnake.host.kernel.routes import PROTOCOL
 from ratsnake.host.routing.changes import Change, Route, Rule, WaylessRoute
@@ -204,6 +204,19 @@ def test_what_is_left_to_others_is_not_made_again_beside_what_is_new(machine: Na
             assert (failures, done[-1][0]) == ((), new)
             assert left.in_force(KernelState(netlink)) is not bool(but)
             new.undo(netlink, None)
+
+
+def test_what_a_look_has_missed_is_no_failure(
+    machine: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel may leave out of its answer what is there, while others change the rest."""
+    rule = Rule(21000, "lan0", table=1000)
+    seen = rule.in_force
+    looks = iter((lambda _: False, seen))
+    with machine.netlink() as netlink:
+        rule.apply(netlink)
+        monkeypatch.setattr(Rule, "in_force", lambda _, kernel: next(looks)(kernel))
+        assert renew(netlink, ((rule, None),)) == ((), {})
 
 
 def test_the_device_stays_the_same(machine: Namespace) -> None:

@@ -104,7 +104,10 @@ def renew(
             if not change.in_force(kernel):
                 renewed.append((change, change.renew(netlink, before)))
         except _errors() as error:
-            failed[change] = in_words(change, error)
+            # What others changed while the kernel told its tables may have been left out
+            # (NLM_F_DUMP_INTR of netlink(7), which pyroute2 does not tell).
+            if not change.in_force(KernelState(netlink)):
+                failed[change] = in_words(change, error)
     return tuple(renewed), failed
 
 
