@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from itertools import pairwise
 from typing import Any
@@ -187,6 +188,15 @@ def test_a_look_that_is_asked_for_ends_the_truce(scene: Scene) -> None:
     scene.found = {}
     scene.monitor.look(INSTALLED)
     assert scene.wanted[-1] == Wanted(anew=True, filter=True)
+
+
+def test_a_change_of_the_set_up_ends_no_truce_about_what_stays(scene: Scene) -> None:
+    for _ in range(FIGHT):
+        scene.attend(Heard.KERNEL, after=1.0, restored=[RULE])
+    for done in (((RULE, None), (OTHER, None)), ((OTHER, None),)):
+        scene.monitor.begin(replace(INSTALLED, done=done))
+        scene.attend(Heard.KERNEL, after=1.0)
+        assert scene.wanted[-1].but == ({RULE} if (RULE, None) in done else frozenset())
 
 
 def test_seldom_is_no_fight(scene: Scene) -> None:

@@ -70,10 +70,14 @@ class Monitor:
         self._truces: dict[Change, float] = {}  # until when it is left as it is
 
     def begin(self, installed: Installed) -> None:
-        """Watch over it from now on; it has just been set up, or changed."""
+        """Watch over it from now on; it has just been set up, or changed.
+
+        That ends no truce about what stays: ports and addresses may change as often as they like.
+        """
         self._told = frozenset(installed.warnings)
-        self._truces.clear()
-        self._undone.clear()
+        stays = {change for change, _ in installed.done}
+        self._truces = {one: until for one, until in self._truces.items() if one in stays}
+        self._undone = {one: times for one, times in self._undone.items() if one in stays}
         self._polled = _polled(installed)
         self._known = self._known.updated(known_now(installed.request))
         lengths = {network.prefixlen for network in installed.request.external_networks()}
