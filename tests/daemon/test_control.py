@@ -7,6 +7,7 @@ import selectors
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -560,6 +561,21 @@ def test_somebody_elses_socket_is_left_alone_at_the_end(tmp_path: Path) -> None:
     assert successor.remove() == ()
     assert not os.path.exists(path)
     assert successor.remove() == (f"control socket {path} was removed by somebody else",)
+    successor.close()
+
+
+def test_the_socket_of_a_successor_with_the_same_inode_number_is_left_alone(tmp_path: Path) -> None:
+    """A keeper that stood still when its NAT died goes on when there is another NAT."""
+    path = str(tmp_path / "control.sock")
+    dead = Claim(path)
+    dead.give_to(os.getuid())
+    dead.close()
+    time.sleep(0.05)  # the file system's clock goes on
+    successor = Claim(path)
+    assert dead.remove() == ()
+    assert os.path.exists(path)
+    assert successor.remove() == ()
+    assert not os.path.exists(path)
     successor.close()
 
 

@@ -47,8 +47,7 @@ class Claim:
     def remove(self) -> tuple[str, ...]:
         """Remove the path if it is still this claim's; returns what there is to complain about.
 
-        Before `close`: as long as the listener is open nobody takes the path for a dead server's,
-        and the file system cannot give its inode number to a successor's socket.
+        Before `close`: as long as the listener is open nobody takes the path for a dead server's.
         """
         try:
             if _identity(self.path) == self._identity:
@@ -124,6 +123,10 @@ def _listen(path: str, access: Access) -> socket.socket:
     return listener
 
 
-def _identity(path: str) -> tuple[int, int]:
+def _identity(path: str) -> tuple[int, int, int]:
+    """With the time it was made: a successor's socket may have the inode number of a dead one's.
+
+    (A keeper that went on late would remove that.  Neither owner nor mode change the time.)
+    """
     found = os.lstat(path)
-    return found.st_dev, found.st_ino
+    return found.st_dev, found.st_ino, found.st_mtime_ns
