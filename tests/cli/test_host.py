@@ -160,7 +160,7 @@ def test_the_doctor_asks_the_nat_of_the_device(
         1,
         "interface:ppp0: ppp0 has no IPv4 address\n"
         "    ip -brief address\n"
-        "(others had undone 2 changes of the NAT to this host: made again)\n",
+        "(made again: 2 of the NAT's changes to this host, which others had undone)\n",
     )
     player.rows = [{"problems": [], "restored": 0, "external": []}]
     assert _doctor(capsys, "--device", "guest") == (0, "nothing is wrong\n")

@@ -215,7 +215,7 @@ def test_what_is_wrong_is_told_once_and_when_it_is_right_again(
     scene.attend(Heard.KERNEL, after=5.0)
     assert [record.getMessage() for record in caplog.records] == [
         "interface lan0 is down: type `ip link set lan0 up`",
-        "right again: interface lan0 is down",
+        "solved: interface lan0 is down",
     ]
 
 
@@ -299,7 +299,7 @@ def test_what_the_guard_drops_is_a_problem_until_it_is_quiet(
     assert scene.monitor.report.problems == ()
     assert [message.split(" with ")[0] for message in caplog.messages] == [
         "1 packet",
-        "right again: 3 packets",
+        "solved: 3 packets",
     ]
     reports.append(scene.monitor.report)
     told = [name for before, after in pairwise(reports) for name, _ in events_since(after, before)]

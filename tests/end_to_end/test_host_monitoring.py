@@ -124,8 +124,8 @@ def _told(running: RunningNat, what: str) -> None:
 
 
 def _right(running: RunningNat, what: str) -> None:
-    until(lambda: not any(what in one for one in _problems(running)), f"right again: {what}")
-    assert f"right again: {what}" in running.log()
+    until(lambda: not any(what in one for one in _problems(running)), f"solved: {what}")
+    assert f"solved: {what}" in running.log()
 
 
 @pytest.mark.parametrize("name", [LAN_INTERFACE, WAN_INTERFACE])

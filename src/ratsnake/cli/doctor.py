@@ -56,7 +56,7 @@ def _lines(problems: list[dict[str, str]], restored: int, unseen: list[str]) -> 
     if not problems:
         yield "nothing is wrong"
     if restored:
-        yield f"(others had undone {restored} changes of the NAT to this host: made again)"
+        yield f"(made again: {restored} of the NAT's changes to this host, which others had undone)"
     for one in unseen:
         yield f"(not looked at: {one})"
 

@@ -18,10 +18,11 @@ class GuardDrops:
 
     def note(self, packets: int, request: Request, now: float) -> None:
         """So many more have been dropped."""
+        self._lans = request.lan_names()
         if packets:
             self._packets += packets
             self._until = now + QUIET_SECONDS
-            self._wan, self._lans = str(request.wan), request.lan_names()
+            self._wan = str(request.wan)
         elif now >= self._until:
             self._packets = 0
 
@@ -31,10 +32,9 @@ class GuardDrops:
             were = "was" if self._packets == 1 else "were"
             yield Problem(
                 f"{packets} with an inside source {were} about to leave by {self._wan} untranslated"
-                f" and {were} dropped: from an interface that is no --lan (those are {self._lans})?"
-                f" Then name it by --lan.  To an address behind {self._wan} that is inside"
-                " --internal, such as a modem's?  Then name it by --internal-except.  Otherwise a"
-                " rule of another program comes before this NAT's",
+                f" and {were} dropped.  Is --lan ({self._lans}) without the interface they came in"
+                " by?  Or --internal-except without their destination, such as a modem?  Otherwise"
+                " a rule of another program comes before this NAT's",
                 "ip rule",
                 topic="dropped by the guard",
             )

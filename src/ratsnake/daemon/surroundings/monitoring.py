@@ -212,7 +212,7 @@ class Monitor:
             if str(problem) not in self._told:
                 log.warning("%s", problem)
         for problem in before.new_problems(self.report):
-            log.info("right again: %s", problem.what)
+            log.info("solved: %s", problem.what)
 
     def _of_ours(self, look: Look) -> Iterator[Problem]:
         left = [change for change in look.left if change in self._truces]
