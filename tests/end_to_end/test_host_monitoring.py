@@ -312,6 +312,27 @@ def _typed(topology: Topology, *command: str) -> tuple[str, str]:
     return topology.router.run(run)
 
 
+def test_a_reload_that_names_other_interfaces_tells_nothing_of_those_it_leaves(
+    topology: Topology, tmp_path: Path
+) -> None:
+    file = tmp_path / "nat.toml"
+    file.write_text('[host]\nlan = ["lan0", "lan1"]\n')
+    flags = ("--config", str(file), "--wan", WAN_INTERFACE)
+    with (
+        SecondLan(topology),
+        nat(topology, internal=[LAN_PREFIX, PREFIX], lans=(), arguments=flags) as running,
+    ):
+        _router(topology, "ip link set lan1 down", "ip link set lan1 name lan9")
+        _router(topology, "ip link set lan9 up")
+        _told(running, "interface lan1 is now called lan9")
+        _, warned = _typed(topology, "reload", "--control", str(running.control))
+        assert "interface lan1 is now called lan9" in warned
+        file.write_text('[host]\nlan = ["lan0", "lan9"]\n')
+        _, warned = _typed(topology, "reload", "--control", str(running.control))
+        assert "lan1" not in warned
+        until(lambda: _problems(running) == [], "nothing is wrong")
+
+
 def test_a_reload_makes_again_what_is_missing(topology: Topology, tmp_path: Path) -> None:
     """What others have undone too often is left, seen in the plan, and comes back by a reload."""
     file = tmp_path / "nat.toml"

@@ -90,7 +90,10 @@ class KeptHosting(Hosting):
         restored = self.look().restored_since(before)
         prepared = self._prepare(asked.options, anew=True)
         again = [f"others had undone it, and it is made again: `{one}`" for one in restored]
-        wrong = map(str, self.report.problems)
+        # Of other interfaces it may be wrong no more, and the look that follows tells what is.
+        had, will = self.state.options, asked.options
+        stays = (had.lans, had.wan) == (will.lans, will.wan)
+        wrong = map(str, self.report.problems if stays else ())
         return {**prepared, "warnings": (*prepared["warnings"], *again, *wrong)}
 
     def _forward(self, texts: Iterable[object]) -> dict[str, Any]:
