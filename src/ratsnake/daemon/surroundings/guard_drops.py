@@ -32,9 +32,9 @@ class GuardDrops:
             were = "was" if self._packets == 1 else "were"
             yield Problem(
                 f"{packets} with an inside source {were} about to leave by {self._wan} untranslated"
-                f" and {were} dropped.  Is --lan ({self._lans}) without the interface they came in"
-                " by?  Or --internal-except without their destination, such as a modem?  Otherwise"
-                " a rule of another program comes before this NAT's",
+                f" and {were} dropped.  Is an interface missing from --lan ({self._lans})?  Or a"
+                " destination, such as a modem, from --internal-except?  Otherwise a rule of"
+                " another program comes before this NAT's",
                 "ip rule",
                 topic="dropped by the guard",
             )
