@@ -54,6 +54,7 @@ MODULES = (
     "nat.events.event_record",
     "nat.events.event_ring",
     "nat.events.events",
+    "nat.explain.onlooker",
     "nat.succession.flow_form",
     "nat.views.errand",
     "nat.views.flow_page",
