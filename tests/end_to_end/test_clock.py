@@ -44,9 +44,10 @@ def protocols(running: RunningNat) -> list[str]:
 
 
 def is_written_again(state: Path) -> None:
-    before = state.stat().st_ino if state.exists() else 0
+    before = state.stat().st_mtime_ns if state.exists() else 0
     until(
-        lambda: state.exists() and state.stat().st_ino != before, "the state file is written again"
+        lambda: state.exists() and state.stat().st_mtime_ns != before,
+        "the state file is written again",
     )
 
 

@@ -222,8 +222,8 @@ def test_of_two_nats_on_one_state_file_the_second_is_refused(
     arguments = ["--state", str(path), "--state-period", "1", *user]
     with nat(topology, arguments=arguments) as running:
         until(path.exists, "it has been written")
-        before = path.stat().st_ino
-        until(lambda: path.stat().st_ino != before, "it has been replaced")
+        before = path.stat().st_mtime_ns
+        until(lambda: path.stat().st_mtime_ns != before, "it has been replaced")
         both = (
             rf"another NAT's \(device ratsnake, process {running.process.pid}\), which still runs"
         )
