@@ -29,9 +29,10 @@ from ratsnake.nat.rules.behaviour import PRESETS
 one = PRESETS["port-restricted-cone"].behaviour
 getattr(broken, sys.argv[1])([one] * 7)
 """
-#: What ASan says: of a row that is not in use, of memory beyond a block, of a null pointer.
+#: What is said of a row that is not in use, of memory beyond a block, and of a null pointer.
 REPORT = re.compile(
-    rb"ERROR: AddressSanitizer: (use-after-poison|heap-buffer-overflow|SEGV on unknown address)"
+    rb"AddressSanitizer: (use-after-poison|heap-buffer-overflow|SEGV on unknown address)"
+    rb"|runtime error: null pointer"
 )
 
 

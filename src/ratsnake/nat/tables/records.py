@@ -280,7 +280,16 @@ Octets: TypeAlias = bytearray
 # Of a free row stay readable what says that it is free, and what links it.
 unpoison_session, poison_session = both(SessionFields, "mapping", "inside_next", "older", "younger")
 _unpoison_mapping, _poison_mapping = both(
-    MappingFields, "sessions", "policy", "confirmed", "protocol", "is_wide", "first", "host"
+    MappingFields,
+    "created",
+    "internal_port",
+    "sessions",
+    "policy",
+    "confirmed",
+    "protocol",
+    "is_wide",
+    "first",
+    "host",
 )
 _unpoison_partner, _poison_partner = both(PartnerFields)
 unpoison_endpoint, _ = both(EndpointFields)
