@@ -343,9 +343,11 @@ class Model:
         """RFC 5508 section 4.2: an error is about a packet that went the other way, and belongs to
         that packet's session, which it neither keeps alive nor ends (REQ-6).  One about a
         hairpinned packet goes out and back in (REQ-7)."""
+        goes_in = error.destination in self.externals
+        if goes_in and is_in(error.source, NO_HOSTS):
+            raise Refused("source")
         if not error.sound:
             raise Refused("icmp-checksum")
-        goes_in = error.destination in self.externals
         if not goes_in or is_in(error.quoted.destination[0], self.internal):
             error = self.error_from_inside(error)
         return self.error_from_outside(error) if goes_in else error
@@ -365,8 +367,6 @@ class Model:
 
     def error_from_outside(self, error: Error) -> Error:
         quoted = error.quoted
-        if is_in(error.source, NO_HOSTS):
-            raise Refused("source")
         remote = remote_of(quoted, quoted.destination)
         session = self.session_outside(quoted.protocol, quoted.source, remote)
         if session is None or error.destination != quoted.source[0]:

@@ -27,7 +27,13 @@ TIMEOUTS = {
     **{"tcp_established": 100, "tcp_opening": 10, "tcp_closing": 20},
     **{"udp": 30, "icmp": 15, "rest": 12},
 }
-ROOM = {"mappings": 60, "sessions": 80, "inbound_sessions": 30, "unanswered_sessions": 30}
+ROOM = {
+    "mappings": 60,
+    "sessions": 80,
+    "inbound_sessions": 30,
+    "unanswered_sessions": 30,
+    "host_share": 100,  # what a host may have, and what makes room, have tests of their own
+}
 LIMITS: dict[str, dict[str, int]] = {
     "room": {},
     "mappings": {"mappings": 5},
@@ -59,7 +65,7 @@ def make_settings(engine: Engine, kind: str, limits: str, pooling: str) -> Any:
         internal=tuple(ip_network(prefix) for prefix in INTERNAL),
         **dict.fromkeys(PROTOCOLS, behaviour),
         pooling=modules["nat.settings.parts"].Pooling(pooling),
-        timeouts=engine.Timeouts(**TIMEOUTS),
+        timeouts=engine.Timeouts(**TIMEOUTS, unanswered=0),
         limits=engine.Limits(**{**ROOM, **LIMITS[limits]}, fragments=4, icmp_errors=0),
     )
 
