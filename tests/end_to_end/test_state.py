@@ -175,7 +175,6 @@ def test_a_folder_that_goes_away_is_told_once_and_the_nat_goes_on(
         udp_pair(topology) as (near, far),
     ):
         until(path.exists, "the file is written")
-        path.unlink()
-        folder.rmdir()
+        folder.rename(tmp_path / "elsewhere")
         until(lambda: len(_warnings(running)) == 1, "the failure is told")
         greet(near, far)
