@@ -73,7 +73,7 @@ def test_the_keeper_has_what_undoing_needs_and_nothing_of_the_nat(topology: Topo
         opened = {os.readlink(entry) for entry in Path(f"/proc/{keeper}/fd").iterdir()}
         assert "/dev/net/tun" not in opened
         sockets = {one[8:-1] for one in opened if one.startswith("socket:[")}
-        # For orders, for news, and what the kernel tells of addresses, of its tables, and of nftables.
+        # For orders, for news, and what the kernel tells of addresses, its tables and nftables.
         assert len(sockets) == 5
         for kind in ("tcp", "tcp6", "udp", "udp6", "raw", "raw6", "packet"):
             table = Path(f"/proc/{keeper}/net/{kind}")
