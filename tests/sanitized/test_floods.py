@@ -4,11 +4,12 @@ from: no report, and a clean end."""
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -115,16 +116,31 @@ def _running(topology: Topology, folder: Path, *arguments: str) -> Iterator[Runn
         assert not any(report in log for report in _REPORTS), log
 
 
-def _lives(running: RunningNat, folder: Path, seconds: float, reloads: bool = True) -> None:
-    """So long, while it is captured from and reloaded."""
+def _reload(running: RunningNat) -> None:
+    ask_for_change(str(running.control), "reload", {}, lambda _: None)
+
+
+def _stall(running: RunningNat) -> None:
+    """For so long that a whole queue of packets waits, and its next batches are full."""
+    running.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.05)
+    running.process.send_signal(signal.SIGCONT)
+
+
+def _lives(
+    running: RunningNat,
+    folder: Path,
+    seconds: float,
+    disturb: Callable[[RunningNat], None] = _reload,
+) -> None:
+    """So long, while it is captured from and disturbed."""
     end = time.monotonic() + seconds
     number = 0
     while time.monotonic() < end:
         number += 1
         (folder / "ratsnake.toml").write_text(_FILES[number % 2])
         with _capturing(running, folder / f"{number}.pcapng"):
-            if reloads:
-                ask_for_change(str(running.control), "reload", {}, lambda _: None)
+            disturb(running)
             status(running)
         assert running.process.poll() is None, running.log()
 
@@ -135,7 +151,7 @@ def test_syns_to_a_closed_port(topology: Topology, tmp_path: Path) -> None:
         _running(topology, tmp_path) as running,
         _flood(topology.internet, syns_to_closed_ports()),
     ):
-        _lives(running, tmp_path, SECONDS, reloads=False)
+        _lives(running, tmp_path, SECONDS, _stall)
         until(lambda: status(running)["counters"]["icmp_errors_sent"] > 200, "answers")
         _lives(running, tmp_path, 0.5)
 
