@@ -350,6 +350,16 @@ def test_forwards_that_were_there_from_the_start_keep_their_ports(machine: Names
     hosting.close()
 
 
+def test_what_was_prepared_for_a_host_that_changed_is_prepared_again(
+    machine: Namespace, hosting: KeptHosting
+) -> None:
+    assert "notes" in hosting.answer('{"forwards": ["tcp:80=192.0.2.130"]}', math.inf)
+    _address(machine, "add", SECOND)
+    _address(machine, "del", FIRST)
+    hosting.attend()
+    assert json.loads(hosting.answer('{"go": null}', math.inf))["again"] is True
+
+
 def test_what_nobody_waits_for_any_more_is_taken_back(
     machine: Namespace, hosting: KeptHosting
 ) -> None:

@@ -13,7 +13,7 @@ from ratsnake.daemon.changing.live_forwards import LiveForwards
 from ratsnake.daemon.changing.reloading import Reloading
 from ratsnake.daemon.configuration.file import Asked, Sources
 from ratsnake.daemon.configuration.options import EventOptions, RunOptions
-from ratsnake.daemon.errors import RunError, UsageError
+from ratsnake.daemon.errors import TRIES, RunError, TryAgain, UsageError
 from ratsnake.daemon.supervisor import Supervisor
 from ratsnake.daemon.surroundings.findings import NOTHING, Findings, fitted_options
 from ratsnake.daemon.surroundings.fitting import Fitted
@@ -94,6 +94,9 @@ class FakeHost:
     def change(self, asked: Asked, fitted: Fitted) -> tuple[str, ...]:
         if self._scene.failing == "host":
             raise RunError("host fails")
+        if self._scene.in_motion:
+            self._scene.in_motion -= 1
+            raise TryAgain("host has changed")
         self.changes.append(fitted.options)
         return ()
 
@@ -114,6 +117,7 @@ class Scene:
         self.warnings: tuple[str, ...] = ()
         self.told: list[RunOptions] = []
         self.failing = ""
+        self.in_motion = 0  # how many more attempts meet a host that has just changed
         monkeypatch.setattr(module, "make_nat", self.may_fail("make_nat", lambda s, seed: s))
         monkeypatch.setattr(module, "open_log", self.may_fail("open_log", self.open_log))
         self.sources = Sources({"config": str(self.file), **flags}, self.file)
@@ -436,6 +440,19 @@ def test_a_forward_that_the_host_has_no_way_for_is_refused(scene: Scene) -> None
     with pytest.raises(RunError, match="^host fails$"):
         scene.forward(add="tcp:80=192.168.1.11")
     assert scene.listed() == {"tcp:8080=192.168.1.10:80": "configured"}
+
+
+def test_a_host_that_changes_meanwhile_is_asked_again(scene: Scene) -> None:
+    """By a client's reload and forwards alike, and not for ever."""
+    scene.in_motion = TRIES - 1
+    scene.forward(add="tcp:80=192.168.1.11")
+    scene.in_motion = TRIES - 1
+    assert scene.reload("")["changed"]
+    assert scene.listed() == {}
+    scene.in_motion = TRIES
+    with pytest.raises(RunError, match="^host has changed$"):
+        scene.forward(add="tcp:80=192.168.1.11")
+    assert scene.listed() == {}
 
 
 PPP = InterfaceAddress("ppp0")

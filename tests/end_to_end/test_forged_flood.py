@@ -122,10 +122,10 @@ def _gave_way(running: RunningNat) -> int:
     return int(status(running)["counters"]["gave_way"])
 
 
-# How many of a hundred at least.  Of 240 ports nearly all have answered flows when known hosts ask
-# for theirs, and the few that are left are drawn by chance.
+# How many of a hundred at least.  Nothing is promised to new hosts where 240 ports are for 20,000
+# flows a second: a flow has its port for 7 ms, and its answer comes after 20.
 @pytest.mark.parametrize(
-    ("ports", "known_least", "new_least"), [("1024-65535", 100, 95), ("v6plus:52", 90, 1)]
+    ("ports", "known_least", "new_least"), [("1024-65535", 100, 95), ("v6plus:52", 90, 0)]
 )
 def test_honest_hosts_open_flows_under_a_flood_of_forged_ones(
     topology: Topology, ports: str, known_least: int, new_least: int

@@ -3,11 +3,15 @@
 With each the exit status of a command that ends so.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from typing import TypeVar
 
 STATUS_RUN = 1
 STATUS_USAGE = 2
+TRIES = 5  # of what may succeed the next time
+
+T = TypeVar("T")
 
 
 class UsageError(Exception):
@@ -20,6 +24,16 @@ class RunError(Exception):
 
 class TryAgain(RunError):
     """The same may succeed the next time, at once."""
+
+
+def tried(attempt: Callable[[], T]) -> T:
+    """What the first attempt comes to that does not raise TryAgain; raises what the last raises."""
+    for _ in range(TRIES - 1):
+        try:
+            return attempt()
+        except TryAgain:
+            pass
+    return attempt()
 
 
 def shown(text: str) -> str:

@@ -9,7 +9,7 @@ from ..configuration.file import Asked
 from ..configuration.flags import FORWARD_FLAG
 from ..configuration.options import run_options
 from ..control.control import Page, Request
-from ..errors import UsageError, near
+from ..errors import UsageError, near, tried
 from .in_force import InForce
 
 CONFIGURED, LIVE = "configured", "live"
@@ -57,7 +57,7 @@ class LiveForwards:
         # What is wrong now is wrong with this forward, wherever the others were read.
         options = run_options(changed, {**before.names, FORWARD_FLAG.key: "forward"})
         asked = replace(before, texts=changed, options=options)
-        row = self._in_force.change_for_now(asked).row()
+        row = tried(lambda: self._in_force.change_for_now(asked)).row()
         return {**row, "origin": self._origin(forward)}
 
     def _origin(self, forward: Forward) -> str:

@@ -7,11 +7,9 @@ from typing import Any
 from ..configuration.differences import Difference, differences
 from ..configuration.file import Asked, Sources
 from ..control.control import Request
-from ..errors import RunError, TryAgain, UsageError
+from ..errors import RunError, UsageError, tried
 from ..supervisor import Supervisor
 from .in_force import InForce, Outcome
-
-TRIES = 5  # of a reload, where the file is written meanwhile
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +61,7 @@ class Reloading:
         state = "not reloaded"
         try:
             try:
-                asked, changed, outcome = self._in_force_from_file()
+                asked, changed, outcome = tried(self._in_force_from_file)
             except RunError as error:
                 raise RunError(f"{self._sources.file}: {error}") from None
             state = self._state()
@@ -78,13 +76,6 @@ class Reloading:
 
     def _in_force_from_file(self) -> tuple[Asked, tuple[Difference, ...], Outcome]:
         """What the file says, what of that is new, and what has come of it."""
-        tries = TRIES
-        while True:
-            tries -= 1
-            asked = self._sources.read()
-            changed = differences(self._in_force.configured.file.texts, asked.file.texts)
-            try:
-                return asked, changed, self._in_force.change(asked)
-            except TryAgain:
-                if not tries:
-                    raise
+        asked = self._sources.read()
+        changed = differences(self._in_force.configured.file.texts, asked.file.texts)
+        return asked, changed, self._in_force.change(asked)

@@ -119,7 +119,7 @@ class KeptHosting(Hosting):
 
     def _go(self, _: object) -> dict[str, Any]:
         if self._prepared is None:
-            raise RunError("this host has changed meanwhile; try again")
+            raise TryAgain("this host has changed meanwhile; try again")
         options, fitted = self._prepared
         self._prepared = None
         warnings = self.become(State(options, fitted.findings), fitted.options)
