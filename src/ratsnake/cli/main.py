@@ -32,6 +32,7 @@ COMMANDS = {
     "explain": "tell what the running NAT would do with a packet, and why",
     "flush": "end chosen flows of the running NAT",
     "types": "explain the NAT types",
+    "netcheck": "find out which NAT is in front of this machine, asking STUN servers",
     "ports": "show which ports of a shared address a PSID has",
     "map-e": "show what a MAP-E line gives, from its IPv6 prefix",
     "who": "tell whose an outside port is where ports are deterministic",
