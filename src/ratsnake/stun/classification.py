@@ -19,6 +19,8 @@ T = TypeVar("T", Mapping, Filtering)
 
 #: A port this little above the one before is the next: other hosts take some meanwhile.
 _NEXT = 8
+#: What tells programs apart most: whether a peer can be told the port beforehand.
+_APART = 2
 
 
 def possible_mappings(seen: MappingOf[Endpoint, Endpoint]) -> tuple[Mapping, ...]:
@@ -110,4 +112,5 @@ def hides_its_mapping(name: str) -> bool:
 
 def _distance(behaviour: Behaviour, seen: tuple[Mapping, Filtering]) -> int:
     mapping = Mapping.EIM if behaviour.sticky else behaviour.mapping
-    return abs(mapping - seen[0]) + abs(behaviour.filtering - seen[1])
+    apart = _APART * ((mapping is Mapping.EIM) != (seen[0] is Mapping.EIM))
+    return apart + abs(mapping - seen[0]) + abs(behaviour.filtering - seen[1])
