@@ -35,7 +35,7 @@ LONGEST = 4352  # octets of an input
 STATUS = re.compile(r"^#(\d+)\s+(\w+)\s.*?cov: (\d+).*?corp: (\d+)")
 NAMELESS = re.compile("[0-9a-f]{16}")  # an input that nothing is known of but its paths
 # Python's own allocator is faster, and of no harm where nothing compiled is shown Python's objects.
-PURE = ("configuration", "notations", "capture_files", "control_requests")
+PURE = ("configuration", "notations", "capture_files", "control_requests", "stun_responses")
 
 
 @dataclass

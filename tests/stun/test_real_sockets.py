@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from ratsnake.nat.rules.behaviour import Filtering, Mapping
-from ratsnake.stun import tcp_mapping
-from ratsnake.stun.client import StunClient
+from ratsnake.stun import behaviour_discovery, tcp_mapping, udp_sockets
+from ratsnake.stun.client import Schedule, StunClient
 from ratsnake.stun.message import Endpoint
 from ratsnake.stun.network_check import CheckResult, check_network
 from ratsnake.stun.tcp_mapping import contact_tcp
@@ -25,6 +25,17 @@ def check(version: int, *servers: Endpoint) -> CheckResult:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(tcp_mapping, "_TIMEOUT", 0.3)
     yield
+
+
+def test_without_an_error_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only Linux has one; elsewhere an error may come up at any call, and closed ports do not."""
+    monkeypatch.setattr(udp_sockets, "_ERROR_QUEUE", 0)
+    monkeypatch.setattr(behaviour_discovery, "PATIENT", Schedule(0.1, 1, 0.1))
+    monkeypatch.setattr(behaviour_discovery, "BRIEF", Schedule(0.1, 1, 0.1))
+    with running() as server:
+        assert check(4, Endpoint(server.addresses[0], server.ports[0])).udp is not None
+    result = check(4, Endpoint(server.addresses[0], server.ports[0]))
+    assert result.contact is not None and not result.contact.answered
 
 
 def test_udp_and_tcp() -> None:

@@ -82,7 +82,7 @@ def _sections(result: CheckResult) -> Iterator[tuple[str, list[tuple[str, str]]]
     else:
         yield f"UDP {where}: no answer", []
     if result.tcp is not None:
-        what = "NAT" if result.tcp.translated else "no NAT"
+        what = "a NAT" if result.tcp.translated else "no NAT"
         yield f"TCP {where}: {what}", list(_mapping_rows(result.tcp))
     elif result.tcp_contact is not None:
         yield f"TCP {where}: no answer", []
@@ -100,10 +100,8 @@ def _verdict(udp: UdpResult) -> str:
         return "a NAT, of a type that this does not show"
     names, exact = nearest_types(mapping.mappings, filtering.filterings, mapping.selection)
     if not exact:
-        return f"{_written(udp) or 'a NAT'}, which is none of the types"
-    if len(mapping.mappings) == len(filtering.filterings) == 1:
-        names = tuple(name for name in names if not hides_its_mapping(name))
-    return " or ".join(names)
+        return f"{_written(udp) or 'a NAT'}, a combination without a name"
+    return _either([name for name in names if not hides_its_mapping(name)])
 
 
 def _udp_rows(udp: UdpResult) -> Iterator[tuple[str, str]]:
@@ -143,7 +141,7 @@ def _possible(possible: Sequence[IntEnum], words: dict[Any, str]) -> str:
     if len(possible) == len(words):
         return "not known"
     if len(possible) > 1:
-        return " or ".join(one.name for one in possible)
+        return _either([one.name for one in possible])
     return f"{possible[0].name}: {words[possible[0]]}"
 
 
@@ -181,6 +179,11 @@ def _written(udp: UdpResult) -> str:
     return kind if selection is Selection.RANDOM else f"{kind}+{selection.name.lower()}"
 
 
+def _either(names: Sequence[str]) -> str:
+    """One, or "a, b or c"."""
+    return " or ".join([*([", ".join(names[:-1])] if names[1:] else []), names[-1]])
+
+
 def _consequences(udp: UdpResult) -> Consequences:
     mapping = udp.mapping
     return consequences(
@@ -195,7 +198,7 @@ def _consequence_rows(found: Consequences) -> Iterator[tuple[str, str]]:
         ("Xbox", "NAT type ", found.xbox),
     ):
         if values:
-            yield title, kind + " or ".join(values)
+            yield title, kind + _either(values)
     yield "peer to peer", found.peer_to_peer
 
 

@@ -28,18 +28,27 @@ class Consequences(NamedTuple):
     peer_to_peer: str
 
 
-#: Peer to peer (RFC 5128 section 3.3), where the mapping is endpoint-independent.
-_PUNCHING = {
-    _EIF: "direct with everybody, and strangers get in: this host can be a server",
-    _ADF: "direct with everybody, if both sides send first (hole punching)",
-    _APDF: "direct by hole punching, but not with peers behind a symmetric NAT: those need a relay",
-}
 _RELAY = (
-    "direct only with peers whose filtering is EIF or ADF; all others need a relay (TURN), for"
-    " nobody can be told the port beforehand"
+    "direct only with peers behind a full or restricted cone, or without NAT; all others need a"
+    " relay (TURN)"
 )
-_EITHER = "hole punching works; how well depends on the filtering, which is not known"
-_UNKNOWN = "not known: that takes the mapping"
+#: Hole punching (RFC 5128 section 3.3), by whether the mapping is endpoint-independent.
+_PUNCHING = {
+    (True, _EIF): "direct with everybody; strangers get in too, so this can be a server",
+    (True, _ADF): "direct with everybody, once both sides have sent (hole punching)",
+    (True, _APDF): (
+        "direct by hole punching, except with peers behind a symmetric NAT: those need a relay"
+        " (TURN)"
+    ),
+    (False, _EIF): (
+        "direct with everybody, but peers behind a port-restricted cone must send first"
+    ),
+    (False, _ADF): _RELAY,
+    (False, _APDF): _RELAY,
+}
+_EITHER = "direct by hole punching with many; which ones depends on the filtering"
+_RELAY_OR_NOT = "direct with few unless anybody may send to it; that takes the filtering"
+_UNKNOWN = "not known without the mapping"
 _BLOCKED = "none over UDP; programs that can use TCP or a relay over TCP may work"
 
 BLOCKED = Consequences(("F",), (), (), _BLOCKED)
@@ -76,8 +85,11 @@ def consequences(
 
 
 def _peer_to_peer(mappings: Sequence[Mapping], filterings: Sequence[Filtering]) -> str:
-    if _EIM not in mappings:
-        return _RELAY
-    if len(mappings) > 1:
+    independent = {mapping is _EIM for mapping in mappings}
+    if len(independent) > 1:
         return _UNKNOWN
-    return _PUNCHING[filterings[0]] if len(filterings) == 1 else _EITHER
+    (known,) = independent
+    possible = {_PUNCHING[known, filtering] for filtering in filterings}
+    if len(possible) > 1:
+        return _EITHER if known else _RELAY_OR_NOT
+    return possible.pop()

@@ -21,5 +21,6 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tomllib",
     ),
     "notations": ("ratsnake", "ipaddress"),
+    "stun_responses": ("ratsnake.stun",),
     "capture_files": ("ratsnake.device", "ratsnake.daemon.replay"),
 }
