@@ -11,8 +11,8 @@ from pathlib import Path
 import shtab
 
 from ratsnake.cli.main import COMMANDS, make_parser
-from ratsnake.daemon.configuration.flags import RUN_FLAGS
-from ratsnake.daemon.configuration.values import OneOf
+from ratsnake.daemon.configuration.flag_table import RUN_FLAGS
+from ratsnake.daemon.configuration.value_parsers import OneOf
 from ratsnake.nat.rules.behaviour import PRESETS, parse_behaviour
 
 #: What each shell calls the file it looks for.

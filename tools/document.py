@@ -6,13 +6,14 @@ docs/configuration.md and docs/metrics.md keep their text above a marker, their 
 import json
 from pathlib import Path
 
-from ratsnake.daemon.configuration.schema import keys, schema
-from ratsnake.daemon.metrics.metrics import COUNTER, MEASURES, PROCESS
+from ratsnake.daemon.configuration.json_schema import keys, schema
+from ratsnake.daemon.metrics.prometheus_metrics import COUNTER, MEASURES, PROCESS
 
 DOCS = Path(__file__).parents[1] / "docs"
 MARKER = "<!-- Below: made by tools/document.py from the flags' tables. -->\n"
 METRICS_MARKER = (
-    "<!-- Below: made by tools/document.py from the table in daemon/metrics/metrics.py. -->\n"
+    "<!-- Below: made by tools/document.py from the table in"
+    " daemon/metrics/prometheus_metrics.py. -->\n"
 )
 
 

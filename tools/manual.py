@@ -13,8 +13,8 @@ from argparse_manpage.manpage import Manpage
 
 from ratsnake import __version__
 from ratsnake.cli.main import COMMANDS, make_parser
-from ratsnake.daemon.configuration.file import DEFAULT_FILE
-from ratsnake.daemon.configuration.schema import Key, keys
+from ratsnake.daemon.configuration.configuration_file import DEFAULT_FILE
+from ratsnake.daemon.configuration.json_schema import Key, keys
 
 TITLE = "ratsnake manual"
 SOURCE = f"ratsnake {__version__}"

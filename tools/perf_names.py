@@ -2,10 +2,10 @@
 
     perf report --stdio | python tools/perf_names.py
 
-`__pyx_f_8ratsnake_3nat_11translation_10translator_10Translator_route` becomes
-`ratsnake.nat.translation.translator.Translator.route`: Cython writes every part of the way to a
-function as its length and its name.  A suffix by which the C compiler tells copies of a function
-apart stays.
+`__pyx_f_8ratsnake_3nat_11translation_17packet_translator_10Translator_route` becomes
+`ratsnake.nat.translation.packet_translator.Translator.route`: Cython writes every part of the way
+to a function as its length and its name.  A suffix by which the C compiler tells copies of a
+function apart stays.
 """
 
 import re

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from perf_names import translated
 
 from ratsnake.bench.contestants import NULL, RATSNAKE, built_in, site
-from ratsnake.bench.measures import TRIALS
+from ratsnake.bench.measure_table import TRIALS
 from ratsnake.lab import enter_privileged
 
 DATA = "build/perf.data"

@@ -1,6 +1,6 @@
 """Results of benchmarks that were never run."""
 
-from ratsnake.bench.engine import EngineResult
+from ratsnake.bench.engine_bench import EngineResult
 from ratsnake.bench.engine_costs import PacketCost, SessionCost
 from ratsnake.bench.engine_gaps import Gaps
 from ratsnake.bench.engine_memory import Memory

@@ -7,7 +7,7 @@ import pytest
 
 from bench.results import ENGINE, result
 from ratsnake.bench import plot
-from ratsnake.bench.measures import MEASURES, TRIALS
+from ratsnake.bench.measure_table import MEASURES, TRIALS
 from ratsnake.bench.result import Failure, from_json
 from ratsnake.cli.bench_table import lines
 from ratsnake.cli.main import main
@@ -62,7 +62,7 @@ def test_what_would_fail_at_the_end_fails_at_the_start(
 def test_a_missing_program_is_named_with_the_remedy(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ratsnake.lab.privilege.enter_privileged", lambda: "root")
+    monkeypatch.setattr("ratsnake.lab.namespace_privilege.enter_privileged", lambda: "root")
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     assert main(["bench", "--only", "udp-rtt"]) == 1
     told = capsys.readouterr().err
@@ -76,7 +76,7 @@ def test_why_it_cannot_run_here_is_told(
     def refuse() -> str:
         raise PrivilegeError("/dev/net/tun does not exist: load the module (modprobe tun)")
 
-    monkeypatch.setattr("ratsnake.lab.privilege.enter_privileged", refuse)
+    monkeypatch.setattr("ratsnake.lab.namespace_privilege.enter_privileged", refuse)
     assert main(["bench", "--only", "udp-flood"]) == 1
     assert "the benchmark cannot run here: /dev/net/tun does not exist" in capsys.readouterr().err
 

@@ -8,7 +8,7 @@ import pytest
 
 from ratsnake.cli import doctor
 from ratsnake.cli.main import main
-from ratsnake.daemon.errors import RunError
+from ratsnake.daemon.user_errors import RunError
 
 
 def test_where_none_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from host.machines import ADDRESSES, router
 from ratsnake.cli.main import main
-from ratsnake.host.installation.install import Installed, install
+from ratsnake.host.installation.install_changes import Installed, install
 from ratsnake.lab.namespace import Namespace
 from support.player import Player
 
@@ -32,8 +32,8 @@ def machine() -> Iterator[Namespace]:
 @pytest.fixture
 def installed(machine: Namespace) -> Installed:
     """What the plan's NAT has set up; another had come first."""
-    from ratsnake.daemon.configuration.file import run_options_of
-    from ratsnake.daemon.surroundings.fitting import fit, request_of
+    from ratsnake.daemon.configuration.configuration_file import run_options_of
+    from ratsnake.daemon.host_integration.settings_for_host import fit, request_of
 
     flags = dict(zip(_PLAN[2::2], _PLAN[3::2], strict=True))
     texts = {

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from ratsnake.cli.init_templates import SETUPS
 from ratsnake.cli.main import main
-from ratsnake.cli.setups import SETUPS
-from ratsnake.daemon.configuration.file import options_of, read
-from ratsnake.daemon.configuration.options import RunOptions, StateOptions
+from ratsnake.daemon.configuration.configuration_file import options_of, read
+from ratsnake.daemon.configuration.option_parsing import RunOptions, StateOptions
 from ratsnake.nat.rules.behaviour import PRESETS
 
 LINE, RULE = "2001:db8:12:3400::/56", "2001:db8::/40,192.0.2.0/24,ea=16"

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from ratsnake.cli.main import main
-from ratsnake.lab.gateway import nft_program
+from ratsnake.lab.router_nat import nft_program
 from ratsnake.portset import PortSet
 from ratsnake.portset.psid_format import PsidFormat
 

@@ -19,10 +19,10 @@ import pytest
 
 from ratsnake.cli.main import main
 from ratsnake.cli.top import after
-from ratsnake.cli.top_look import Choice, Look, Observer
 from ratsnake.cli.top_screen import KEYS, screen
-from ratsnake.daemon.errors import RunError
-from ratsnake.nat.views.rows import PROTOCOL_NAMES
+from ratsnake.cli.top_snapshot import Choice, Look, Observer
+from ratsnake.daemon.user_errors import RunError
+from ratsnake.nat.views.row_tuples import PROTOCOL_NAMES
 from support.player import STATUS, Player, shown
 
 LINE = rb"\x1b\[%d(;\d+H|d)"  # the cursor goes there

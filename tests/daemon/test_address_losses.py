@@ -6,16 +6,16 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from ratsnake.daemon.changing.address_loss import AddressLosses, unavailable
-from ratsnake.daemon.configuration.options import RunOptions, run_options
-from ratsnake.daemon.surroundings.findings import Findings, fitted_options
+from ratsnake.daemon.configuration.option_parsing import RunOptions, run_options
+from ratsnake.daemon.host_integration.host_values import HostValues, fitted_options
+from ratsnake.daemon.reconfiguration.address_loss import AddressLosses, unavailable
 from ratsnake.host.kernel.interface_address import InterfaceAddress
 
 LINES = InterfaceAddress("ppp0"), InterfaceAddress("ppp1")
 A, B = IPv4Address("198.51.100.7"), IPv4Address("203.0.113.9")
-THERE = Findings(dict(zip(LINES, (A, B), strict=True)))
-WITHOUT_A = Findings(THERE.addresses, {LINES[0]: "has no address"})
-WITHOUT_BOTH = Findings(THERE.addresses, dict.fromkeys(LINES, "has no address"))
+THERE = HostValues(dict(zip(LINES, (A, B), strict=True)))
+WITHOUT_A = HostValues(THERE.addresses, {LINES[0]: "has no address"})
+WITHOUT_BOTH = HostValues(THERE.addresses, dict.fromkeys(LINES, "has no address"))
 
 
 class Scene:
@@ -30,15 +30,15 @@ class Scene:
             }
         )
 
-    def applied(self, findings: Findings) -> RunOptions:
-        self.losses.note(findings)
-        return self.losses.applied(fitted_options(self.options, findings), findings)
+    def applied(self, host_values: HostValues) -> RunOptions:
+        self.losses.note(host_values)
+        return self.losses.applied(fitted_options(self.options, host_values), host_values)
 
-    def given_up(self, findings: Findings) -> tuple[object, ...]:
-        return self.losses.give_up(self.applied(findings), findings)
+    def given_up(self, host_values: HostValues) -> tuple[object, ...]:
+        return self.losses.give_up(self.applied(host_values), host_values)
 
-    def kinds(self, findings: Findings) -> list[str]:
-        externals = self.applied(findings).nat.settings.externals
+    def kinds(self, host_values: HostValues) -> list[str]:
+        externals = self.applied(host_values).nat.settings.externals
         return [external.availability.name for external in externals]
 
 

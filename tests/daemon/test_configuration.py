@@ -10,14 +10,19 @@ import jsonschema
 import pytest
 
 from ratsnake.cli.main import main
-from ratsnake.daemon.configuration import file as configuration
-from ratsnake.daemon.configuration.effective import effective
-from ratsnake.daemon.configuration.file import KEYS, TABLE_FLAGS, from_document, options_of
-from ratsnake.daemon.configuration.flags import RUN_FLAGS
-from ratsnake.daemon.configuration.options import run_options
-from ratsnake.daemon.configuration.schema import schema
-from ratsnake.daemon.errors import UsageError
-from ratsnake.host.processes.child import in_child
+from ratsnake.daemon.configuration import configuration_file as configuration
+from ratsnake.daemon.configuration.configuration_dump import effective
+from ratsnake.daemon.configuration.configuration_file import (
+    KEYS,
+    TABLE_FLAGS,
+    from_document,
+    options_of,
+)
+from ratsnake.daemon.configuration.flag_table import RUN_FLAGS
+from ratsnake.daemon.configuration.json_schema import schema
+from ratsnake.daemon.configuration.option_parsing import run_options
+from ratsnake.daemon.user_errors import UsageError
+from ratsnake.host.processes.forked_call import in_child
 from ratsnake.nat.rules.behaviour import PRESETS
 
 EXTERNAL = '[nat]\nexternal = ["203.0.113.1"]\n'

@@ -65,7 +65,7 @@ def test_own_packets_of_any_size_leave_one_batch_after_the_other(
         for frame in waiting:
             rig.peer.send(header + frame)
         rig.barrier(header)
-        with rig.worker.locked():  # so that the rest is read together
+        with rig.packet_loop.locked():  # so that the rest is read together
             for frame in (*others, *firsts):
                 rig.peer.send(header + frame)
         out = [rig.peer.recv(70_000)[len(header) :] for _ in (*others, *firsts, *waiting)]
@@ -79,17 +79,17 @@ def test_captured_own_packets_of_a_full_batch_are_all_there(engine: Engine) -> N
     rig = Rig(engine, False, {})
     for frame in frames:
         rig.peer.send(frame)
-    rig.worker.capture.begin(255, (0, 0), (0, 0))
+    rig.packet_loop.capture.begin(255, (0, 0), (0, 0))
     rig.thread.start()
     for _ in frames:
         rig.peer.recv(70_000)
-    with rig.worker.locked():
-        size, missed = rig.worker.capture.swap()
-    records = rig.worker.capture.taken(size)
-    rig.worker.stop()
+    with rig.packet_loop.locked():
+        size, missed = rig.packet_loop.capture.swap()
+    records = rig.packet_loop.capture.taken(size)
+    rig.packet_loop.stop()
     assert rig.result() == 0
-    rig.worker.capture.end()
-    rig.worker.close()
+    rig.packet_loop.capture.end()
+    rig.packet_loop.close()
     sides, at = [], 0
     while at < size:
         sides.append(records[at + 20])
@@ -100,7 +100,7 @@ def test_captured_own_packets_of_a_full_batch_are_all_there(engine: Engine) -> N
 
 
 def test_a_batch_refuses_what_does_not_fit(engine: Engine) -> None:
-    batch = engine.modules["daemon.loop.batch"].Batch()
+    batch = engine.modules["daemon.loop.frame_batch"].Batch()
     for size in (0, 1, 63, 64, 500, 511, 512, 600, 32_767, 32_768, LONGEST):
         batch.clear()
         taken = 0
@@ -117,7 +117,7 @@ def test_a_batch_refuses_what_does_not_fit(engine: Engine) -> None:
 
 
 def test_a_full_batch_has_no_room_to_write_to() -> None:
-    batch = load("interpreted").modules["daemon.loop.batch"].Batch()
+    batch = load("interpreted").modules["daemon.loop.frame_batch"].Batch()
     while batch.add(100):
         pass
     with pytest.raises(IndexError, match="full batch"):
@@ -125,5 +125,5 @@ def test_a_full_batch_has_no_room_to_write_to() -> None:
 
 
 def test_the_largest_packet_of_the_nats_own_fits_behind_a_header() -> None:
-    largest = load("interpreted").modules["nat.packets.parcels"].LARGEST
+    largest = load("interpreted").modules["nat.packets.packet_pool"].LARGEST
     assert len(VNET) + largest <= LONGEST

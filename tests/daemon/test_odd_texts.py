@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ratsnake.daemon.configuration.flag import Flag
-from ratsnake.daemon.configuration.flags import RUN_FLAGS
-from ratsnake.daemon.configuration.options import run_options
-from ratsnake.daemon.control.control_path import Claim
-from ratsnake.daemon.errors import UsageError, shown
+from ratsnake.daemon.configuration.flag_definition import Flag
+from ratsnake.daemon.configuration.flag_table import RUN_FLAGS
+from ratsnake.daemon.configuration.option_parsing import run_options
+from ratsnake.daemon.control.socket_path import Claim
+from ratsnake.daemon.user_errors import UsageError, shown
 
 REQUIRED = {"external": ["203.0.113.1"], "internal": ["192.0.2.128/25"]}
 #: A path may hold any byte but null; in arguments those that are no text become surrogates.

@@ -1,4 +1,4 @@
-"""daemon/surroundings/ports_in_use.py: which ports programs of the host keep."""
+"""daemon/host_integration/ports_in_use.py: which ports programs of the host keep."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from ratsnake.daemon.surroundings.ports_in_use import (
+from ratsnake.daemon.host_integration.ports_in_use import (
     CHANGE_SECONDS,
     KEPT_SECONDS,
     LOOK_SECONDS,
     PortsInUse,
 )
-from ratsnake.host.sockets.waiting_sockets import Bound
+from ratsnake.host.sockets.listening_sockets import Bound
 from ratsnake.portset import PortSet
 
 Ranges = tuple[tuple[int, int], tuple[tuple[int, int], ...]]

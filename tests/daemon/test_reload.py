@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from ratsnake.daemon.changing import in_force as module
-from ratsnake.daemon.changing.in_force import InForce
-from ratsnake.daemon.changing.live_forwards import LiveForwards
-from ratsnake.daemon.changing.reloading import Reloading
-from ratsnake.daemon.configuration.file import Asked, Sources
-from ratsnake.daemon.configuration.options import EventOptions, RunOptions
-from ratsnake.daemon.errors import TRIES, RunError, TryAgain, UsageError
-from ratsnake.daemon.supervisor import Supervisor
-from ratsnake.daemon.surroundings.findings import NOTHING, Findings, fitted_options
-from ratsnake.daemon.surroundings.fitting import Fitted
+from ratsnake.daemon.configuration.configuration_file import Asked, Sources
+from ratsnake.daemon.configuration.option_parsing import EventOptions, RunOptions
+from ratsnake.daemon.host_integration.host_values import NOTHING, HostValues, fitted_options
+from ratsnake.daemon.host_integration.settings_for_host import Fitted
+from ratsnake.daemon.reconfiguration import active_settings as module
+from ratsnake.daemon.reconfiguration.active_settings import ActiveSettings
+from ratsnake.daemon.reconfiguration.live_forwards import LiveForwards
+from ratsnake.daemon.reconfiguration.reload import Reloading
+from ratsnake.daemon.sd_notify import ServiceManager
+from ratsnake.daemon.user_errors import TRIES, RunError, TryAgain, UsageError
 from ratsnake.host.kernel.interface_address import InterfaceAddress
-from ratsnake.nat.settings.settings import Settings
-from ratsnake.nat.succession.adoption import Transfer
+from ratsnake.nat.handover.flow_transfer import Transfer
+from ratsnake.nat.settings.validated_settings import Settings
 
 HEAD = '[nat]\nexternal = ["203.0.113.1"]\n'
 FORWARDS = '[rules]\nforward = ["tcp:8080=192.168.1.10:80"]\n'
@@ -68,7 +68,7 @@ class FakeEvents:
         self.told.append((event, fields))
 
 
-class Manager(Supervisor):
+class Manager(ServiceManager):
     def __init__(self) -> None:
         super().__init__({}, lambda: 1234.5)
         self.told: list[dict[str, str]] = []
@@ -81,15 +81,15 @@ class FakeHost:
     """What was set up, and whether that lasts."""
 
     def __init__(self, scene: "Scene", options: RunOptions) -> None:
-        self.findings = NOTHING
+        self.host_values = NOTHING
         self.changes = [options]
         self.lasting: list[bool] = []
         self._scene = scene
 
     def fit(self, asked: Asked, lasting: bool) -> Fitted:
         self.lasting.append(lasting)
-        options = fitted_options(asked.options, self.findings)
-        return Fitted(options, self.findings, ("a note",), self._scene.warnings)
+        options = fitted_options(asked.options, self.host_values)
+        return Fitted(options, self.host_values, ("a note",), self._scene.warnings)
 
     def change(self, asked: Asked, fitted: Fitted) -> tuple[str, ...]:
         if self._scene.failing == "host":
@@ -123,7 +123,7 @@ class Scene:
         self.sources = Sources({"config": str(self.file), **flags}, self.file)
         asked = self.sources.read()
         self.host = FakeHost(self, asked.options)
-        self.in_force = InForce(
+        self.active_settings = ActiveSettings(
             asked,
             asked.options,
             self.nat,  # type: ignore[arg-type]
@@ -131,9 +131,11 @@ class Scene:
             self.host,
             lambda: 5,
         )
-        self.in_force.tell = lambda: self.told.append(self.in_force.fitted)
-        self.reloading = Reloading(self.sources, self.in_force, self.manager, lambda: "all is well")
-        self.forwards = LiveForwards(self.in_force)
+        self.active_settings.tell = lambda: self.told.append(self.active_settings.fitted)
+        self.reloading = Reloading(
+            self.sources, self.active_settings, self.manager, lambda: "all is well"
+        )
+        self.forwards = LiveForwards(self.active_settings)
 
     def may_fail(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:
@@ -179,8 +181,8 @@ def test_a_reload_tells_what_has_changed_and_what_became_of_the_flows(scene: Sce
     (settings,) = scene.nat.settings
     assert settings.timeouts.udp == 60
     assert scene.host.lasting == [True]
-    assert scene.told == [scene.in_force.fitted]
-    assert scene.in_force.fitted.nat.settings == settings
+    assert scene.told == [scene.active_settings.fitted]
+    assert scene.active_settings.fitted.nat.settings == settings
 
 
 def test_what_only_says_the_same_moves_nothing(scene: Scene) -> None:
@@ -209,7 +211,7 @@ def test_a_flag_of_the_run_wins_and_who_reloads_is_told(
 def test_a_mistake_is_told_as_check_tells_it_and_nothing_changes(
     scene: Scene, by: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = scene.in_force.asked
+    before = scene.active_settings.asked
     scene.file.write_text(HEAD + "[types]\nnat = 'cone'")
     with pytest.raises(UsageError) as checked:
         scene.sources.read()
@@ -220,7 +222,7 @@ def test_a_mistake_is_told_as_check_tells_it_and_nothing_changes(
     else:
         scene.reloading.by_signal()
     assert f"nothing is reloaded: {checked.value}" in caplog.messages
-    assert scene.in_force.asked is before
+    assert scene.active_settings.asked is before
     assert (scene.nat.settings, scene.told, scene.events.changes) == ([], [], [])
     assert scene.manager.told[-1] == {"READY": "1", "STATUS": f"not reloaded: {checked.value}"}
 
@@ -234,16 +236,16 @@ def test_what_needs_a_restart_is_refused_as_a_whole(scene: Scene) -> None:
         " cannot change while the NAT runs; restart it"
     )
     assert (scene.nat.settings, scene.told) == ([], [])
-    assert scene.in_force.fitted.nat.settings.timeouts.udp == 300
+    assert scene.active_settings.fitted.nat.settings.timeouts.udp == 300
 
 
 @pytest.mark.parametrize("failing", ["open_log", "make_nat", "host"])
 def test_a_failure_half_way_leaves_all_as_it_was(scene: Scene, failing: str) -> None:
-    before = (scene.in_force.asked, scene.in_force.fitted)
+    before = (scene.active_settings.asked, scene.active_settings.fitted)
     scene.failing = failing
     with pytest.raises(RunError, match=f"^{scene.file}: {failing} fails$"):
         scene.reload("[timeouts]\nudp = 60\n[events]\nsink = 'stdout'")
-    assert (scene.in_force.asked, scene.in_force.fitted) == before
+    assert (scene.active_settings.asked, scene.active_settings.fitted) == before
     assert (scene.nat.settings, scene.told, scene.events.changes) == ([], [], [])
     assert all(sink.closed for sink in scene.sinks)
     scene.failing = ""
@@ -260,13 +262,13 @@ def test_a_defect_half_way_leaves_no_log_open(
 
 
 def test_without_memory_for_the_flows_the_host_is_set_back_too(scene: Scene) -> None:
-    before = scene.in_force.fitted
+    before = scene.active_settings.fitted
     scene.nat.full = True
     with pytest.raises(RunError, match=f"^{scene.file}: there is no memory to move the flows"):
         scene.reload("[timeouts]\nudp = 60\n[events]\nsink = 'stdout'")
     (first, there, back) = scene.host.changes
     assert first is back is before and there is not before
-    assert scene.in_force.fitted is before
+    assert scene.active_settings.fitted is before
     assert (scene.told, scene.events.changes, scene.sinks[0].closed) == ([], [], True)
 
 
@@ -306,7 +308,7 @@ def test_a_defect_in_a_reload_by_signal_does_not_end_the_nat(
 
 
 def test_without_a_file_there_is_nothing_to_reload(scene: Scene) -> None:
-    without = Reloading(Sources({}, None), scene.in_force, scene.manager, str)
+    without = Reloading(Sources({}, None), scene.active_settings, scene.manager, str)
     assert scene.reloading.has_file and not without.has_file
     with pytest.raises(UsageError, match="nothing to reload: .* --config FILE"):
         without.answer({})
@@ -410,10 +412,10 @@ def test_a_row_says_all_of_a_forward(scene: Scene) -> None:
 def test_what_is_wrong_with_a_forward_is_told_and_nothing_changes(
     scene: Scene, request_: dict[str, str], message: str
 ) -> None:
-    before = scene.in_force.asked
+    before = scene.active_settings.asked
     with pytest.raises(UsageError, match=message):
         scene.forward(**request_)
-    assert scene.in_force.asked is before
+    assert scene.active_settings.asked is before
     assert scene.nat.settings == []
 
 
@@ -469,9 +471,9 @@ def test_the_nat_follows_an_address_and_tells_of_it(
 ) -> None:
     caplog.set_level("INFO")
     for address in (A, B):
-        following.in_force.follow(Findings({PPP: address}))
+        following.active_settings.follow(HostValues({PPP: address}))
         assert following.nat.settings[-1].addresses[0] == address
-        assert following.in_force.fitted.nat.settings == following.nat.settings[-1]
+        assert following.active_settings.fitted.nat.settings == following.nat.settings[-1]
     assert following.events.told == [
         ("address", {"old": None, "new": str(A)}),
         ("address", {"old": str(A), "new": str(B)}),
@@ -491,11 +493,11 @@ def test_an_address_that_goes_is_told_and_no_flow_moves(
     externals = ["interface:ppp0", "2001:db8:9::1"]
     internal = ["192.168.0.0/16", "2001:db8:1::/64"]
     following = Scene(tmp_path, monkeypatch, "", external=externals, internal=internal)
-    following.in_force.follow(Findings({PPP: A}))
+    following.active_settings.follow(HostValues({PPP: A}))
     caplog.clear()
-    gone = Findings({PPP: A}, {PPP: "there is no interface ppp0"})
-    for findings in (gone, gone, Findings({PPP: A})):
-        following.in_force.follow(findings)
+    gone = HostValues({PPP: A}, {PPP: "there is no interface ppp0"})
+    for host_values in (gone, gone, HostValues({PPP: A})):
+        following.active_settings.follow(host_values)
     assert len(following.nat.settings) == 1
     assert caplog.messages == [
         f"interface:ppp0: there is no interface ppp0; {A} stays until there is another",
@@ -514,14 +516,14 @@ def test_beside_another_what_is_new_does_not_get_it_and_hosts_move_in_time(
     caplog.set_level("INFO")
     text = f"[timeouts]\npairing = {patience}\n"
     following = Scene(tmp_path, monkeypatch, text, external=["interface:ppp0", "203.0.113.9"])
-    following.in_force.follow(Findings({PPP: A}))
+    following.active_settings.follow(HostValues({PPP: A}))
     caplog.clear()
     following.events.told.clear()
-    following.in_force.follow(Findings({PPP: A}, {PPP: "there is no interface ppp0"}))
+    following.active_settings.follow(HostValues({PPP: A}, {PPP: "there is no interface ppp0"}))
     for _ in range(2):
-        following.in_force.give_up_addresses()
-    following.in_force.follow(Findings({PPP: A}))
-    following.in_force.give_up_addresses()
+        following.active_settings.give_up_addresses()
+    following.active_settings.follow(HostValues({PPP: A}))
+    following.active_settings.give_up_addresses()
     kinds = [settings.externals[0].availability.name for settings in following.nat.settings]
     moved = patience == 0
     assert kinds == ["PRESENT", "LOST", *(["GIVEN_UP"] if moved else []), "PRESENT"]
@@ -544,9 +546,9 @@ def test_beside_another_what_is_new_does_not_get_it_and_hosts_move_in_time(
 
 
 def test_a_reload_keeps_what_is_known_of_a_loss(following: Scene) -> None:
-    lost = Findings({PPP: A}, {PPP: "there is no interface ppp0"})
-    following.in_force.follow(lost)
-    following.host.findings = lost
+    lost = HostValues({PPP: A}, {PPP: "there is no interface ppp0"})
+    following.active_settings.follow(lost)
+    following.host.host_values = lost
     following.reload("[timeouts]\nudp = 60\n")
     (external, _) = following.nat.settings[-1].externals
     assert external.availability.name == "LOST"
@@ -555,9 +557,9 @@ def test_a_reload_keeps_what_is_known_of_a_loss(following: Scene) -> None:
 def test_without_memory_the_nat_stays_as_it_is(
     following: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    following.in_force.follow(Findings({PPP: A}))
-    before = following.in_force.fitted
+    following.active_settings.follow(HostValues({PPP: A}))
+    before = following.active_settings.fitted
     following.nat.full = True
-    following.in_force.follow(Findings({PPP: B}))
+    following.active_settings.follow(HostValues({PPP: B}))
     assert caplog.messages[-1] == "the NAT's addresses stay as they are: no memory"
-    assert following.in_force.fitted is before
+    assert following.active_settings.fitted is before

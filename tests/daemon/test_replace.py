@@ -1,13 +1,13 @@
 """A NAT that takes the place of another while its packet loop runs; what becomes of its flows is
-tests/nat/test_adoption.py's."""
+tests/nat/test_flow_transfer.py's."""
 
 import gc
 import time
 from typing import Any
 
-from ratsnake.daemon.events.text import Clock, read
-from ratsnake.daemon.views.busiest import Busiest
-from ratsnake.daemon.views.explaining import Explainer
+from ratsnake.daemon.events.event_json import Clock, read
+from ratsnake.daemon.views.busiest_hosts import Busiest
+from ratsnake.daemon.views.explain_response import Explainer
 from ratsnake.nat.events.event_record import MAPPINGS_WANTED
 from support.bench import R1, R2, SEED, settings
 from support.flavours import Engine, load
@@ -16,7 +16,7 @@ from support.rig import HOST, Rig, flood, running, until
 
 
 def now() -> int:
-    """The worker's clock."""
+    """The packet loop's clock."""
     return time.monotonic_ns() // 1_000_000
 
 
@@ -79,7 +79,7 @@ def test_who_listens_hears_of_both_nats(engine: Engine) -> None:
 def test_what_is_explained_and_looked_at_is_the_new_nat(engine: Engine) -> None:
     question = {"source": HOST[0], "source_port": HOST[1], "destination": R1, "protocol": "udp"}
     with running(engine) as rig:
-        explainer = Explainer(rig.live, rig.worker.locked, now)
+        explainer = Explainer(rig.live, rig.packet_loop.locked, now)
         busiest = Busiest(rig.live, now)
         rig.exchange(udp(HOST, (R1, 53)))
         replace(rig, successor(engine, ports="30000-30009"))

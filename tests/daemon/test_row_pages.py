@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ratsnake.daemon.control.protocol import PAGE
-from ratsnake.daemon.errors import RunError
-from ratsnake.daemon.views.endpoint_text import Endpoints, parse_endpoints
+from ratsnake.daemon.control.control_protocol import PAGE
+from ratsnake.daemon.user_errors import RunError
+from ratsnake.daemon.views.endpoint_pattern import Endpoints, parse_endpoints
 from ratsnake.daemon.views.row_pages import row_filter, row_pages
 from ratsnake.daemon.views.row_request import RowRequest, read_request
 from ratsnake.nat.views.row_filter import RowFilter

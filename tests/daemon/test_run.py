@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from ratsnake.daemon.control.client import ask, ask_rows
-from ratsnake.daemon.errors import UsageError
+from ratsnake.daemon.control.control_client import ask, ask_rows
+from ratsnake.daemon.user_errors import UsageError
 from ratsnake.lab.namespace import Namespace
 
 T = TypeVar("T")

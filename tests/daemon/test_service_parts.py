@@ -1,4 +1,4 @@
-"""The service's parts by themselves: signals and the worker's end, status, rows, log."""
+"""The service's parts by themselves: signals and the packet loop's end, status, rows, log."""
 
 import logging
 import os
@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from ratsnake.daemon import log
-from ratsnake.daemon.control import protocol
-from ratsnake.daemon.control.protocol import default_path, path_of_running
-from ratsnake.daemon.errors import UsageError
-from ratsnake.daemon.loop.worker_thread import NICE, WorkerThread, going_first
-from ratsnake.daemon.views.status import Facts, Outside, resident_memory, status, summary
-from ratsnake.daemon.wakeup import STOP_SIGNALS, WORKER_ENDED, Wakeup
+from ratsnake.daemon import logging_setup
+from ratsnake.daemon.control import control_protocol
+from ratsnake.daemon.control.control_protocol import default_path, path_of_running
+from ratsnake.daemon.loop.packet_loop_thread import NICE, PacketLoopThread, going_first
+from ratsnake.daemon.signal_wakeup import PACKET_LOOP_ENDED, STOP_SIGNALS, Wakeup
+from ratsnake.daemon.user_errors import UsageError
+from ratsnake.daemon.views.status_object import Facts, Outside, resident_memory, status, summary
 
 ADDRESSES = (
     Outside("203.0.113.1", "1024-65535"),
@@ -37,7 +37,7 @@ class FakeTotals:
         return {"mappings": 1, "sessions": 2, "limits": {"mappings": 10}, "ports": ports}
 
 
-class FakeWorker:
+class FakePacketLoop:
     """Runs until stopped, unless it has something else to end with."""
 
     def __init__(self, error: int = 0, failure: Exception | None = None) -> None:
@@ -84,14 +84,14 @@ def test_an_ignored_signal_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_a_storm_of_signals_hides_no_other_and_not_the_workers_end() -> None:
+def test_a_storm_of_signals_hides_no_other_and_not_the_packet_loops_end() -> None:
     with Wakeup() as wakeup:
         for _ in range(2000):
             os.kill(os.getpid(), signal.SIGHUP)
         os.kill(os.getpid(), signal.SIGTERM)
-        wakeup.worker_ended()
+        wakeup.packet_loop_ended()
         assert readable(wakeup)
-        assert wakeup.noted() == [signal.SIGHUP, signal.SIGTERM, WORKER_ENDED]
+        assert wakeup.noted() == [signal.SIGHUP, signal.SIGTERM, PACKET_LOOP_ENDED]
         assert wakeup.noted() == []
         os.kill(os.getpid(), signal.SIGTERM)
         assert readable(wakeup)
@@ -100,24 +100,26 @@ def test_a_storm_of_signals_hides_no_other_and_not_the_workers_end() -> None:
         assert wakeup.noted() == [signal.SIGHUP]
 
 
-@pytest.mark.parametrize("worker", [FakeWorker(77), FakeWorker(failure=ValueError("defect"))])
-def test_the_workers_end_wakes_and_is_kept(worker: FakeWorker) -> None:
+@pytest.mark.parametrize(
+    "packet_loop", [FakePacketLoop(77), FakePacketLoop(failure=ValueError("defect"))]
+)
+def test_the_packet_loops_end_wakes_and_is_kept(packet_loop: FakePacketLoop) -> None:
     with Wakeup() as wakeup:
-        with WorkerThread(worker, wakeup.worker_ended) as thread:
+        with PacketLoopThread(packet_loop, wakeup.packet_loop_ended) as thread:
             assert readable(wakeup)
-            assert wakeup.noted() == [WORKER_ENDED]
-        assert (thread.error, thread.failure) == (worker.error, worker.failure)
+            assert wakeup.noted() == [PACKET_LOOP_ENDED]
+        assert (thread.error, thread.failure) == (packet_loop.error, packet_loop.failure)
 
 
-def test_leaving_stops_the_worker() -> None:
+def test_leaving_stops_the_packet_loop() -> None:
     ended = threading.Event()
-    with WorkerThread(FakeWorker(), ended.set) as thread:
+    with PacketLoopThread(FakePacketLoop(), ended.set) as thread:
         assert not ended.is_set()
     assert ended.is_set()
     assert (thread.error, thread.failure) == (0, None)
 
 
-class Polite(FakeWorker):
+class Polite(FakePacketLoop):
     """Notes the priority it runs with."""
 
     def run(self) -> int:
@@ -125,10 +127,10 @@ class Polite(FakeWorker):
         return super().run()
 
 
-def test_the_worker_goes_before_other_threads_where_that_is_allowed() -> None:
+def test_the_packet_loop_goes_before_other_threads_where_that_is_allowed() -> None:
     before = os.getpriority(os.PRIO_PROCESS, 0)
-    worker = Polite()
-    thread = WorkerThread(worker, lambda: None)
+    packet_loop = Polite()
+    thread = PacketLoopThread(packet_loop, lambda: None)
     with ExitStack() as running:
         with going_first():
             running.enter_context(thread)
@@ -137,18 +139,18 @@ def test_the_worker_goes_before_other_threads_where_that_is_allowed() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, before - 1)
         os.setpriority(os.PRIO_PROCESS, 0, before)
     except PermissionError:
-        assert worker.nice == before
+        assert packet_loop.nice == before
     else:
-        assert worker.nice == min(before, NICE)
+        assert packet_loop.nice == min(before, NICE)
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
-def test_the_worker_runs_where_it_may_not_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_packet_loop_runs_where_it_may_not_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: int) -> None:
         raise PermissionError
 
     monkeypatch.setattr(os, "setpriority", refuse)
-    with going_first(), WorkerThread(FakeWorker(), lambda: None) as thread:
+    with going_first(), PacketLoopThread(FakePacketLoop(), lambda: None) as thread:
         pass
     assert (thread.error, thread.failure) == (0, None)
 
@@ -188,7 +190,7 @@ def test_resident_memory_is_what_the_kernel_says() -> None:
 
 def test_a_log_record_is_one_line() -> None:
     record = logging.LogRecord("x", logging.WARNING, "", 0, "first\n%s", ("second",), None)
-    text = log.OneLine(log.FORMAT).format(record)
+    text = logging_setup.OneLine(logging_setup.FORMAT).format(record)
     assert text.endswith("WARNING first | second")
 
 
@@ -209,7 +211,7 @@ def test_the_socket_to_ask_is_the_users_own_or_the_services(
     own, service = tmp_path / "user" / "ratsnake", tmp_path / "service"
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(own.parent))
-    monkeypatch.setattr(protocol, "ROOT_FOLDER", str(service))
+    monkeypatch.setattr(control_protocol, "ROOT_FOLDER", str(service))
     own.mkdir(parents=True)
     service.mkdir()
     assert path_of_running("tun5") == str(own / "tun5.sock")

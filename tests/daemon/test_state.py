@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from ratsnake.daemon.errors import RunError
-from ratsnake.daemon.state import file, keeper
-from ratsnake.daemon.state.file import FLOW_SIZE, FLOWS_AT, HEADER, Moment, StateError
-from ratsnake.daemon.state.keeper import StateKeeper
-from ratsnake.daemon.state.restoring import bring_back
-from ratsnake.host.processes.accounts import Account
+from ratsnake.daemon.state import state_file, state_writer
+from ratsnake.daemon.state.state_file import FLOW_SIZE, FLOWS_AT, HEADER, Moment, StateError
+from ratsnake.daemon.state.state_restore import bring_back
+from ratsnake.daemon.state.state_writer import StateWriter
+from ratsnake.daemon.user_errors import RunError
+from ratsnake.host.processes.user_accounts import Account
 from support.bench import INSIDE, R1, SEED, Bench
 from support.busy import flows_of
 from support.flavours import Engine, load
@@ -39,31 +39,33 @@ def path(tmp_path: Path) -> Path:
 def reason(path: Path) -> str:
     """Why a file is refused, in a line that names it."""
     with pytest.raises(StateError) as refused:
-        file.read(path, OURS)
+        state_file.read(path, OURS)
     text = str(refused.value)
     assert text.startswith(f"{path}: ") and "\n" not in text
     return text.removeprefix(f"{path}: ")
 
 
 def test_flows_come_back_with_the_time_they_were_written(path: Path) -> None:
-    assert file.write(path, [form(1) + form(2), b"", form(3)], THEN) == 3
-    assert file.read(path, OURS) == file.State(bytearray(form(1) + form(2) + form(3)), THEN)
+    assert state_file.write(path, [form(1) + form(2), b"", form(3)], THEN) == 3
+    assert state_file.read(path, OURS) == state_file.State(
+        bytearray(form(1) + form(2) + form(3)), THEN
+    )
     assert path.stat().st_mode & 0o777 == 0o600
     assert os.listdir(path.parent) == [path.name]
 
 
 def test_a_flow_is_as_long_as_the_engine_says() -> None:
-    assert numbers("nat.succession.flow_form")["FLOW_SIZE"] == FLOW_SIZE
+    assert numbers("nat.handover.flow_record")["FLOW_SIZE"] == FLOW_SIZE
 
 
 def test_no_file_is_no_state_and_no_flows_are_one(path: Path) -> None:
-    assert file.read(path, OURS) is None
-    assert file.write(path, [], THEN) == 0
-    assert file.read(path, OURS) == file.State(bytearray(), THEN)
+    assert state_file.read(path, OURS) is None
+    assert state_file.write(path, [], THEN) == 0
+    assert state_file.read(path, OURS) == state_file.State(bytearray(), THEN)
 
 
 def test_every_damaged_octet_refuses_the_file(path: Path) -> None:
-    file.write(path, [form(1) + form(2)], THEN)
+    state_file.write(path, [form(1) + form(2)], THEN)
     content = path.read_bytes()
     for at in range(len(content)):
         path.write_bytes(content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :])
@@ -71,7 +73,7 @@ def test_every_damaged_octet_refuses_the_file(path: Path) -> None:
 
 
 def test_a_file_that_is_cut_or_too_long_is_refused(path: Path) -> None:
-    file.write(path, [form(1) + form(2)], THEN)
+    state_file.write(path, [form(1) + form(2)], THEN)
     content = path.read_bytes()
     for size in range(len(content)):
         path.write_bytes(content[:size])
@@ -82,7 +84,7 @@ def test_a_file_that_is_cut_or_too_long_is_refused(path: Path) -> None:
 
 
 def test_a_file_that_speaks_of_more_flows_than_there_can_be_is_refused(path: Path) -> None:
-    file.write(path, [form(1)], THEN)
+    state_file.write(path, [form(1)], THEN)
     content = bytearray(path.read_bytes())
     content[HEADER.size : HEADER.size + 8] = b"\xff" * 8
     path.write_bytes(content)
@@ -90,27 +92,27 @@ def test_a_file_that_speaks_of_more_flows_than_there_can_be_is_refused(path: Pat
 
 
 def test_why_a_file_is_refused(path: Path) -> None:
-    file.write(path, [form(1)], THEN)
+    state_file.write(path, [form(1)], THEN)
     content = path.read_bytes()
     path.write_bytes(content[:-1] + b"\0")
     assert reason(path) == "is damaged: its checksum is not that of what is in it"
     path.write_text("[nat]\nexternal = []\n")
     assert reason(path) == "is no state file of ratsnake's"
-    path.write_bytes(HEADER.pack(file.MAGIC, 9, 200, 0) + bytes(FLOWS_AT))
+    path.write_bytes(HEADER.pack(state_file.MAGIC, 9, 200, 0) + bytes(FLOWS_AT))
     assert reason(path) == (
         "was written by another version of ratsnake: its form is 9 with 200 octets a flow, not"
-        f" {file.VERSION} with {FLOW_SIZE}"
+        f" {state_file.VERSION} with {FLOW_SIZE}"
     )
 
 
 def test_what_others_can_write_is_refused(path: Path, tmp_path: Path) -> None:
     """Who could plant flows could open ports to hosts inside."""
-    file.write(path, [form(1)], THEN)
+    state_file.write(path, [form(1)], THEN)
     path.chmod(0o620)
     assert "may be written by others than this NAT" in reason(path)
     path.chmod(0o600)
     with pytest.raises(StateError, match="may be written by others"):
-        file.read(path, ())
+        state_file.read(path, ())
     link = tmp_path / "link"
     link.symlink_to(path)
     assert "symbolic link" in reason(link)
@@ -125,15 +127,15 @@ def test_what_is_no_file_is_refused(path: Path) -> None:
 
 
 def test_a_failure_while_writing_leaves_the_old_file(path: Path) -> None:
-    file.write(path, [form(1)], THEN)
+    state_file.write(path, [form(1)], THEN)
 
     def broken() -> Iterator[bytes]:
         yield form(2)
         raise OSError("no room")
 
     with pytest.raises(OSError, match="no room"):
-        file.write(path, broken(), THEN)
-    assert file.read(path, OURS) == file.State(bytearray(form(1)), THEN)
+        state_file.write(path, broken(), THEN)
+    assert state_file.read(path, OURS) == state_file.State(bytearray(form(1)), THEN)
     assert os.listdir(path.parent) == [path.name]
 
 
@@ -142,7 +144,7 @@ def test_what_a_killed_run_or_somebody_else_left_is_not_written_to(path: Path) -
     victim = path.with_name("victim")
     victim.write_text("mine")
     beside.symlink_to(victim)
-    file.write(path, [form(1)], THEN)
+    state_file.write(path, [form(1)], THEN)
     assert victim.read_text() == "mine"
     assert not beside.exists()
 
@@ -154,8 +156,8 @@ def test_time_goes_by_the_uptime_within_a_start_of_the_system_and_else_by_the_cl
     assert Moment(0, later.uptime, THEN.boot).since(THEN) == 4000
     assert Moment(later.clock, 100, other).since(THEN) == 9000
     assert Moment(THEN.clock - 5, 100, other).since(THEN) == 0
-    nowhere = Moment(THEN.clock, 100, file.UNKNOWN_BOOT)
-    assert Moment(THEN.clock + 7, 9, file.UNKNOWN_BOOT).since(nowhere) == 7
+    nowhere = Moment(THEN.clock, 100, state_file.UNKNOWN_BOOT)
+    assert Moment(THEN.clock + 7, 9, state_file.UNKNOWN_BOOT).since(nowhere) == 7
 
 
 def test_now_is_now() -> None:
@@ -172,13 +174,13 @@ def saved(engine: Engine, path: Path, count: int) -> Bench:
     bench = Bench(engine)
     for port in range(count):
         bench.open("udp", (INSIDE, 4000 + port), (R1, 53))
-    file.write(path, [flows_of(engine, bench.nat, 0)], Moment.now())
+    state_file.write(path, [flows_of(engine, bench.nat, 0)], Moment.now())
     return bench
 
 
 def live(engine: Engine, nat: Any) -> Any:
     """Before its packet loop begins."""
-    return engine.LiveNat(nat, engine.Worker(nat, -1, False))
+    return engine.LiveNat(nat, engine.PacketLoop(nat, -1, False))
 
 
 def test_a_start_goes_on_with_the_flows(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -258,15 +260,19 @@ class Flows:
 
 def test_the_file_is_written_periodically_and_at_the_end(path: Path) -> None:
     flows = Flows(3)
-    writer = StateKeeper(path, 0.001, flows, lambda: NOW)
+    writer = StateWriter(path, 0.001, flows, lambda: NOW)
     writer.start()
     for _ in range(3):
         assert flows.read.acquire(timeout=PATIENCE)
     flows.pages = [form(9)]
     writer.close()
-    state = file.read(path, OURS)
+    state = state_file.read(path, OURS)
     assert state is not None and state.flows == form(9)
-    assert flows.asked[:3] == [(0, keeper.PAGE), (1, keeper.PAGE), (2, keeper.PAGE)]
+    assert flows.asked[:3] == [
+        (0, state_writer.PAGE),
+        (1, state_writer.PAGE),
+        (2, state_writer.PAGE),
+    ]
 
 
 def test_where_another_nat_took_over_the_pages_are_read_anew(path: Path) -> None:
@@ -280,15 +286,15 @@ def test_where_another_nat_took_over_the_pages_are_read_anew(path: Path) -> None
                 self.pages = [form(7), form(8), form(9)]
             return page
 
-    writer = StateKeeper(path, 1000, Replaced(3), lambda: NOW)
+    writer = StateWriter(path, 1000, Replaced(3), lambda: NOW)
     writer.start()
     writer.close()
-    state = file.read(path, OURS)
+    state = state_file.read(path, OURS)
     assert state is not None and state.flows == form(7) + form(8) + form(9)
 
 
 def test_one_that_was_never_started_writes_nothing(path: Path) -> None:
-    StateKeeper(path, 1, Flows(1), lambda: NOW).close()
+    StateWriter(path, 1, Flows(1), lambda: NOW).close()
     assert not path.exists()
 
 
@@ -301,10 +307,10 @@ def test_a_disk_that_stalls_does_not_hold_up_the_end(
         stalled.wait(PATIENCE)
         return 0
 
-    monkeypatch.setattr(keeper, "write", stall)
-    monkeypatch.setattr(keeper, "PATIENCE_SECONDS", 0.001)
-    monkeypatch.setattr(keeper, "FAREWELL_SECONDS", 0.002)
-    writer = StateKeeper(path, 1000, Flows(1), lambda: NOW)
+    monkeypatch.setattr(state_writer, "write", stall)
+    monkeypatch.setattr(state_writer, "PATIENCE_SECONDS", 0.001)
+    monkeypatch.setattr(state_writer, "FAREWELL_SECONDS", 0.002)
+    writer = StateWriter(path, 1000, Flows(1), lambda: NOW)
     writer.start()
     writer.close()
     stalled.set()
@@ -326,8 +332,8 @@ def test_a_failure_is_told_once_and_that_it_is_over(
             raise result
         return 0
 
-    monkeypatch.setattr(keeper, "write", fail)
-    writer = StateKeeper(path, 0.001, Flows(1), lambda: NOW)
+    monkeypatch.setattr(state_writer, "write", fail)
+    writer = StateWriter(path, 0.001, Flows(1), lambda: NOW)
     writer.start()
     assert done.wait(PATIENCE)
     writer.close()
@@ -343,15 +349,15 @@ def test_a_failure_is_told_once_and_that_it_is_over(
 def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
     path = tmp_path / "ratsnake" / "state"
     for _ in range(2):
-        keeper.make_folder(path, None)
+        state_writer.make_folder(path, None)
         assert path.parent.stat().st_mode & 0o777 == 0o700
-        keeper.check_folder(path)
+        state_writer.check_folder(path)
 
 
 def test_a_folder_whose_own_is_missing_is_named(tmp_path: Path) -> None:
     path = tmp_path / "no" / "such" / "state"
     with pytest.raises(RunError, match=f"--state {path}: {path.parent} cannot be made: No such"):
-        keeper.make_folder(path, None)
+        state_writer.make_folder(path, None)
 
 
 @pytest.fixture
@@ -381,13 +387,13 @@ def test_a_folder_is_made_for_the_user_to_come(
     open_folder: Path, as_nobody: Callable[[Callable[[], None]], None]
 ) -> None:
     path = open_folder / "ratsnake" / "state"
-    keeper.make_folder(path, Account("nobody", 65534, 65534))
-    as_nobody(lambda: keeper.check_folder(path))
+    state_writer.make_folder(path, Account("nobody", 65534, 65534))
+    as_nobody(lambda: state_writer.check_folder(path))
     path = open_folder / "state"
 
     def check() -> None:
         with pytest.raises(RunError) as refused:
-            keeper.check_folder(path)
+            state_writer.check_folder(path)
         assert str(refused.value) == (
             f"--state {path}: user nobody may not write to {open_folder}; chown nobody"
             f" {open_folder}, or"

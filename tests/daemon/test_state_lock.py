@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ratsnake.daemon.errors import RunError
-from ratsnake.daemon.state.lock import StateLock
-from ratsnake.host.processes.accounts import Account
-from ratsnake.host.processes.child import in_child
+from ratsnake.daemon.state.state_file_lock import StateLock
+from ratsnake.daemon.user_errors import RunError
+from ratsnake.host.processes.forked_call import in_child
+from ratsnake.host.processes.user_accounts import Account
 
 NOBODY = Account("nobody", 65534, 65534)
 

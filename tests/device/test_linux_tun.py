@@ -14,21 +14,21 @@ from pathlib import Path
 
 import pytest
 
-from ratsnake.device import linux_tun, tun_abi, vnet_header
-from ratsnake.device.base import DeviceError, PollableDevice
+from ratsnake.device import linux_tun, tun_constants, vnet_header
 from ratsnake.device.linux_tun import LinuxTun, check_name
+from ratsnake.device.packet_device import DeviceError, PollableDevice
 from ratsnake.device.vnet_header import VnetHeader
 
 CLONE_NEWNET = 0x40000000
 SIOCSIFADDR, SIOCSIFNETMASK, SIOCGIFMTU, SIOCGIFTXQLEN = 0x8916, 0x891C, 0x8921, 0x8942
 UDP_SEGMENT = 103
 HERE, THERE = "192.0.2.1", "192.0.2.9"
-ALL = tun_abi.OFFLOAD_SETS[0].features
+ALL = tun_constants.OFFLOAD_SETS[0].features
 
 libc = ctypes.CDLL(None, use_errno=True)
 
 needs_root = pytest.mark.skipif(
-    os.geteuid() != 0 or not os.path.exists(tun_abi.TUN_PATH),
+    os.geteuid() != 0 or not os.path.exists(tun_constants.TUN_PATH),
     reason="making a TUN needs root and /dev/net/tun",
 )
 
@@ -119,7 +119,7 @@ def refusing(*refused):
 @in_namespace
 def test_opens_with_the_strongest_offloads_of_this_kernel():
     with LinuxTun("ratsnake") as tun:
-        sets = [offloads.features for offloads in tun_abi.OFFLOAD_SETS]
+        sets = [offloads.features for offloads in tun_constants.OFFLOAD_SETS]
         assert tun.features in sets
         assert len(tun.notes) == sets.index(tun.features)
         assert tun.vnet_header
@@ -138,10 +138,10 @@ def test_opens_without_offloads_when_told_to():
 
 
 @in_namespace
-@pytest.mark.parametrize("refused", range(1, len(tun_abi.OFFLOAD_SETS) + 1))
+@pytest.mark.parametrize("refused", range(1, len(tun_constants.OFFLOAD_SETS) + 1))
 def test_falls_back_one_set_at_a_time(monkeypatch, refused):
-    sets = tun_abi.OFFLOAD_SETS
-    pairs = [(tun_abi.TUNSETOFFLOAD, offloads.flags) for offloads in sets[:refused]]
+    sets = tun_constants.OFFLOAD_SETS
+    pairs = [(tun_constants.TUNSETOFFLOAD, offloads.flags) for offloads in sets[:refused]]
     monkeypatch.setattr(linux_tun, "ioctl", refusing(*pairs))
     with LinuxTun("ratsnake") as tun:
         expected = sets[refused].features if refused < len(sets) else ()
@@ -164,8 +164,8 @@ def test_falls_back_one_set_at_a_time(monkeypatch, refused):
 @pytest.mark.parametrize(
     "refused",
     [
-        (tun_abi.TUNGETFEATURES, bytes(4)),
-        (tun_abi.TUNSETVNETHDRSZ, struct.pack("=i", 10)),
+        (tun_constants.TUNGETFEATURES, bytes(4)),
+        (tun_constants.TUNSETVNETHDRSZ, struct.pack("=i", 10)),
     ],
 )
 def test_falls_back_to_no_vnet_header(monkeypatch, refused):
@@ -212,8 +212,8 @@ def test_bring_up_sets_mtu_queue_and_state():
             assert struct.unpack_from("=i", interface_ioctl(SIOCGIFMTU, "ratsnake")) == (mtu,)
         queue = struct.unpack_from("=i", interface_ioctl(SIOCGIFTXQLEN, "ratsnake"))
         assert queue == (linux_tun.QUEUE_LENGTH,)
-        (flags,) = struct.unpack_from("=H", interface_ioctl(tun_abi.SIOCGIFFLAGS, "ratsnake"))
-        assert flags & tun_abi.IFF_UP
+        (flags,) = struct.unpack_from("=H", interface_ioctl(tun_constants.SIOCGIFFLAGS, "ratsnake"))
+        assert flags & tun_constants.IFF_UP
         for mtu in (67, 65536, -1):
             with pytest.raises(ValueError, match=f"MTU {mtu} is out of range; right is 68 to"):
                 tun.bring_up(mtu)
@@ -224,15 +224,15 @@ def test_the_kernel_sends_nothing_of_its_own_by_it():
     Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("1")  # joins the routers' groups
     with LinuxTun("ratsnake", offload=False) as tun:
         tun.bring_up(1500)
-        (flags,) = struct.unpack_from("=H", interface_ioctl(tun_abi.SIOCGIFFLAGS, "ratsnake"))
-        assert not flags & tun_abi.IFF_MULTICAST
+        (flags,) = struct.unpack_from("=H", interface_ioctl(tun_constants.SIOCGIFFLAGS, "ratsnake"))
+        assert not flags & tun_constants.IFF_MULTICAST
         addresses = Path("/proc/thread-self/net/if_inet6").read_text()
         assert "ratsnake" not in addresses
 
 
 @in_namespace
 def test_a_kernel_without_ipv6_is_done_without(monkeypatch):
-    monkeypatch.setattr(tun_abi, "ADDR_GEN_MODE", "/nowhere/{}")
+    monkeypatch.setattr(tun_constants, "ADDR_GEN_MODE", "/nowhere/{}")
     with LinuxTun("ratsnake") as tun:
         tun.bring_up(1500)
 
@@ -242,15 +242,15 @@ def test_a_queue_length_the_kernel_reserves_for_the_host_is_done_without(monkeyp
     real = linux_tun.ioctl
 
     def refuse(descriptor, request, *rest):
-        if request == tun_abi.SIOCSIFTXQLEN:
+        if request == tun_constants.SIOCSIFTXQLEN:
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
         return real(descriptor, request, *rest)
 
     monkeypatch.setattr(linux_tun, "ioctl", refuse)
     with LinuxTun("ratsnake") as tun:
         tun.bring_up(1500)
-        (flags,) = struct.unpack_from("=H", interface_ioctl(tun_abi.SIOCGIFFLAGS, "ratsnake"))
-        assert flags & tun_abi.IFF_UP
+        (flags,) = struct.unpack_from("=H", interface_ioctl(tun_constants.SIOCGIFFLAGS, "ratsnake"))
+        assert flags & tun_constants.IFF_UP
 
 
 @in_namespace

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ratsnake.cli.main import COMMANDS
-from ratsnake.daemon.configuration.flags import RUN_FLAGS
+from ratsnake.daemon.configuration.flag_table import RUN_FLAGS
 from ratsnake.nat.rules.behaviour import PRESETS
 from support.tools import tool
 

@@ -2,7 +2,7 @@
 
 import json
 
-from ratsnake.daemon.configuration.schema import schema
+from ratsnake.daemon.configuration.json_schema import schema
 from support import tools
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ratsnake.cli.main import COMMANDS, make_parser
-from ratsnake.daemon.configuration.schema import keys
+from ratsnake.daemon.configuration.json_schema import keys
 from support.tools import tool
 
 

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from ratsnake.daemon.metrics.metrics import MEASURES, PROCESS
+from ratsnake.daemon.metrics.prometheus_metrics import MEASURES, PROCESS
 from support import tools
 
 DASHBOARD = json.loads((tools.ROOT / "contrib" / "grafana" / "ratsnake.json").read_text())

@@ -20,20 +20,20 @@ def translated(line: str) -> str:
     ("mangled", "name"),
     [
         (
-            "__pyx_f_8ratsnake_3nat_11translation_10translator_10Translator_route",
-            "ratsnake.nat.translation.translator.Translator.route",
+            "__pyx_f_8ratsnake_3nat_11translation_17packet_translator_10Translator_route",
+            "ratsnake.nat.translation.packet_translator.Translator.route",
         ),
         (
-            "__pyx_f_8ratsnake_4wire_9transport_parse_transport",
-            "ratsnake.wire.transport.parse_transport",
+            "__pyx_f_8ratsnake_4wire_11upper_layer_parse_transport",
+            "ratsnake.wire.upper_layer.parse_transport",
         ),
         (
             "__pyx_pw_8ratsnake_3nat_3nat_3Nat_5translate",
             "ratsnake.nat.nat.Nat.translate",
         ),
         (
-            "__pyx_f_8ratsnake_6daemon_4loop_6worker_6Worker_one.constprop.0",
-            "ratsnake.daemon.loop.worker.Worker.one.constprop.0",
+            "__pyx_f_8ratsnake_6daemon_4loop_11packet_loop_10PacketLoop_one.constprop.0",
+            "ratsnake.daemon.loop.packet_loop.PacketLoop.one.constprop.0",
         ),
         ("__pyx_f_5timer_2at", "timer.2at"),
         ("tun_get_user", "tun_get_user"),

@@ -5,13 +5,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ratsnake.cli.top_look import Choice, Look
 from ratsnake.cli.top_screen import KEYS, MEANINGS, is_heading, screen
+from ratsnake.cli.top_snapshot import Choice, Look
 from ratsnake.lab import EXPECTED, Observation
-from ratsnake.lab.path import Hop
-from ratsnake.lab.report import Row, table
+from ratsnake.lab.demo_table import Row, table
+from ratsnake.lab.ping_and_traceroute import Hop
 from ratsnake.lab.topology import ROUTER_NAT
-from ratsnake.lab.traffic import Transfer
+from ratsnake.lab.traffic_generator import Transfer
 from support.picture import SVG, drawing, picture, shown, texts
 from support.player import STATUS
 

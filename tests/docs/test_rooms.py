@@ -13,7 +13,7 @@ import ratsnake
 SOURCE = Path(ratsnake.__file__).parent
 ARCHITECTURE = (SOURCE.parents[1] / "docs/architecture.md").read_text()
 #: What every room may import: it imports nothing of its package itself.
-LEAVES = {"daemon": {"errors", "seed", "supervisor"}}
+LEAVES = {"daemon": {"user_errors", "random_seed", "sd_notify"}}
 IMPORT = re.compile(r"^\s*from (\.*)([\w.]+) c?import", re.M)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ratsnake.cli.top_screen import KEYS
 from ratsnake.daemon.views.row_request import FILTER_FLAGS
-from ratsnake.nat.views.rows import MappingRow, SessionRow
+from ratsnake.nat.views.row_tuples import MappingRow, SessionRow
 from support.player import STATUS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "status.md").read_text()

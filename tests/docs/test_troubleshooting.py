@@ -2,7 +2,7 @@
 
 import re
 
-from ratsnake.nat.rules.reasons import REASONS, WITHOUT_RESOURCES
+from ratsnake.nat.rules.drop_reasons import REASONS, WITHOUT_RESOURCES
 from support.tools import ROOT
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ratsnake.lab import Namespace, Topology
-from ratsnake.lab.gateway import nft_program
+from ratsnake.lab.router_nat import nft_program
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -25,10 +25,10 @@ def namespaces() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def interruptible() -> None:
-    """What is started here can be stopped by SIGINT, also where whoever started the tests ignores
-    it: a shell does so for what runs in the background, and programs inherit that.
+    """What is started here hears signals, also where whoever started the tests ignores them: nohup,
+    or a shell for what runs in the background; and programs inherit that.
     """
-    for number in (signal.SIGINT, signal.SIGQUIT):
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
 

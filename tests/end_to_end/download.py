@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from threading import Condition, Event
 
 from end_to_end.harness import DEADLINE
-from ratsnake.lab import Topology, traffic
+from ratsnake.lab import Topology, traffic_generator
 
 _BLOCK = 1 << 18
 
@@ -64,7 +64,7 @@ class Download:
 
 @contextmanager
 def downloading(topology: Topology, host: int = 0) -> Iterator[Download]:
-    with traffic.connection(topology, host) as (near, far), ThreadPoolExecutor(2) as pool:
+    with traffic_generator.connection(topology, host) as (near, far), ThreadPoolExecutor(2) as pool:
         download = Download(near, far, pool)
         try:
             yield download

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ratsnake.daemon.control.client import ask
+from ratsnake.daemon.control.control_client import ask
 from ratsnake.host.kernel.kernel_state import proxies
 from ratsnake.lab import EXTERNAL, Namespace, RunningNat, Topology
 from ratsnake.lab.topology import ROUTER_WAN, WAN_INTERFACE
@@ -35,7 +35,7 @@ def status(nat: RunningNat) -> dict[str, Any]:
     return answer
 
 
-def keeper_of(nat: RunningNat) -> int:
+def helper_of(nat: RunningNat) -> int:
     """The process that undoes the NAT's changes to the host."""
     parent = nat.process.pid
     (child,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()

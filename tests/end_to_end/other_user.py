@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import ratsnake
-from ratsnake.lab import libc
+from ratsnake.lab import libc_calls
 
 NOBODY = 65534
 TUN = "/dev/net/tun"
@@ -26,7 +26,7 @@ def own_view(*needed: str) -> None:
     """Give this process a view of the file system of its own, in which everybody gets at Python,
     ratsnake, and these folders.
     """
-    libc.unshare(_CLONE_NEWNS)
+    libc_calls.unshare(_CLONE_NEWNS)
     mount("none", "/", None, _MS_REC | _MS_PRIVATE, None)
     _open_to_all(sys.base_prefix, sys.prefix, str(Path(ratsnake.__file__).parents[1]), *needed)
 

@@ -22,7 +22,7 @@ from ratsnake.lab import (
     RunningNat,
     Topology,
     nat,
-    traffic,
+    traffic_generator,
 )
 
 Find = Callable[[str], str]
@@ -100,7 +100,7 @@ def test_the_inside_is_told_that_no_port_is_left(dual: Topology, version: int) -
     host, remote = dual.hosts[1].namespace, dual.remotes_of(version)[0]
     with _both(dual, ports=CONTESTED_PORTS) as running, ExitStack() as stack:
         for _ in range(4):
-            stack.enter_context(traffic.connection(dual, version=version))
+            stack.enter_context(traffic_generator.connection(dual, version=version))
             near, far = stack.enter_context(udp_pair(dual, version=version))
             near.send(b"out")
             far.recv(100)

@@ -14,7 +14,7 @@ from end_to_end.harness import until
 from ratsnake.bench import peer, trials_tcp, trials_udp
 from ratsnake.bench.contestants import NULL, built_in, other, site
 from ratsnake.bench.peer import NULL_COMMAND
-from ratsnake.bench.processes import session
+from ratsnake.bench.process_usage import session
 from ratsnake.lab import GatewayError, Topology
 
 DEADLINE = 120.0

@@ -28,10 +28,10 @@ from end_to_end.harness import (
     udp_pair,
     until,
 )
-from ratsnake.daemon.control.client import ask_for_change
-from ratsnake.daemon.errors import RunError
+from ratsnake.daemon.control.control_client import ask_for_change
+from ratsnake.daemon.user_errors import RunError
 from ratsnake.lab import EXTERNAL, Host, RunningNat, Topology, nat
-from ratsnake.lab.path import ping
+from ratsnake.lab.ping_and_traceroute import ping
 from ratsnake.lab.topology import ROUTER_WAN, WAN_INTERFACE
 
 _NEW = "198.51.100.77"
@@ -273,12 +273,12 @@ def test_a_kill_9_after_it_has_moved_leaves_nothing(moving: Topology, user: Sequ
     before = router_state(moving)
     with _nat(moving, *user) as running:
         process = running.process.pid
-        (keeper,) = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        (helper,) = Path(f"/proc/{process}/task/{process}/children").read_text().split()
         _move(moving, ROUTER_WAN, _NEW)
         until(lambda: _has(running, _NEW), "the NAT follows")
         running.process.kill()
         running.process.wait(DEADLINE)
-        until(lambda: not Path(f"/proc/{keeper}").exists(), "the keeper ends")
+        until(lambda: not Path(f"/proc/{helper}").exists(), "the helper ends")
         assert "ERROR" not in running.log()
     _move(moving, _NEW, ROUTER_WAN)
     assert router_state(moving) == before

@@ -13,7 +13,7 @@ import pytest
 
 from end_to_end.harness import DEADLINE, drops, greet, rows, status, udp_pair, until
 from end_to_end.shifted_clock import ShiftedClock
-from ratsnake.lab import RunningNat, Topology, gateway, nat, traffic
+from ratsnake.lab import RunningNat, Topology, nat, router_nat, traffic_generator
 
 _HOUR = 3600
 _HELD = 3.0  # seconds, longer than the timeout below
@@ -24,7 +24,7 @@ _FAR_AHEAD = 4_000_000_000  # seconds of CLOCK_MONOTONIC: 126 years of uptime
 def clock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ShiftedClock:
     """That of every NAT of the test."""
     clock = ShiftedClock(tmp_path)
-    monkeypatch.setattr(gateway.sys, "executable", str(clock.python))
+    monkeypatch.setattr(router_nat.sys, "executable", str(clock.python))
     return clock
 
 
@@ -58,7 +58,7 @@ def test_a_jump_of_an_hour_ends_what_is_due_and_nothing_more(
     with (
         nat(topology, arguments=("--state", str(state), "--state-period", "1")) as running,
         udp_pair(topology) as (near, far),
-        traffic.connection(topology) as (caller, called),
+        traffic_generator.connection(topology) as (caller, called),
     ):
         external = greet(near, far)
         called.settimeout(DEADLINE)
@@ -108,8 +108,8 @@ def test_a_clock_that_went_back_ends_nothing_early(
 def test_while_the_clock_stands_still_packets_pass_and_questions_are_answered(
     topology: Topology, clock: ShiftedClock
 ) -> None:
-    """As that of a virtual machine may for a moment; a worker that only looked at it would never
-    sleep again, nor do what it is asked for."""
+    """As that of a virtual machine may for a moment; a packet loop that only looked at it would
+    never sleep again, nor do what it is asked for."""
     with (
         nat(topology, arguments=("--timeout", "udp=2")) as running,
         udp_pair(topology) as (near, far),
@@ -129,7 +129,7 @@ def test_after_a_pause_what_is_due_has_ended_and_the_rest_goes_on(topology: Topo
     with (
         nat(topology, arguments=("--timeout", "udp=2")) as running,
         udp_pair(topology) as (near, far),
-        traffic.connection(topology) as (caller, called),
+        traffic_generator.connection(topology) as (caller, called),
     ):
         external = greet(near, far)
         os.kill(running.process.pid, signal.SIGSTOP)
@@ -160,11 +160,11 @@ def test_a_clock_126_years_ahead_is_a_clock(
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nexec {" ".join(program)} {sys.executable} "$@"\n')
     python.chmod(0o755)
-    monkeypatch.setattr(gateway.sys, "executable", str(python))
+    monkeypatch.setattr(router_nat.sys, "executable", str(python))
     with (
         nat(topology, arguments=("--timeout", "udp=2")) as running,
         udp_pair(topology) as (near, far),
-        traffic.connection(topology) as (caller, called),
+        traffic_generator.connection(topology) as (caller, called),
     ):
         greet(near, far)
         caller.sendall(b"now")

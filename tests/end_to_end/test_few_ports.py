@@ -11,7 +11,7 @@ import pytest
 
 from end_to_end.harness import DEADLINE, drops, rows, status
 from ratsnake.lab import Host, RunningNat, Topology, nat
-from ratsnake.lab.echo import ECHO_REPLY, ECHO_REQUEST, Echo, unpack
+from ratsnake.lab.icmp_echo import ECHO_REPLY, ECHO_REQUEST, Echo, unpack
 
 _PSID = 52
 #: RFC 7597 section 5.1 with an offset of 4 bits and a PSID of 8.

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from end_to_end.harness import DEADLINE, greet, udp_pair
-from ratsnake.lab import EXTERNAL, Topology, nat, traffic
-from ratsnake.lab.path import PathError, ping
+from ratsnake.lab import EXTERNAL, Topology, nat, traffic_generator
+from ratsnake.lab.ping_and_traceroute import PathError, ping
 from ratsnake.lab.topology import ROUTER_WAN
 
 _FORWARD = (
@@ -52,7 +52,7 @@ def test_what_the_warning_says_lets_the_traffic_pass(
             assert shlex.split(command)[0] == "nft"
             run(*shlex.split(command)[1:])
         ping(topology.hosts[0], topology.remotes[0], timeout=DEADLINE)
-        traffic.download(topology, 1 << 20)
+        traffic_generator.download(topology, 1 << 20)
     with nat(topology) as running:
         assert "nftables" not in running.log()
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from end_to_end.firewalls import Firewall, firewalld, ufw
 from end_to_end.harness import DEADLINE, greet, readable, udp_pair
-from ratsnake.lab import EXTERNAL, EXTERNAL_6, RunningNat, Topology, nat, traffic
-from ratsnake.lab.path import ping
+from ratsnake.lab import EXTERNAL, EXTERNAL_6, RunningNat, Topology, nat, traffic_generator
+from ratsnake.lab.ping_and_traceroute import ping
 from ratsnake.lab.topology import LAN_PREFIX, LAN_PREFIX_6
 
 #: A router of before: the WAN's zone masquerades, and the LAN may go there.
@@ -55,7 +55,7 @@ def _nothing_passes(dual: Topology) -> None:
 def _all_passes(dual: Topology) -> None:
     for version in (4, 6):
         ping(dual.hosts[0], dual.remotes_of(version)[0], timeout=DEADLINE)
-        traffic.download(dual, 1 << 20, version=version)
+        traffic_generator.download(dual, 1 << 20, version=version)
         with udp_pair(dual, version=version) as (near, far):
             assert greet(near, far)[0] == (EXTERNAL if version == 4 else EXTERNAL_6)
     with dual.hosts[0].namespace.socket() as near, dual.internet.socket() as far:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from end_to_end.harness import drops, greet, readable, rows, udp_pair, until
-from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic
+from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic_generator
 
 
 def _flush(running: RunningNat, *words: str) -> subprocess.CompletedProcess[str]:
@@ -19,7 +19,7 @@ def _flush(running: RunningNat, *words: str) -> subprocess.CompletedProcess[str]
 def test_the_flows_of_one_host_end_and_those_of_the_other_live_on(topology: Topology) -> None:
     with (
         nat(topology, "full-cone") as running,
-        traffic.connection(topology) as (near_tcp, far_tcp),
+        traffic_generator.connection(topology) as (near_tcp, far_tcp),
         udp_pair(topology) as (near, far),
         udp_pair(topology, host=1) as (other_near, other_far),
     ):
@@ -43,7 +43,7 @@ def test_the_flows_of_one_host_end_and_those_of_the_other_live_on(topology: Topo
 
         assert greet(other_near, other_far) == other
         assert greet(near, far)[0] == EXTERNAL
-        traffic.download(topology, 1 << 20)
+        traffic_generator.download(topology, 1 << 20)
 
 
 def test_the_sessions_of_one_remote_end_and_the_mapping_lives_on(topology: Topology) -> None:

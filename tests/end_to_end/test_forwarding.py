@@ -26,7 +26,7 @@ from ratsnake.lab import (
     Topology,
     nat,
 )
-from ratsnake.lab.path import ping
+from ratsnake.lab.ping_and_traceroute import ping
 
 Find = Callable[[str], str]
 

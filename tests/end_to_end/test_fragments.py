@@ -23,7 +23,7 @@ from ratsnake.lab import (
     Topology,
     nat,
 )
-from ratsnake.lab.path import ping
+from ratsnake.lab.ping_and_traceroute import ping
 
 _NARROW = 1280
 _LARGE = 60_000

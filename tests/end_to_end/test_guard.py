@@ -15,9 +15,9 @@ import pytest
 
 from end_to_end.frames import captured, sniffer
 from end_to_end.harness import DEADLINE, greet, udp_pair
-from ratsnake.host.nftables.guard import dropped_by, guards
-from ratsnake.lab import EXTERNAL, EXTERNAL_6, RunningNat, Topology, nat, traffic
-from ratsnake.lab.path import PathError, ping
+from ratsnake.host.nftables.source_guard import dropped_by, guards
+from ratsnake.lab import EXTERNAL, EXTERNAL_6, RunningNat, Topology, nat, traffic_generator
+from ratsnake.lab.ping_and_traceroute import PathError, ping
 from ratsnake.lab.topology import (
     LAN_PREFIX,
     LAN_PREFIX_6,
@@ -99,13 +99,13 @@ def test_nothing_leaves_when_processes_and_rules_are_gone(dual: Topology, versio
 
 def test_what_is_translated_never_meets_it(dual: Topology) -> None:
     with _nat(dual, "--share-address", external=(ROUTER_WAN,), internal=(LAN_PREFIX,)) as shared:
-        traffic.download(dual, 4 << 20)
-        traffic.upload(dual, 4 << 20)
+        traffic_generator.download(dual, 4 << 20)
+        traffic_generator.upload(dual, 4 << 20)
         assert "WARNING" not in shared.log()
         assert _dropped(dual) == 0
     with _nat(dual):
         for version in (4, 6):
-            traffic.upload(dual, 4 << 20, version=version)
+            traffic_generator.upload(dual, 4 << 20, version=version)
         assert _dropped(dual) == 0
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from end_to_end.harness import DEADLINE, drops, rows, until
 from ratsnake.lab import EXTERNAL, Host, RunningNat, Topology, nat
-from ratsnake.lab.path import ping
+from ratsnake.lab.ping_and_traceroute import ping
 from ratsnake.lab.topology import ROUTER_LAN, ROUTER_WAN
 
 _PORT = 5000

@@ -15,7 +15,7 @@ import pytest
 from end_to_end.harness import DEADLINE, drops, greet, readable, status, udp_pair, until
 from end_to_end.programs import run
 from end_to_end.shared import connects, listening, sharing_nat
-from ratsnake.daemon.control.client import ask
+from ratsnake.daemon.control.control_client import ask
 from ratsnake.lab import Namespace, RunningNat, Topology
 from ratsnake.lab.topology import ROUTER_LAN, ROUTER_WAN
 from ratsnake.portset import PortSet

@@ -40,7 +40,7 @@ from ratsnake.lab import (
     RunningNat,
     Topology,
     nat,
-    traffic,
+    traffic_generator,
 )
 from support import layers
 from support.malformed import MALFORMED
@@ -179,7 +179,7 @@ def _check(
         assert after["counters"][counter] == before["counters"][counter]
     assert after["counters"]["fragments_held"] == before["counters"]["fragments_held"] + held
     assert after["usage"] == before["usage"]
-    traffic.exchange(topology, rounds=1)
+    traffic_generator.exchange(topology, rounds=1)
 
 
 #: A vnet header: flags, GSO type, header length, segment size, checksum start and offset.
@@ -236,7 +236,7 @@ def test_offload_headers_from_a_local_sender(
         "protocol",
         "offload",
     }
-    traffic.exchange(topology, rounds=1, version=version)
+    traffic_generator.exchange(topology, rounds=1, version=version)
 
 
 #: What is mutated: of both versions, from both sides, whole and in fragments.
@@ -339,7 +339,7 @@ def test_hostile_packets_by_raw_sockets_from_both_sides(topology: Topology) -> N
         send(inside, udp("203.0.113.99", _REMOTE, (1, 2), b"from elsewhere, says the LAN"))
         expected = {"tcp-truncated": 2, "udp-truncated": 2, "icmp-truncated": 2}
         until(lambda: expected.items() <= drops(running).items(), f"{expected} are dropped")
-        traffic.exchange(topology, rounds=1)
+        traffic_generator.exchange(topology, rounds=1)
         assert status(running)["usage"]["sessions"] <= 3
 
 
@@ -347,5 +347,5 @@ def test_an_empty_packet(topology: Topology) -> None:
     with nat(topology) as running, injector(topology.router, DEVICE) as device:
         with suppress(OSError):  # most kernels refuse to
             device.send(b"")
-        traffic.exchange(topology, rounds=1)
+        traffic_generator.exchange(topology, rounds=1)
         assert set(drops(running)) <= {"empty"}

@@ -32,9 +32,9 @@ from ratsnake.lab import (
     RunningNat,
     Topology,
     nat,
-    traffic,
+    traffic_generator,
 )
-from ratsnake.lab.path import Hop, ping, traceroute
+from ratsnake.lab.ping_and_traceroute import Hop, ping, traceroute
 from ratsnake.lab.topology import ROUTER_LAN_6, ROUTER_NAT_6
 
 _WIDE, _NARROW = 1500, 1300
@@ -73,8 +73,8 @@ def test_both_versions_at_once(dual: Topology) -> None:
         for version, external in ((4, EXTERNAL), (6, EXTERNAL_6)):
             with udp_pair(dual, version=version) as (near, far):
                 assert greet(near, far)[0] == external
-            traffic.download(dual, _OCTETS, version=version)
-            traffic.upload(dual, _OCTETS, version=version)
+            traffic_generator.download(dual, _OCTETS, version=version)
+            traffic_generator.upload(dual, _OCTETS, version=version)
         assert drops(running) == {}
 
 
@@ -87,8 +87,8 @@ def test_ipv6_alone(dual: Topology) -> None:
 
 def test_without_offloads() -> None:
     with Topology(ipv6=True, offloads=False) as topology, _both(topology) as running:
-        traffic.download(topology, _OCTETS, version=6)
-        traffic.upload(topology, _OCTETS, version=6)
+        traffic_generator.download(topology, _OCTETS, version=6)
+        traffic_generator.upload(topology, _OCTETS, version=6)
         assert drops(running) == {}
 
 
@@ -130,14 +130,14 @@ def test_a_narrow_way_out_shrinks_a_connections_segments(offloads: bool) -> None
         Topology(wan_mtu=_NARROW, offloads=offloads, ipv6=True) as topology,
         _both(topology) as running,
     ):
-        with traffic.connection(topology, version=6) as (near, far):
+        with traffic_generator.connection(topology, version=6) as (near, far):
             assert _segment(near) == _WIDE - _TCP_HEADERS
             near.sendall(bytes(50_000))
             received = 0
             while received < 50_000:
                 received += len(far.recv(65536))
             assert _segment(near) == _NARROW - _TCP_HEADERS
-        traffic.upload(topology, _OCTETS, version=6)
+        traffic_generator.upload(topology, _OCTETS, version=6)
         assert drops(running) == {}
 
 

@@ -45,9 +45,9 @@ from ratsnake.lab import (
     Topology,
     masquerade,
     nat,
-    traffic,
+    traffic_generator,
 )
-from ratsnake.lab.path import ping, traceroute
+from ratsnake.lab.ping_and_traceroute import ping, traceroute
 from ratsnake.lab.topology import ROUTER_WAN
 from support import layers
 
@@ -176,8 +176,8 @@ def test_odd_packets_among_good_traffic(topology: Topology, nat_type: str) -> No
                     passed[_form(packet)] += 1
         ping(topology.hosts[0], topology.remotes[0])
         traceroute(topology.hosts[1], topology.remotes[1])
-        traffic.download(topology, 1 << 20)
-        traffic.upload(topology, 1 << 20, host=1)
+        traffic_generator.download(topology, 1 << 20)
+        traffic_generator.upload(topology, 1 << 20, host=1)
         expected = {reason: count for reason, count in decided.items() if reason not in _NO_DROP}
         until(lambda: drops(running) == expected, f"the odd packets are dropped: {expected}")
         assert status(running)["counters"]["fragments_held"] >= decided["held"]

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from end_to_end.harness import DEADLINE, drops, greet, readable, rows, status, udp_pair, until
-from ratsnake.lab import CONTESTED_PORTS, RunningNat, Topology, nat, traffic
+from ratsnake.lab import CONTESTED_PORTS, RunningNat, Topology, nat, traffic_generator
 
 Sockets = list[socket.socket]
 
@@ -86,12 +86,15 @@ def test_when_exclusive_ports_run_out_the_surplus_is_refused(topology: Topology)
         use = status(running)["usage"]["ports"]
         assert use["udp"] == {"used": _FEW, "total": _FEW}
         assert use["tcp"]["used"] == use["icmp"]["used"] == 0
-        traffic.download(topology, 1 << 20)  # another protocol's ports are others
+        traffic_generator.download(topology, 1 << 20)  # another protocol's ports are others
 
 
 def test_tcp_connections_beyond_the_ports_wait_and_live_ones_go_on(topology: Topology) -> None:
     with nat(topology, "full-cone", ports=CONTESTED_PORTS) as running, ExitStack() as stack:
-        live = [stack.enter_context(traffic.connection(topology, remote=0)) for _ in range(_FEW)]
+        live = [
+            stack.enter_context(traffic_generator.connection(topology, remote=0))
+            for _ in range(_FEW)
+        ]
         with topology.hosts[1].namespace.socket(kind=socket.SOCK_STREAM) as surplus:
             surplus.setblocking(False)
             surplus.connect_ex((topology.remotes[0], 9))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from end_to_end.harness import DEADLINE, drops, greet
-from ratsnake.host.nftables.guard import dropped_by
+from ratsnake.host.nftables.source_guard import dropped_by
 from ratsnake.lab import EXTERNAL, Namespace, Topology, nat
-from ratsnake.lab.path import PathError, ping
+from ratsnake.lab.ping_and_traceroute import PathError, ping
 from ratsnake.lab.topology import LAN_PREFIX, ROUTER_WAN
 
 _MODEM, _BESIDE = "192.168.100.1", "192.168.100.2"

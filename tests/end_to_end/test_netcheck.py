@@ -20,7 +20,7 @@ import pytest
 
 from end_to_end.stun_programs import coturn, stund
 from ratsnake.lab import EXTERNAL, EXTERNAL_6, Topology, masquerade, nat
-from ratsnake.lab.gateway import forward
+from ratsnake.lab.router_nat import forward
 from ratsnake.lab.topology import LAN_PREFIX, LAN_PREFIX_6
 from ratsnake.nat.rules.behaviour import PRESETS
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from end_to_end.harness import DEADLINE, drops, greet, udp_pair, until
-from ratsnake.lab import Namespace, Topology, nat, traffic
+from ratsnake.lab import Namespace, Topology, nat, traffic_generator
 
 _WIDE, _NARROW = 1500, 1300
 _HEADERS = 20 + 32  # IPv4, and TCP with the timestamp option
@@ -37,7 +37,7 @@ def test_the_way_outs_mtu_is_found_and_segments_fit_at_once() -> None:
     with (
         Topology(wan_mtu=_NARROW) as topology,
         nat(topology, arguments=["--wan", "wan0"]) as running,
-        traffic.connection(topology) as (near, far),
+        traffic_generator.connection(topology) as (near, far),
     ):
         assert "MTU 1300, as that of wan0" in running.log()
         assert _segment(near) == _segment(far) == _NARROW - _HEADERS
@@ -70,12 +70,12 @@ def test_a_narrow_way_out_shrinks_a_connections_segments(offloads: bool) -> None
     with (
         Topology(wan_mtu=_NARROW, offloads=offloads) as topology,
         nat(topology) as running,
-        traffic.connection(topology) as (near, far),
+        traffic_generator.connection(topology) as (near, far),
     ):
         assert _segment(near) == _WIDE - _HEADERS
         _carry(near, far)
         assert _segment(near) == _NARROW - _HEADERS
-        traffic.upload(topology, _OCTETS)
+        traffic_generator.upload(topology, _OCTETS)
         assert drops(running) == {}
 
 
@@ -123,7 +123,7 @@ def test_a_remote_learns_the_mtu_of_a_narrow_lan() -> None:
         # A LAN host announces its own MTU in its SYN; a path is narrower than both ends know.
         with topology.hosts[0].namespace.netlink() as netlink:
             netlink.route("replace", dst="default", gateway="192.0.2.129", metrics={"advmss": 1460})
-        with traffic.connection(topology) as (near, far):
+        with traffic_generator.connection(topology) as (near, far):
             assert _segment(far) == _WIDE - _HEADERS
             near.settimeout(DEADLINE)
             far.settimeout(DEADLINE)

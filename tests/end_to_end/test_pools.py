@@ -16,7 +16,7 @@ import pytest
 from end_to_end.harness import DEADLINE, drops, greet, readable, rows, udp_pair, until
 from end_to_end.programs import run, server
 from ratsnake.lab import EXTERNAL, EXTERNAL_2, LAN_PREFIX, Host, RunningNat, Topology, nat
-from ratsnake.lab.path import ping
+from ratsnake.lab.ping_and_traceroute import ping
 from ratsnake.lab.topology import ROUTER_WAN
 
 Find = Callable[[str], str]

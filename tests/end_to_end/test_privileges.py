@@ -13,18 +13,18 @@ from end_to_end.harness import (
     DEVICE,
     PLACES,
     greet,
-    keeper_of,
+    helper_of,
     nice_values,
     router_state,
     status,
     udp_pair,
 )
-from ratsnake.daemon.control.client import ask
-from ratsnake.daemon.errors import RunError
-from ratsnake.daemon.loop.worker_thread import NICE
-from ratsnake.host.processes.child import STOP_SIGNALS, in_child
-from ratsnake.host.processes.keeper_process import NAME
-from ratsnake.host.processes.privileges import Capability
+from ratsnake.daemon.control.control_client import ask
+from ratsnake.daemon.loop.packet_loop_thread import NICE
+from ratsnake.daemon.user_errors import RunError
+from ratsnake.host.processes.forked_call import STOP_SIGNALS, in_child
+from ratsnake.host.processes.privileged_helper_process import NAME
+from ratsnake.host.processes.process_privileges import Capability
 from ratsnake.lab import Topology, nat
 
 _NOBODY = 65534
@@ -62,21 +62,21 @@ def test_no_thread_has_a_privilege(topology: Topology) -> None:
         assert running.control.stat().st_uid == _NOBODY
 
 
-def test_the_keeper_has_what_undoing_needs_and_nothing_of_the_nat(topology: Topology) -> None:
+def test_the_helper_has_what_undoing_needs_and_nothing_of_the_nat(topology: Topology) -> None:
     with nat(topology, arguments=_AS_NOBODY) as running:
-        keeper = keeper_of(running)
-        (state,) = _threads(keeper)
+        helper = helper_of(running)
+        (state,) = _threads(helper)
         kept = sum(1 << one for one in (Capability.NET_ADMIN, Capability.DAC_OVERRIDE))
         assert state["Name"] == NAME
         assert int(state["CapPrm"], 16) == int(state["CapEff"], 16) == kept
         assert state["NoNewPrivs"] == "1"
-        opened = {os.readlink(entry) for entry in Path(f"/proc/{keeper}/fd").iterdir()}
+        opened = {os.readlink(entry) for entry in Path(f"/proc/{helper}/fd").iterdir()}
         assert "/dev/net/tun" not in opened
         sockets = {one[8:-1] for one in opened if one.startswith("socket:[")}
         # For orders, for news, and what the kernel tells of addresses, its tables and nftables.
         assert len(sockets) == 5
         for kind in ("tcp", "tcp6", "udp", "udp6", "raw", "raw6", "packet"):
-            table = Path(f"/proc/{keeper}/net/{kind}")
+            table = Path(f"/proc/{helper}/net/{kind}")
             assert sockets.isdisjoint(table.read_text().split() if table.exists() else ())
 
 
@@ -85,14 +85,14 @@ def test_a_stop_undoes_everything(topology: Topology, external: str) -> None:
     before = router_state(topology)
     arguments = (*_AS_NOBODY, *PLACES[external])
     with nat(topology, external=[external], arguments=arguments) as running:
-        keeper = keeper_of(running)
-        for number in STOP_SIGNALS:  # as from a terminal, or from systemd: the keeper waits
-            os.kill(keeper, number)
+        helper = helper_of(running)
+        for number in STOP_SIGNALS:  # as from a terminal, or from systemd: the helper waits
+            os.kill(helper, number)
         assert status(running)["pid"] == running.process.pid
         running.process.terminate()
         assert running.process.wait(DEADLINE) == 0
         assert not running.control.exists()
-        assert not Path(f"/proc/{keeper}").exists()
+        assert not Path(f"/proc/{helper}").exists()
         assert "ERROR" not in running.log()
     assert router_state(topology) == before
 

@@ -15,7 +15,7 @@ import pytest
 
 from end_to_end.harness import drops, greet, udp_pair
 from end_to_end.programs import run, server
-from ratsnake.lab import EXTERNAL, EXTERNAL_2, Topology, nat, traffic
+from ratsnake.lab import EXTERNAL, EXTERNAL_2, Topology, nat, traffic_generator
 from ratsnake.lab.topology import ROUTER_LAN, ROUTER_NAT
 
 _IPERF_PORT = 5201
@@ -81,6 +81,6 @@ def test_kernel_masquerade_behind_ours(topology: Topology, program: Find) -> Non
         assert script.returncode == 0
         with udp_pair(topology) as (near, far):
             assert greet(near, far)[0] == EXTERNAL_2
-        traffic.download(topology, 32 << 20)
-        traffic.upload(topology, 32 << 20)
+        traffic_generator.download(topology, 32 << 20)
+        traffic_generator.upload(topology, 32 << 20)
         assert drops(running) == {}

@@ -1,4 +1,4 @@
-"""It can always be looked at and stopped, whatever its clients, its files and its keeper do."""
+"""It can always be looked at and stopped, whatever its clients, its files and its helper do."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from end_to_end.harness import DEADLINE, greet, keeper_of, router_state, status, udp_pair, until
-from ratsnake.daemon.control.client import ask_for_change
-from ratsnake.daemon.errors import RunError
+from end_to_end.harness import DEADLINE, greet, helper_of, router_state, status, udp_pair, until
+from ratsnake.daemon.control.control_client import ask_for_change
+from ratsnake.daemon.user_errors import RunError
 from ratsnake.lab import EXTERNAL, LAN_PREFIX, RunningNat, Topology, nat
-from ratsnake.lab.gateway import GatewayError
+from ratsnake.lab.router_nat import GatewayError
 
 GUEST = 12345
 METRICS = 9469
@@ -93,7 +93,7 @@ def _reload(running: RunningNat) -> dict[str, Any]:
     return ask_for_change(str(running.control), "reload", {}, lambda seconds: None)
 
 
-def test_a_keeper_that_stands_still_fails_a_reload_which_then_works(
+def test_a_helper_that_stands_still_fails_a_reload_which_then_works(
     topology: Topology, tmp_path: Path
 ) -> None:
     file = tmp_path / "nat.toml"
@@ -103,8 +103,8 @@ def test_a_keeper_that_stands_still_fails_a_reload_which_then_works(
     arguments = ["--config", str(file)]
     with nat(topology, external=(), internal=(), arguments=arguments) as running:
         file.write_text(text + "[types]\nnat = 'full-cone'\n")
-        keeper = keeper_of(running)
-        os.kill(keeper, signal.SIGSTOP)
+        helper = helper_of(running)
+        os.kill(helper, signal.SIGSTOP)
         for _ in range(3):
             with pytest.raises(RunError, match=r"does not answer \(is it stopped\?\)"):
                 _reload(running)
@@ -114,7 +114,7 @@ def test_a_keeper_that_stands_still_fails_a_reload_which_then_works(
         assert status(running)["types"]["udp"] != "full-cone"
         with udp_pair(topology) as (near, far):
             greet(near, far)
-        os.kill(keeper, signal.SIGCONT)
+        os.kill(helper, signal.SIGCONT)
 
         def is_reloaded() -> bool:
             try:

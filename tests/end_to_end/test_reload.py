@@ -27,8 +27,8 @@ from end_to_end.harness import (
     udp_pair,
     until,
 )
-from ratsnake.daemon.control.client import ask, ask_for_change
-from ratsnake.daemon.errors import UsageError
+from ratsnake.daemon.control.control_client import ask, ask_for_change
+from ratsnake.daemon.user_errors import UsageError
 from ratsnake.lab import EXTERNAL, EXTERNAL_2, RunningNat, Topology, nat
 from ratsnake.lab.topology import ROUTER_WAN, WAN_INTERFACE
 
@@ -268,7 +268,7 @@ def test_a_forward_makes_a_service_reachable_at_once_and_its_removal_ends_it(
         assert not _reaches(topology, listener)
 
 
-def test_a_hang_up_of_all_reloads_the_nat_and_leaves_its_keeper(
+def test_a_hang_up_of_all_reloads_the_nat_and_leaves_its_helper(
     topology: Topology, file: Path
 ) -> None:
     """As from a terminal or `systemctl kill`: every process of the run gets the signal."""
@@ -277,9 +277,9 @@ def test_a_hang_up_of_all_reloads_the_nat_and_leaves_its_keeper(
     before = router_state(topology)
     with _configured(topology, file, "", "--user", "nobody") as running:
         process = running.process.pid
-        (keeper,) = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        (helper,) = Path(f"/proc/{process}/task/{process}/children").read_text().split()
         file.write_text("[types]\nnat = 'full-cone'\n")
-        for number in (int(keeper), process):
+        for number in (int(helper), process):
             os.kill(number, signal.SIGHUP)
         until(lambda: status(running)["types"]["udp"] == "full-cone", "it is reloaded")
         file.chmod(0o600)
@@ -287,7 +287,7 @@ def test_a_hang_up_of_all_reloads_the_nat_and_leaves_its_keeper(
         until(lambda: f"nothing is reloaded: {file}: user nobody may not" in running.log(), "why")
         with pytest.raises(UsageError, match=f"chgrp .* {file}; chmod 640 {file}"):
             _reload(running, file, "")
-        assert Path(f"/proc/{keeper}").exists()
+        assert Path(f"/proc/{helper}").exists()
         running.process.terminate()
         assert running.process.wait(DEADLINE) == 0
     assert router_state(topology) == before

@@ -10,7 +10,7 @@ import pytest
 
 from end_to_end.frames import ACK, RST, SYN, TCP, captured, raw_sender, send, sniffer, tcp
 from end_to_end.harness import DEADLINE, drops, greet, rows, udp_pair, until
-from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic
+from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic_generator
 
 _CLOSED_PORT = 9
 _NO_OPERATION, _WINDOW_SCALE = 1, 3  # TCP options (RFC 9293, RFC 7323)
@@ -62,7 +62,7 @@ def test_a_refused_connection_can_be_tried_again_from_the_same_port(topology: To
 def test_a_reset_in_mid_connection_is_seen_by_the_other_end(
     topology: Topology, from_inside: bool
 ) -> None:
-    with nat(topology) as running, traffic.connection(topology) as (near, far):
+    with nat(topology) as running, traffic_generator.connection(topology) as (near, far):
         near.sendall(b"some")
         assert far.recv(4) == b"some"
         one, other = (near, far) if from_inside else (far, near)
@@ -74,7 +74,7 @@ def test_a_reset_in_mid_connection_is_seen_by_the_other_end(
 def test_a_reset_forged_from_another_remote_changes_nothing(topology: Topology) -> None:
     with (
         nat(topology, "full-cone") as running,
-        traffic.connection(topology) as (near, far),
+        traffic_generator.connection(topology) as (near, far),
         raw_sender(topology.internet) as forger,
     ):
         external = far.getpeername()
@@ -93,7 +93,7 @@ def test_a_reset_forged_outside_the_window_changes_nothing(topology: Topology) -
     with (
         nat(topology) as running,
         sniffer(topology.internet, "eth0") as watch,
-        traffic.connection(topology) as (near, far),
+        traffic_generator.connection(topology) as (near, far),
         raw_sender(topology.internet) as forger,
     ):
         expected, window = _receive_window(captured(watch))
@@ -118,7 +118,7 @@ def test_a_reset_forged_inside_the_window_does_not_end_its_session(
     with (
         nat(topology) as running,
         sniffer(topology.internet, "eth0") as watch,
-        traffic.connection(topology) as (near, far),
+        traffic_generator.connection(topology) as (near, far),
         raw_sender(topology.internet) as forger,
     ):
         expected, window = _receive_window(captured(watch))
@@ -133,7 +133,7 @@ def test_a_host_objects_to_a_reset_that_is_not_where_it_should_be(topology: Topo
     with (
         nat(topology) as running,
         sniffer(topology.internet, "eth0") as watch,
-        traffic.connection(topology) as (near, far),
+        traffic_generator.connection(topology) as (near, far),
         raw_sender(topology.internet) as forger,
     ):
         expected, _ = _receive_window(captured(watch))
@@ -221,7 +221,7 @@ def test_an_error_never_ends_a_session(topology: Topology) -> None:
 
 
 def test_a_half_closed_connection_still_carries_the_other_direction(topology: Topology) -> None:
-    with nat(topology) as running, traffic.connection(topology) as (near, far):
+    with nat(topology) as running, traffic_generator.connection(topology) as (near, far):
         near.shutdown(socket.SHUT_WR)
         assert far.recv(1) == b""
         for _ in range(10):

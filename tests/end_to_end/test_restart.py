@@ -24,7 +24,7 @@ from end_to_end.harness import (
     until,
     without_left,
 )
-from ratsnake.lab import EXTERNAL_2, RunningNat, Topology, nat, traffic
+from ratsnake.lab import EXTERNAL_2, RunningNat, Topology, nat, traffic_generator
 from ratsnake.lab.topology import ROUTER_LAN
 
 _LAN = b"\xc0\x00\x02"  # 192.0.2.0/24
@@ -56,7 +56,7 @@ def _under_traffic(topology: Topology) -> Iterator[None]:
 @contextmanager
 def _transferring(topology: Topology) -> Iterator[None]:
     """A TCP connection full of data that nobody gets to the end of."""
-    with traffic.connection(topology) as (near, far), ThreadPoolExecutor(1) as pool:
+    with traffic_generator.connection(topology) as (near, far), ThreadPoolExecutor(1) as pool:
 
         def pump() -> None:
             with suppress(OSError):
@@ -89,7 +89,7 @@ def _works_at_once(topology: Topology) -> None:
             return readable(near, 0.05)
 
         until(answered, "an answer passes")
-    traffic.download(topology, 4 << 20)
+    traffic_generator.download(topology, 4 << 20)
 
 
 def _busy(running: RunningNat) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from end_to_end.frames import captured, sniffer
 from end_to_end.harness import DEADLINE, drops, greet, readable, router_state, rows
 from end_to_end.second_lan import PREFIX, ROUTER_ADDRESS, SecondLan
-from ratsnake.daemon.control.client import ask
-from ratsnake.lab import EXTERNAL, Host, Topology, nat, traffic
-from ratsnake.lab.path import ping
+from ratsnake.daemon.control.control_client import ask
+from ratsnake.lab import EXTERNAL, Host, Topology, nat, traffic_generator
+from ratsnake.lab.ping_and_traceroute import ping
 from ratsnake.lab.topology import LAN_PREFIX
 
 INTERNAL = [LAN_PREFIX, PREFIX]
@@ -43,7 +43,7 @@ def test_each_lan_is_translated_and_one_reaches_the_other(topology: Topology) ->
         with nat(topology, internal=INTERNAL, arguments=BOTH) as running:
             _works(topology, topology.hosts[0])
             _works(topology, lan1.host)
-            traffic.download(topology, 1 << 20)
+            traffic_generator.download(topology, 1 << 20)
             assert {row["internal"].split(":")[0] for row in rows(running, "sessions")} >= {
                 topology.hosts[0].address,
                 lan1.host.address,

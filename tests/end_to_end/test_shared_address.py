@@ -11,8 +11,8 @@ from end_to_end.frames import raw_sender
 from end_to_end.harness import DEADLINE, drops, greet, router_state, udp_pair, without_left
 from end_to_end.pieces import datagram, piece
 from end_to_end.shared import connects, listening, sharing_nat
-from ratsnake.lab import Host, Namespace, Topology, nat, traffic
-from ratsnake.lab.path import Hop, ping, traceroute
+from ratsnake.lab import Host, Namespace, Topology, nat, traffic_generator
+from ratsnake.lab.ping_and_traceroute import Hop, ping, traceroute
 from ratsnake.lab.topology import ROUTER_LAN, ROUTER_NAT, ROUTER_WAN
 
 _MEGABYTES = 16 << 20
@@ -31,8 +31,8 @@ def _refused(namespace: Namespace, remote: str) -> None:
 
 
 def _lan_works(topology: Topology) -> None:
-    traffic.download(topology, _MEGABYTES)
-    traffic.upload(topology, _MEGABYTES)
+    traffic_generator.download(topology, _MEGABYTES)
+    traffic_generator.upload(topology, _MEGABYTES)
     ping(topology.hosts[0], topology.remotes[0], timeout=DEADLINE)
     ping(topology.hosts[0], topology.remotes[0], 3000, timeout=DEADLINE)
     _refused(topology.hosts[0].namespace, topology.remotes[0])

@@ -11,7 +11,7 @@ import pytest
 
 from end_to_end.frames import captured, raw_sender, send, sniffer, udp
 from end_to_end.harness import DEADLINE, greet, udp_pair
-from ratsnake.lab import EXTERNAL, EXTERNAL_6, Topology, nat, traffic
+from ratsnake.lab import EXTERNAL, EXTERNAL_6, Topology, nat, traffic_generator
 from ratsnake.lab.topology import LAN_PREFIX, LAN_PREFIX_6, ROUTER_WAN
 
 _IPTABLES = (
@@ -51,7 +51,7 @@ def test_strict_checks_let_flows_pass(
     with nat(topology, external=[external], arguments=flags):
         with udp_pair(topology) as (near, far):
             assert greet(near, far)[0] == external
-        traffic.download(topology, 1 << 20)
+        traffic_generator.download(topology, 1 << 20)
 
 
 def test_of_ipv6_too(dual: Topology, program: Callable[[str], str]) -> None:

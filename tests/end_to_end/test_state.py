@@ -16,9 +16,9 @@ from threading import Event
 import pytest
 
 from end_to_end.harness import DEADLINE, greet, readable, rows, udp_pair, until
-from ratsnake.daemon.state import file
-from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic
-from ratsnake.lab.gateway import GatewayError
+from ratsnake.daemon.state import state_file
+from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic_generator
+from ratsnake.lab.router_nat import GatewayError
 
 _NOBODY = 65534
 _WORD = 8
@@ -26,7 +26,7 @@ _WORD = 8
 
 def _flows(path: Path) -> int:
     """How many the file holds."""
-    state = file.read(path, (0, _NOBODY))
+    state = state_file.read(path, (0, _NOBODY))
     return state.count if state else 0
 
 
@@ -59,7 +59,7 @@ def _downloading(topology: Topology) -> Iterator[_Download]:
                 return
             far.sendall(b"".join(k.to_bytes(_WORD, "big") for k in range(number, number + 1000)))
 
-    with traffic.connection(topology) as (near, far), ThreadPoolExecutor(1) as pool:
+    with traffic_generator.connection(topology) as (near, far), ThreadPoolExecutor(1) as pool:
         sending = pool.submit(send, far)
         try:
             yield _Download(near)

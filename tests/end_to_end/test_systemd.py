@@ -14,7 +14,7 @@ import pytest
 
 from end_to_end.harness import greet, router_state, udp_pair, until, without_left
 from end_to_end.machine import NEEDED, Machine, machine
-from ratsnake.daemon.state.file import FLOWS_AT
+from ratsnake.daemon.state.state_file import FLOWS_AT
 from ratsnake.lab import EXTERNAL, LAN_PREFIX, Topology
 from ratsnake.lab.topology import LAN_INTERFACE, WAN_INTERFACE
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from end_to_end.harness import DEVICE, drops, status, udp_pair
-from ratsnake.lab import RunningNat, Topology, nat, traffic
+from ratsnake.lab import RunningNat, Topology, nat, traffic_generator
 from ratsnake.lab.ethtool import set_feature, set_offloads, without_offloads
 
 _GIGABYTE = 1 << 30
@@ -42,18 +42,18 @@ def _mean_packet(running: RunningNat, direction: str) -> float:
 def test_a_gigabyte_down_and_some_up_with_offloads() -> None:
     with Topology() as topology, nat(topology) as running:
         assert status(running)["offload"] == _ALL
-        traffic.download(topology, _GIGABYTE)
+        traffic_generator.download(topology, _GIGABYTE)
         assert _mean_packet(running, "inbound") > 5000, "no super-packets: offloads were not used"
-        traffic.upload(topology, _UPLOAD)
+        traffic_generator.upload(topology, _UPLOAD)
         assert status(running)["counters"]["outbound"]["bytes"] > _UPLOAD
         assert drops(running) == {}
 
 
 def test_a_gigabyte_down_and_some_up_without_offloads() -> None:
     with _without_any_offloads() as (topology, running):
-        traffic.download(topology, _GIGABYTE)
+        traffic_generator.download(topology, _GIGABYTE)
         assert 1400 < _mean_packet(running, "inbound") <= 1500
-        traffic.upload(topology, _UPLOAD)
+        traffic_generator.upload(topology, _UPLOAD)
         assert _mean_packet(running, "outbound") <= 1500
         assert drops(running) == {}
 
@@ -67,8 +67,8 @@ def test_offloads_off_on_one_side_only(side: str) -> None:
             _plain_tun(topology)
         else:
             stack.enter_context(without_offloads(*(wan if side == "wan" else lan)))
-        traffic.download(topology, _UPLOAD // 4)
-        traffic.upload(topology, _UPLOAD // 4)
+        traffic_generator.download(topology, _UPLOAD // 4)
+        traffic_generator.upload(topology, _UPLOAD // 4)
 
 
 def test_a_kernel_without_offloads_is_reported_and_works(
@@ -84,16 +84,16 @@ def test_a_kernel_without_offloads_is_reported_and_works(
         assert " offload=none " in running.ready_line
         assert status(running)["offload"] == []
         assert "WARNING the TUN driver takes no offloads: going on without them" in running.log()
-        traffic.download(topology, _UPLOAD // 4)
-        traffic.upload(topology, _UPLOAD // 4)
-        traffic.exchange(topology)
+        traffic_generator.download(topology, _UPLOAD // 4)
+        traffic_generator.upload(topology, _UPLOAD // 4)
+        traffic_generator.exchange(topology)
         assert _mean_packet(running, "inbound") <= 1500
 
 
 def test_many_transfers_at_once_do_not_mix(topology: Topology) -> None:
     with nat(topology), ExitStack() as stack:
         pairs = [
-            stack.enter_context(traffic.connection(topology, host=k % 2, remote=k % 3))
+            stack.enter_context(traffic_generator.connection(topology, host=k % 2, remote=k % 3))
             for k in range(30)
         ]
         messages = [os.urandom(100_000) for _ in pairs]

@@ -10,7 +10,7 @@ import pytest
 from end_to_end.harness import DEADLINE, drops, greet, router_state
 from end_to_end.second_lan import HOST_ADDRESS, PREFIX, SecondLan
 from ratsnake.lab import Host, RunningNat, Topology, nat
-from ratsnake.lab.path import ping, traceroute
+from ratsnake.lab.ping_and_traceroute import ping, traceroute
 from ratsnake.lab.topology import LAN_PREFIX, ROUTER_WAN
 
 SHARED = ("--share-address", "--wan", "wan0")

@@ -12,12 +12,12 @@ import pytest
 from end_to_end.harness import (
     DEADLINE,
     PLACES,
-    keeper_of,
+    helper_of,
     router_state,
     status,
     until,
 )
-from ratsnake.daemon.control.client import ask_for_change
+from ratsnake.daemon.control.control_client import ask_for_change
 from ratsnake.lab import EXTERNAL, LAN_PREFIX, RunningNat, Topology, nat
 from ratsnake.lab.topology import ROUTER_WAN
 
@@ -44,42 +44,42 @@ def test_a_nat_that_is_killed_leaves_nothing(
     arguments = (*_USERS[user], *PLACES[external])
     with nat(topology, external=[external], arguments=arguments) as running:
         assert router_state(topology) != before
-        keeper = keeper_of(running)
+        helper = helper_of(running)
         running.process.send_signal(number)
         assert running.process.wait(DEADLINE) == -number
-        until(lambda: not Path(f"/proc/{keeper}").exists(), "the keeper ends")
+        until(lambda: not Path(f"/proc/{helper}").exists(), "the helper ends")
         assert not running.control.exists()
         assert "the NAT is gone: undoing its changes to the host" in running.log()
     assert router_state(topology) == before
 
 
 def test_a_kill_of_the_whole_group_leaves_nothing(topology: Topology) -> None:
-    """As of a terminal, or a supervisor that ends what it has started."""
+    """As of a terminal, or a service manager that ends what it has started."""
     before = router_state(topology)
     with nat(topology) as running:
-        keeper = keeper_of(running)
-        assert os.getpgid(keeper) == os.getsid(keeper) == keeper
+        helper = helper_of(running)
+        assert os.getpgid(helper) == os.getsid(helper) == helper
         running.process.kill()
         running.process.wait(DEADLINE)
-        until(lambda: not Path(f"/proc/{keeper}").exists(), "the keeper ends")
+        until(lambda: not Path(f"/proc/{helper}").exists(), "the helper ends")
     assert router_state(topology) == before
 
 
-def _end_after_its_keeper(running: RunningNat) -> str:
+def _end_after_its_helper(running: RunningNat) -> str:
     """Its log."""
-    os.kill(keeper_of(running), signal.SIGKILL)
+    os.kill(helper_of(running), signal.SIGKILL)
     assert running.process.wait(DEADLINE) == 1
     assert not running.control.exists()
     return running.log()
 
 
 @pytest.mark.parametrize("external", PLACES)
-def test_a_root_nat_whose_keeper_dies_ends_and_undoes_by_itself(
+def test_a_root_nat_whose_helper_dies_ends_and_undoes_by_itself(
     topology: Topology, external: str
 ) -> None:
     before = router_state(topology)
     with nat(topology, external=[external], arguments=PLACES[external]) as running:
-        log = _end_after_its_keeper(running)
+        log = _end_after_its_helper(running)
         assert "the process that was to undo this run's changes to the host has died" in log
         assert "Traceback" not in log and "cannot undo" not in log
     assert router_state(topology) == before
@@ -110,11 +110,11 @@ def test_a_nat_that_stays_root_begins_to_follow_an_address_by_a_reload(
     assert router_state(topology) == before
 
 
-def test_a_nat_without_privileges_whose_keeper_dies_ends_and_says_what_repairs(
+def test_a_nat_without_privileges_whose_helper_dies_ends_and_says_what_repairs(
     topology: Topology,
 ) -> None:
     with nat(topology, arguments=_USERS["nobody"]) as running:
-        os.kill(keeper_of(running), signal.SIGKILL)
+        os.kill(helper_of(running), signal.SIGKILL)
         assert running.process.wait(DEADLINE) == 1
         assert "`ratsnake host repair` removes what it leaves" in running.log()
     with nat(topology) as running:
@@ -122,17 +122,17 @@ def test_a_nat_without_privileges_whose_keeper_dies_ends_and_says_what_repairs(
 
 
 @pytest.mark.parametrize("arguments", [(), ("--user", "nobody")])
-def test_a_keeper_that_stands_still_holds_up_neither_status_nor_the_end(
+def test_a_helper_that_stands_still_holds_up_neither_status_nor_the_end(
     topology: Topology, arguments: Sequence[str]
 ) -> None:
     before = router_state(topology)
     with nat(topology, external=[EXTERNAL], arguments=arguments) as running:
-        keeper = keeper_of(running)
-        os.kill(keeper, signal.SIGSTOP)
+        helper = helper_of(running)
+        os.kill(helper, signal.SIGSTOP)
         assert status(running)["pid"] == running.process.pid
         running.process.terminate()
         assert running.process.wait(DEADLINE) == 0
         assert "does not answer (is it stopped?)" in running.log()
-        os.kill(keeper, signal.SIGCONT)
-        until(lambda: not Path(f"/proc/{keeper}").exists(), "the keeper ends")
+        os.kill(helper, signal.SIGCONT)
+        until(lambda: not Path(f"/proc/{helper}").exists(), "the helper ends")
     assert router_state(topology) == before

@@ -21,10 +21,10 @@ import pytest
 from end_to_end.confined import settings
 from end_to_end.harness import DEADLINE, greet, nice_values, readable, router_state, udp_pair, until
 from end_to_end.other_user import NOBODY, own_view, tun_for_all
-from ratsnake.daemon.control.client import ask
-from ratsnake.daemon.loop.worker_thread import NICE
-from ratsnake.daemon.state import file
-from ratsnake.host.nftables.guard import guards
+from ratsnake.daemon.control.control_client import ask
+from ratsnake.daemon.loop.packet_loop_thread import NICE
+from ratsnake.daemon.state import state_file
+from ratsnake.host.nftables.source_guard import guards
 from ratsnake.lab import EXTERNAL, LAN_PREFIX, Topology
 from ratsnake.lab.topology import LAN_INTERFACE, ROUTER_WAN, WAN_INTERFACE
 
@@ -176,7 +176,7 @@ def test_the_nat_works_as_confined_as_the_unit_says(topology: Topology, folder: 
         process.terminate()
         _, log = process.communicate(timeout=DEADLINE)
         assert (process.returncode, "ERROR" in log) == (0, False), log
-    saved = file.read(folder / "run" / "state", (NOBODY,))
+    saved = state_file.read(folder / "run" / "state", (NOBODY,))
     assert saved is not None and saved.count == 1
     assert not control.exists()
     assert router_state(topology) == before
@@ -204,7 +204,7 @@ def test_the_service_reloads_as_the_unit_says(topology: Topology, folder: Path) 
 def test_the_service_follows_an_address_as_confined_as_the_unit_says(
     topology: Topology, folder: Path
 ) -> None:
-    """The keeper is confined as well, and changes the routing all the same."""
+    """The helper is confined as well, and changes the routing all the same."""
     file, control = folder / "ratsnake.toml", folder / "run" / "ratsnake" / "ratsnake.sock"
     text = file.read_text().replace(f'"{EXTERNAL}"', '"interface:wan0"')
     file.write_text(text.replace("[host]\n", "[host]\nshare-address = true\n"))

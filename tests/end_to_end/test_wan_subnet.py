@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from end_to_end.harness import DEADLINE, drops, greet, router_state, udp_pair, without_left
-from ratsnake.lab import RunningNat, Topology, nat, traffic
-from ratsnake.lab.path import ping
+from ratsnake.lab import RunningNat, Topology, nat, traffic_generator
+from ratsnake.lab.ping_and_traceroute import ping
 from ratsnake.lab.topology import LAN_PREFIX, LAN_PREFIX_6
 
 EXTERNAL, EXTERNAL_6 = "198.51.100.100", "2001:db8:2::100"
@@ -31,8 +31,8 @@ def _nat(dual: Topology, arguments: Sequence[str] = ()) -> Iterator[RunningNat]:
 
 def _passes(dual: Topology, version: int) -> None:
     external = EXTERNAL if version == 4 else EXTERNAL_6
-    traffic.download(dual, _MEGABYTES, version=version)
-    traffic.upload(dual, _MEGABYTES, version=version)
+    traffic_generator.download(dual, _MEGABYTES, version=version)
+    traffic_generator.upload(dual, _MEGABYTES, version=version)
     ping(dual.hosts[0], dual.remotes_of(version)[0], timeout=DEADLINE)
     with udp_pair(dual, version=version) as (near, far):
         assert greet(near, far)[0] == external

@@ -17,11 +17,11 @@ from threading import Event
 import pytest
 
 from end_to_end.harness import greet, readable, rows, status, udp_pair, until
-from ratsnake.daemon.control.client import ask
-from ratsnake.daemon.errors import RunError
-from ratsnake.host.processes.child import in_child
-from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic
-from ratsnake.lab.path import ping
+from ratsnake.daemon.control.control_client import ask
+from ratsnake.daemon.user_errors import RunError
+from ratsnake.host.processes.forked_call import in_child
+from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat, traffic_generator
+from ratsnake.lab.ping_and_traceroute import ping
 from ratsnake.lab.topology import ROUTER_WAN
 
 _STATUS_ADDRESS = "192.0.2.2"
@@ -39,7 +39,7 @@ def _command(running: RunningNat, *argv: str) -> str:
 def _downloading(topology: Topology) -> Iterator[None]:
     """A download goes on from before the `with` until after it."""
     stop = Event()
-    with traffic.connection(topology) as (near, far), ThreadPoolExecutor(2) as pool:
+    with traffic_generator.connection(topology) as (near, far), ThreadPoolExecutor(2) as pool:
 
         def send() -> None:
             while not stop.is_set():
@@ -204,7 +204,7 @@ def test_memory_after_start_and_after_work(topology: Topology) -> None:
         assert answer["memory"] <= _MEMORY_LIMIT
         assert resident <= _MEMORY_LIMIT
         assert abs(resident - answer["memory"]) < 4000
-        traffic.download(topology, 16 << 20)
+        traffic_generator.download(topology, 16 << 20)
         assert _resident(running) <= _MEMORY_LIMIT
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from end_to_end.harness import DEADLINE, drops, readable, rows, status, until
 from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat
-from ratsnake.lab.echo import ECHO_REPLY, ECHO_REQUEST, Echo, unpack
-from ratsnake.lab.path import Hop, ping, traceroute
+from ratsnake.lab.icmp_echo import ECHO_REPLY, ECHO_REQUEST, Echo, unpack
+from ratsnake.lab.ping_and_traceroute import Hop, ping, traceroute
 from ratsnake.lab.topology import ROUTER_LAN, ROUTER_NAT
 
 _IDENTIFIER = 4711

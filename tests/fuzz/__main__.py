@@ -35,10 +35,10 @@ def main() -> None:
 
 def make_tables_once() -> None:
     """A NAT makes them when it is made, which here is for every input."""
-    from ratsnake.nat.rules import connection
+    from ratsnake.nat.rules import connection_states
 
     for table in ("transition_table", "event_table", "opener_table", "timer_table"):
-        setattr(connection, table, cache(getattr(connection, table)))
+        setattr(connection_states, table, cache(getattr(connection_states, table)))
 
 
 main()

@@ -5,9 +5,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 from ratsnake.nat.rules.behaviour import PRESETS, parse_behaviour
-from ratsnake.nat.settings.forward_text import parse_forward, parse_one_to_one
 from ratsnake.nat.settings.nptv6 import parse_prefix_pair
-from ratsnake.nat.settings.parts import (
+from ratsnake.nat.settings.setting_types import (
     External,
     Limits,
     NoResources,
@@ -15,7 +14,8 @@ from ratsnake.nat.settings.parts import (
     Timeouts,
     UnsolicitedSyn,
 )
-from ratsnake.nat.settings.settings import Settings
+from ratsnake.nat.settings.static_forward_text import parse_forward, parse_one_to_one
+from ratsnake.nat.settings.validated_settings import Settings
 from ratsnake.portset import read_ports
 
 EXTERNAL4, EXTERNAL6 = "203.0.113.1", "2001:db8:ffff::1"

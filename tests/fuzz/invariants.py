@@ -4,7 +4,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from ratsnake.nat.nat import Nat
-from ratsnake.nat.settings.settings import Settings
+from ratsnake.nat.settings.validated_settings import Settings
 from support.packets import Buffer
 
 PAGE = 512

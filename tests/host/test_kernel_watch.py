@@ -1,5 +1,5 @@
-"""host/notifications/kernel_watch.py, host/notifications/route_filter.py: what the kernel tells of,
-and what wakes nobody."""
+"""host/notifications/kernel_watch.py, host/notifications/route_notification_filter.py: what the
+kernel tells of, and what wakes nobody."""
 
 from __future__ import annotations
 

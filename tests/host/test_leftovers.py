@@ -11,11 +11,11 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 from machines import ADDRESSES, index, renew_link, router, state
 
-from ratsnake.host.installation.install import install, repair
+from ratsnake.host.installation.install_changes import install, repair
 from ratsnake.host.installation.leftovers import RuleRemoval
-from ratsnake.host.nftables.guard import Guard, GuardRemoval
-from ratsnake.host.routing import runs
-from ratsnake.host.routing.request import Request, RoutingError, Shared
+from ratsnake.host.nftables.source_guard import Guard, GuardRemoval
+from ratsnake.host.routing import running_instances
+from ratsnake.host.routing.routing_request import Request, RoutingError, Shared
 from ratsnake.lab.namespace import Namespace
 
 OWN = IPv4Address("198.51.100.254")
@@ -90,7 +90,7 @@ def test_a_guard_that_stays_undoes_nothing_of_what_is_made(
 def test_where_no_number_is_free_it_is_told_who_has_them(
     machine: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "_NUMBERS", range(2))
+    monkeypatch.setattr(running_instances, "_NUMBERS", range(2))
     install(REQUEST)
     with machine.netlink() as netlink:
         netlink.rule("add", priority=20001, table=254)

@@ -12,16 +12,16 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from host.machines import ADDRESSES, ADDRESSES_6, index, router
-from ratsnake.host.installation.checks import warnings
-from ratsnake.host.installation.install import install
+from ratsnake.host.installation.change_plan import plan_of
+from ratsnake.host.installation.install_changes import install
 from ratsnake.host.installation.leftovers import left_by_all
-from ratsnake.host.installation.plan import plan_of
+from ratsnake.host.installation.preflight_checks import warnings
 from ratsnake.host.kernel.default_routes import ways_out
-from ratsnake.host.kernel.family import known
-from ratsnake.host.kernel.routes import routes_of
-from ratsnake.host.routing.neighbours import links_of
-from ratsnake.host.routing.request import Request
-from ratsnake.host.routing.runs import free_number, live, number_of
+from ratsnake.host.kernel.ip_family import known
+from ratsnake.host.kernel.route_dump import routes_of
+from ratsnake.host.routing.proxy_neighbours import links_of
+from ratsnake.host.routing.routing_request import Request
+from ratsnake.host.routing.running_instances import free_number, live, number_of
 from ratsnake.lab.namespace import Namespace
 
 _LEARNT = 600

@@ -1,5 +1,5 @@
-"""host/installation/install.py, in a throw-away network namespace: what is installed, refused and
-undone."""
+"""host/installation/install_changes.py, in a throw-away network namespace: what is installed,
+refused and undone."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from ratsnake.host.installation.install import foresee, install
-from ratsnake.host.kernel.family import IPV4, IPV6
-from ratsnake.host.kernel.routes import PROTOCOL
-from ratsnake.host.routing.changes import Route, Rule, WaylessRoute
-from ratsnake.host.routing.neighbours import ProxyNeighbour
-from ratsnake.host.routing.request import Request, RoutingError
-from ratsnake.host.routing.runs import Kind, priority
-from ratsnake.host.routing.settings import Forwarding, Setting, SharedSetting
+from ratsnake.host.installation.install_changes import foresee, install
+from ratsnake.host.kernel.ip_family import IPV4, IPV6
+from ratsnake.host.kernel.route_dump import PROTOCOL
+from ratsnake.host.routing.proxy_neighbours import ProxyNeighbour
+from ratsnake.host.routing.routing_changes import Route, Rule, WaylessRoute
+from ratsnake.host.routing.routing_request import Request, RoutingError
+from ratsnake.host.routing.running_instances import Kind, priority
+from ratsnake.host.routing.sysctl_changes import Forwarding, Setting, SharedSetting
 from ratsnake.lab.namespace import Namespace
 from ratsnake.lab.topology import ROUTER_NAT
-from ratsnake.nat.settings.scope import ROUTER_ADDRESS
+from ratsnake.nat.settings.address_realm import ROUTER_ADDRESS
 
 EXTERNAL = IPv4Address("203.0.113.1")
 INTERNAL = (IPv4Network("192.0.2.128/25"),)

@@ -1,5 +1,5 @@
-"""host/installation/install.py for IPv6 and several external addresses, with a real TUN in a
-throw-away namespace: which way packets go, and from where the router reports its errors."""
+"""host/installation/install_changes.py for IPv6 and several external addresses, with a real TUN in
+a throw-away namespace: which way packets go, and from where the router reports its errors."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from ratsnake.device.linux_tun import LinuxTun
-from ratsnake.host.installation.install import install
-from ratsnake.host.kernel import family
-from ratsnake.host.kernel.routes import PROTOCOL
-from ratsnake.host.routing.request import Request, RoutingError
+from ratsnake.host.installation.install_changes import install
+from ratsnake.host.kernel import ip_family
+from ratsnake.host.kernel.route_dump import PROTOCOL
+from ratsnake.host.routing.routing_request import Request, RoutingError
 from ratsnake.lab.namespace import Namespace
 
 EXTERNAL = IPv6Address("2001:db8:3::1")
@@ -365,7 +365,7 @@ def test_an_external_address_of_the_host_is_refused(machine: Namespace) -> None:
 
 @pytest.mark.usefixtures("machine", "tun")
 def test_a_kernel_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(family, "FAMILIES", (family.IPV4,))
+    monkeypatch.setattr(ip_family, "FAMILIES", (ip_family.IPV4,))
     with pytest.raises(RoutingError, match="this kernel has no IPv6: leave out --external"):
         install(BOTH)
 
@@ -406,4 +406,4 @@ def test_the_hosts_own_packets_with_lan_lo(machine: Namespace) -> None:
 
 
 def test_the_routers_own_errors_come_from_the_discard_prefix() -> None:
-    assert IPv6Address(family.IPV6.router) in IPv6Network("100::/64")
+    assert IPv6Address(ip_family.IPV6.router) in IPv6Network("100::/64")

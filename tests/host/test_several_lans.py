@@ -12,8 +12,8 @@ from shutil import which
 import pytest
 from machines import ADDRESSES, ADDRESSES_6, add_link, index, renew_link, router, state
 
-from ratsnake.host.installation.install import foresee, install
-from ratsnake.host.routing.request import Request, Shared, listed
+from ratsnake.host.installation.install_changes import foresee, install
+from ratsnake.host.routing.routing_request import Request, Shared, listed
 from ratsnake.lab.namespace import Namespace
 
 INTERNAL = (IPv4Network("192.0.2.128/25"), IPv4Network("192.0.3.0/24"))

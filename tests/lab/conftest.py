@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from ratsnake.lab import PrivilegeError, Topology, enter_privileged
-from ratsnake.lab.gateway import nft_program
+from ratsnake.lab.router_nat import nft_program
 
 
 @pytest.fixture(autouse=True, scope="session")

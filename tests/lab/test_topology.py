@@ -9,7 +9,7 @@ import pytest
 
 from ratsnake.lab import EXTERNAL_2, EXTERNAL_6, Topology, forward
 from ratsnake.lab.ethtool import offloads, without_offloads
-from ratsnake.lab.path import ping
+from ratsnake.lab.ping_and_traceroute import ping
 from ratsnake.lab.topology import (
     LAN_INTERFACE,
     ROUTER_LAN,

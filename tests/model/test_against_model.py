@@ -64,7 +64,7 @@ def make_settings(engine: Engine, kind: str, limits: str, pooling: str) -> Any:
         externals=tuple(engine.External(x, engine.PortSet.parse(PORTS)) for x in addresses),
         internal=tuple(ip_network(prefix) for prefix in INTERNAL),
         **dict.fromkeys(PROTOCOLS, behaviour),
-        pooling=modules["nat.settings.parts"].Pooling(pooling),
+        pooling=modules["nat.settings.setting_types"].Pooling(pooling),
         timeouts=engine.Timeouts(**TIMEOUTS, unanswered=0),
         limits=engine.Limits(**{**ROOM, **LIMITS[limits]}, fragments=4, icmp_errors=0),
     )

@@ -40,7 +40,7 @@ class Succeeding(Pair):
         seed = bytes([self.successors & 0xFF]) * 80
         successor = self.engine.Nat(self.nat.settings, seed)
         before, usage = self.nat.counters(), self.nat.usage()
-        moved = self.engine.modules["nat.succession.adoption"].transfer(
+        moved = self.engine.modules["nat.handover.flow_transfer"].transfer(
             self.nat, successor, self.now
         )
         if self.sweeps:

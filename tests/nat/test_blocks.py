@@ -23,8 +23,8 @@ def blocks(
     hosts: int = HOSTS,
     key: int = 1,
 ) -> Any:
-    generator = engine.modules["nat.tables.generator"].Generator(key, 2)
-    return engine.modules["nat.allocation.blocks"].PortBlocks(ports, size, generator, hosts)
+    generator = engine.modules["nat.tables.random_generator"].Generator(key, 2)
+    return engine.modules["nat.allocation.port_blocks"].PortBlocks(ports, size, generator, hosts)
 
 
 def chain(table: Any, host: int) -> list[int]:

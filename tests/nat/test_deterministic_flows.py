@@ -39,7 +39,9 @@ def site_of(engine: Engine, way: str = "eim/apdf", **more: Any) -> Site:
 
 def table(site: Site) -> Any:
     """What tells a port's host later: computed from the settings, with no look at the NAT."""
-    return site.engine.modules["nat.settings.share_table"].deterministic_table(site.settings)
+    return site.engine.modules["nat.settings.deterministic_nat_factory"].deterministic_table(
+        site.settings
+    )
 
 
 def remote(protocol: str, number: int = 0) -> Endpoint:

@@ -121,7 +121,7 @@ def test_hairpinned_queries_of_basic_nat_and_errors_about_them(
     engine: Engine, family: Family
 ) -> None:
     """RFC 5508 REQ-7: a one-to-one address is Basic NAT."""
-    forwarding = engine.modules["nat.settings.forwarding"]
+    forwarding = engine.modules["nat.settings.static_forward"]
     own = "203.0.113.2" if family is V4 else "2001:db8:ffff::2"
     forward = forwarding.Forward(
         forwarding.ALL_PROTOCOLS, ip_address(own), 0, 65535, ip_address(family.other), 0

@@ -93,9 +93,11 @@ def test_the_table_answers_like_its_model(
     engine: Engine, steps: list[tuple[str, int, int]]
 ) -> None:
     modules = engine.modules
-    parcels = modules["nat.packets.parcels"].Parcels(PARCELS, OCTETS)
-    secret = modules["nat.tables.secret"].Secret(WORDS)
-    table: Any = modules["nat.packets.fragments"].Fragments(DATAGRAMS, parcels, secret, LIFETIME)
+    packet_pool = modules["nat.packets.packet_pool"].PacketPool(PARCELS, OCTETS)
+    secret = modules["nat.tables.hash_secret"].Secret(WORDS)
+    table: Any = modules["nat.packets.fragment_tracking"].Fragments(
+        DATAGRAMS, packet_pool, secret, LIFETIME
+    )
     model, now, buffer = Model(), 0, bytearray(65535)
 
     def key(n: int) -> tuple[int, ...]:
@@ -127,10 +129,10 @@ def test_the_table_answers_like_its_model(
                 datagram.held.clear()
             elif step == "take":
                 slot = table.next_held(row)
-                taken = bytes(buffer[: parcels.copy_out(slot, buffer)]) if slot else None
+                taken = bytes(buffer[: packet_pool.copy_out(slot, buffer)]) if slot else None
                 assert taken == (datagram.held.pop(0) if datagram.held else None)
                 if slot:
-                    parcels.drop(slot)
+                    packet_pool.drop(slot)
             elif step == "end":
                 table.end(row)
                 model.end(n)
@@ -139,8 +141,8 @@ def test_the_table_answers_like_its_model(
         assert len(model.unlearnt) == table.unlearnt
         assert sum(datagram.state == WAITING for datagram in every) == table.waiting
         assert [table.state_of(datagram.row) for datagram in every] == [d.state for d in every]
-        assert parcels.count == len(model.held())
-        assert parcels.octets == len(b"".join(model.held()))
+        assert packet_pool.count == len(model.held())
+        assert packet_pool.octets == len(b"".join(model.held()))
         for datagram in model.learnt.values():
             assert datagram.translation == (
                 table.outbound_of(datagram.row),

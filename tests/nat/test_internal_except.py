@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from ratsnake.nat.settings.prefixes import without
+from ratsnake.nat.settings.prefix_exclusion import without
 from support.dual import EACH_FAMILY, EACH_PROTOCOL, Dual, far
 from support.families import V4, V6, Family
 from support.flavours import Engine

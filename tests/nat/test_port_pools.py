@@ -24,11 +24,11 @@ def pools(engine: Engine, size: int = SIZE, shared: bool = False) -> Any:
     """Pool 0 has BEFORE ports, pool 1 `size`, pool 2 none."""
     modules = engine.modules
     ranges = (((100, 99 + BEFORE),), ((1, size),) if size else (), ())
-    return modules["nat.allocation.ports"].PortPools(
-        modules["nat.allocation.positions"].Positions(ranges, (False,) * 3),
+    return modules["nat.allocation.port_pools"].PortPools(
+        modules["nat.allocation.port_positions"].Positions(ranges, (False,) * 3),
         (shared,) * 3,
         RINGS,
-        modules["nat.tables.generator"].Generator(1, 2),
+        modules["nat.tables.random_generator"].Generator(1, 2),
     )
 
 

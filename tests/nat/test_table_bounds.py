@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ratsnake.nat.settings.checks import MOST_EXTERNALS
-from ratsnake.nat.settings.parts import MOST_ROWS
+from ratsnake.nat.settings.setting_types import MOST_ROWS
+from ratsnake.nat.settings.settings_checks import MOST_EXTERNALS
 from support.bench import INSIDE, R1, R2, Bench
 from support.flavours import Engine, load
 from support.packets import udp
@@ -14,11 +14,11 @@ from support.twin import numbers, source
 
 
 def secret(engine: Engine) -> Any:
-    return engine.modules["nat.tables.secret"].Secret(range(1, 9))
+    return engine.modules["nat.tables.hash_secret"].Secret(range(1, 9))
 
 
 def test_a_full_table_of_hosts_has_no_row(engine: Engine) -> None:
-    hosts = engine.modules["nat.tables.hosts"].HostTable(3, secret(engine))
+    hosts = engine.modules["nat.tables.host_table"].HostTable(3, secret(engine))
     rows = [hosts.enter(0, low) for low in range(1, 6)]
     assert rows == [1, 2, 3, 0, 0]
     assert hosts.count == 3
@@ -26,21 +26,21 @@ def test_a_full_table_of_hosts_has_no_row(engine: Engine) -> None:
     assert hosts.enter(0, 9) == 2
 
 
-def test_a_full_tally_counts_no_more_and_forgets_nothing(engine: Engine) -> None:
-    tally = engine.modules["nat.allocation.tally"].Tally(2, secret(engine))
+def test_a_full_counter_table_counts_no_more_and_forgets_nothing(engine: Engine) -> None:
+    counters = engine.modules["nat.allocation.counter_table"].CounterTable(2, secret(engine))
     for low in range(4):
-        tally.add(1, 0, low)
-    assert [tally.get(1, 0, low) for low in range(4)] == [1, 1, 0, 0]
-    assert tally.set_bit(1, 0, 3, 5) == tally.clear_bit(1, 0, 3, 5) == 0
+        counters.add(1, 0, low)
+    assert [counters.get(1, 0, low) for low in range(4)] == [1, 1, 0, 0]
+    assert counters.set_bit(1, 0, 3, 5) == counters.clear_bit(1, 0, 3, 5) == 0
     for low in (3, 2, 1, 0):
-        tally.remove(1, 0, low)
-    assert [tally.get(1, 0, low) for low in range(4)] == [0] * 4
-    tally.add(1, 0, 3)
-    assert tally.get(1, 0, 3) == 1
+        counters.remove(1, 0, low)
+    assert [counters.get(1, 0, low) for low in range(4)] == [0] * 4
+    counters.add(1, 0, 3)
+    assert counters.get(1, 0, 3) == 1
 
 
 def test_endpoints_that_are_all_in_use_leave_no_row(engine: Engine) -> None:
-    memory = engine.modules["nat.allocation.endpoints"].EndpointMemory(1, secret(engine))
+    memory = engine.modules["nat.allocation.sticky_ports"].StickyPorts(1, secret(engine))
     rows = [memory.enter(0, 0, low, 1) for low in (1, 2)]
     for row in rows:
         memory.hold(row, 0, 1)
@@ -82,31 +82,31 @@ def test_packets_beyond_a_batch_are_not_announced(engine: Engine) -> None:
     bench = Bench(engine)
     packet = udp((INSIDE, 1000), (R1, 53))
     for number in (0, 63, 64, 65, 1000, 0xFFFFFFFF):
-        bench.nat.forecast.note(packet, len(packet), number)
+        bench.nat.prefetcher.note(packet, len(packet), number)
     for count in (64, 65, 0xFFFFFFFF):
-        bench.nat.forecast.fetch(count, 0)
+        bench.nat.prefetcher.fetch(count, 0)
     assert bench.passes(packet)
 
 
 def widths() -> dict[str, int]:
     """The bit fields of the C structs: how many bits each has."""
-    found = re.findall(r"(\w+) : (\d+)[,;]", source("nat.tables.records"))
+    found = re.findall(r"(\w+) : (\d+)[,;]", source("nat.tables.row_layouts"))
     return {name: int(bits) for name, bits in found}
 
 
 def test_numbers_fit_the_fields_that_hold_them() -> None:
-    rows = MOST_ROWS + numbers("nat.rules.timers")["TIMERS"] + 1
-    freed = numbers("nat.tables.mappings")["FREE"]
-    protocols = numbers("wire.packet")["PROTOCOLS"]
+    rows = MOST_ROWS + numbers("nat.rules.timeout_classes")["TIMERS"] + 1
+    freed = numbers("nat.tables.mapping_table")["FREE"]
+    protocols = numbers("wire.packet_fields")["PROTOCOLS"]
     largest = {
         "ring_previous": rows,
         "ring_next": rows,
         "sessions": rows,
         "confirmed": rows,
-        "timer": numbers("nat.rules.timers")["TIMERS"],
-        "state": numbers("nat.rules.connection")["STATES"] - 1,
-        "flags": max(value for name, value in numbers("nat.tables.sessions").items()) * 2 - 1,
-        "inside_scale": numbers("nat.translation.window")["LARGEST_SCALE"],
+        "timer": numbers("nat.rules.timeout_classes")["TIMERS"],
+        "state": numbers("nat.rules.connection_states")["STATES"] - 1,
+        "flags": max(value for name, value in numbers("nat.tables.session_table").items()) * 2 - 1,
+        "inside_scale": numbers("nat.translation.tcp_reset_window")["LARGEST_SCALE"],
         "policy": freed,
         "protocol": protocols - 1,
         "external_port": 65535,
@@ -116,5 +116,5 @@ def test_numbers_fit_the_fields_that_hold_them() -> None:
     assert {name for name, most in largest.items() if name in bits and most >= 1 << bits[name]} == (
         set()
     )
-    assert numbers("nat.rules.policies")["STATIC"] + protocols <= freed
+    assert numbers("nat.rules.behaviour_codes")["STATIC"] + protocols <= freed
     assert MOST_EXTERNALS < 1 << 16

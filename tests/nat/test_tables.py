@@ -1,4 +1,4 @@
-"""The engine's own data structures against plain Python ones: index, tally, endpoint memory."""
+"""The engine's data structures against plain Python ones: index, counters, sticky ports."""
 
 from collections import Counter, OrderedDict
 from random import Random
@@ -21,7 +21,7 @@ class Indexed:
     """An index with its owner's part: who knows the tag of every row."""
 
     def __init__(self, engine: Engine, rows: int) -> None:
-        self.index = engine.modules["nat.tables.index"].Index(rows)
+        self.index = engine.modules["nat.tables.hash_index"].Index(rows)
         self.tags: dict[int, int] = {}
 
     def insert(self, tag: int, row: int) -> int:
@@ -121,22 +121,24 @@ ADDRESSES = st.tuples(st.integers(0, 1), st.sampled_from([0, (1 << 64) - 1]))
 
 @examples(100)
 @given(steps=st.lists(st.tuples(st.booleans(), OWNERS, ADDRESSES), max_size=120))
-def test_a_tally_counts_like_a_counter(
+def test_a_counter_table_counts_like_a_counter(
     engine: Engine, steps: list[tuple[bool, tuple[int, ...], tuple[int, int]]]
 ) -> None:
     modules = engine.modules
-    owner_of = modules["nat.allocation.tally"].owner_of
-    tally = modules["nat.allocation.tally"].Tally(72, modules["nat.tables.secret"].Secret(WORDS))
+    owner_of = modules["nat.allocation.counter_table"].owner_of
+    counters = modules["nat.allocation.counter_table"].CounterTable(
+        72, modules["nat.tables.hash_secret"].Secret(WORDS)
+    )
     model: Counter[tuple[int, ...]] = Counter()
     for more, owner, address in steps:
         if more:
-            tally.add(owner_of(*owner), *address)
+            counters.add(owner_of(*owner), *address)
             model[owner + address] += 1
         elif model[owner + address]:
-            tally.remove(owner_of(*owner), *address)
+            counters.remove(owner_of(*owner), *address)
             model[owner + address] -= 1
     for _, owner, address in steps:
-        assert tally.get(owner_of(*owner), *address) == model[owner + address]
+        assert counters.get(owner_of(*owner), *address) == model[owner + address]
 
 
 @examples(100)
@@ -146,48 +148,54 @@ def test_a_tally_counts_like_a_counter(
         max_size=120,
     )
 )
-def test_a_tally_has_bits_and_forgets_numbers_without_any(
+def test_a_counter_table_has_bits_and_forgets_numbers_without_any(
     engine: Engine, steps: list[tuple[tuple[int, ...], int, int]]
 ) -> None:
     """Each owner's parts are apart from each other and from other owners'."""
     modules = engine.modules
-    tally = modules["nat.allocation.tally"].Tally(72, modules["nat.tables.secret"].Secret(WORDS))
+    counters = modules["nat.allocation.counter_table"].CounterTable(
+        72, modules["nat.tables.hash_secret"].Secret(WORDS)
+    )
     model: Counter[int] = Counter()
     for owner, part, bit in steps:
-        key = modules["nat.allocation.tally"].owner_of(*owner) + part
+        key = modules["nat.allocation.counter_table"].owner_of(*owner) + part
         if model[key] >> bit & 1:
-            assert tally.clear_bit(key, 0, 0, bit) == model[key]
+            assert counters.clear_bit(key, 0, 0, bit) == model[key]
             model[key] ^= 1 << bit
         else:
             model[key] |= 1 << bit
-            assert tally.set_bit(key, 0, 0, bit) == model[key]
-        assert all(tally.get(key, 0, 0) == number for key, number in model.items())
+            assert counters.set_bit(key, 0, 0, bit) == model[key]
+        assert all(counters.get(key, 0, 0) == number for key, number in model.items())
     if engine is load("interpreted"):
-        assert tally.index.count == len(+model)
+        assert counters.index.count == len(+model)
 
 
-def test_a_full_tally_has_room_again_for_each_count_that_ended(engine: Engine) -> None:
+def test_a_full_counter_table_has_room_again_for_each_count_that_ended(engine: Engine) -> None:
     modules = engine.modules
-    tally = modules["nat.allocation.tally"].Tally(8, modules["nat.tables.secret"].Secret(WORDS))
+    counters = modules["nat.allocation.counter_table"].CounterTable(
+        8, modules["nat.tables.hash_secret"].Secret(WORDS)
+    )
     for turn in range(20):
         keys = [(turn << 11 | port, 0, 0) for port in range(8)]
         for key in keys:
-            tally.add(*key)
-        assert all(tally.get(*key) == 1 for key in keys)
+            counters.add(*key)
+        assert all(counters.get(*key) == 1 for key in keys)
         for key in keys:
-            tally.remove(*key)
-        assert not any(tally.get(*key) for key in keys)
+            counters.remove(*key)
+        assert not any(counters.get(*key) for key in keys)
 
 
-def test_a_tally_uses_rows_again_instead_of_new_ones() -> None:
+def test_a_counter_table_uses_rows_again_instead_of_new_ones() -> None:
     """On the source, whose rows cannot be overrun; the compiled ones could."""
     modules = load("interpreted").modules
-    tally = modules["nat.allocation.tally"].Tally(8, modules["nat.tables.secret"].Secret(WORDS))
+    counters = modules["nat.allocation.counter_table"].CounterTable(
+        8, modules["nat.tables.hash_secret"].Secret(WORDS)
+    )
     for turn in range(20):
-        for way in (tally.add, tally.remove):
+        for way in (counters.add, counters.remove):
             for port in range(8):
                 way(turn << 11 | port, 0, 0)
-    assert tally.fresh <= tally.capacity + 1
+    assert counters.fresh <= counters.capacity + 1
 
 
 STEPS = st.lists(st.tuples(st.sampled_from("edh"), st.integers(0, 11)), max_size=150)
@@ -200,8 +208,8 @@ def test_endpoint_memory_forgets_the_longest_unused_and_never_one_in_use(
 ) -> None:
     """The model: who is in use, and an ordered dictionary of the unused."""
     modules = engine.modules
-    memory = modules["nat.allocation.endpoints"].EndpointMemory(
-        5, modules["nat.tables.secret"].Secret(WORDS)
+    memory = modules["nat.allocation.sticky_ports"].StickyPorts(
+        5, modules["nat.tables.hash_secret"].Secret(WORDS)
     )
     used: Counter[int] = Counter()
     last: OrderedDict[int, tuple[int, int]] = OrderedDict()
@@ -230,8 +238,8 @@ def test_endpoint_memory_forgets_the_longest_unused_and_never_one_in_use(
 
 def test_endpoints_differ_by_protocol_address_and_port(engine: Engine) -> None:
     modules = engine.modules
-    memory = modules["nat.allocation.endpoints"].EndpointMemory(
-        9, modules["nat.tables.secret"].Secret(WORDS)
+    memory = modules["nat.allocation.sticky_ports"].StickyPorts(
+        9, modules["nat.tables.hash_secret"].Secret(WORDS)
     )
     keys = [(p, h, a, n) for p in (0, 1) for h in (0, 1) for a in (7, 8) for n in (0,)] + [
         (0, 0, 7, 65535)

@@ -5,21 +5,21 @@ Compiled by test_reports.py, with the sanitizer, against the package's own heade
 """
 
 from libc.stdlib cimport malloc
-from ratsnake.daemon.loop.batch cimport Batch
-from ratsnake.nat.allocation.endpoints cimport EndpointMemory
-from ratsnake.nat.allocation.tally cimport Tally
+from ratsnake.daemon.loop.frame_batch cimport Batch
+from ratsnake.nat.allocation.sticky_ports cimport StickyPorts
+from ratsnake.nat.allocation.counter_table cimport CounterTable
 from ratsnake.nat.events.event_ring cimport EventRing
-from ratsnake.nat.packets.coverage cimport Coverage
-from ratsnake.nat.packets.fragments cimport Fragments
-from ratsnake.nat.packets.parcels cimport Parcels
-from ratsnake.nat.tables.hosts cimport HostTable
-from ratsnake.nat.tables.index cimport Index
-from ratsnake.nat.tables.mappings cimport MappingTable
-from ratsnake.nat.tables.policy_table cimport PolicyTable
-from ratsnake.nat.tables.records cimport Numbers, new_numbers
-from ratsnake.nat.tables.secret cimport Secret
-from ratsnake.nat.tables.sessions cimport SessionTable
-from ratsnake.nat.answers.unsolicited cimport UnsolicitedSyns
+from ratsnake.nat.packets.fragment_coverage cimport Coverage
+from ratsnake.nat.packets.fragment_tracking cimport Fragments
+from ratsnake.nat.packets.packet_pool cimport PacketPool
+from ratsnake.nat.tables.host_table cimport HostTable
+from ratsnake.nat.tables.hash_index cimport Index
+from ratsnake.nat.tables.mapping_table cimport MappingTable
+from ratsnake.nat.tables.behaviour_by_protocol cimport PolicyTable
+from ratsnake.nat.tables.row_layouts cimport Numbers, new_numbers
+from ratsnake.nat.tables.hash_secret cimport Secret
+from ratsnake.nat.tables.session_table cimport SessionTable
+from ratsnake.nat.error_responses.unsolicited_syns cimport UnsolicitedSyns
 
 cdef Secret secret = Secret(range(8))
 
@@ -106,19 +106,19 @@ def a_host_that_never_was(behaviours):
 
 
 def a_number_that_was_forgotten(behaviours):
-    tally = Tally(100, secret)
-    tally.add(1, 0, 1)
-    assert tally.rows[1].number == 1
-    tally.remove(1, 0, 1)
-    return tally.rows[1].low
+    counters = CounterTable(100, secret)
+    counters.add(1, 0, 1)
+    assert counters.rows[1].number == 1
+    counters.remove(1, 0, 1)
+    return counters.rows[1].low
 
 
 def an_endpoint_that_never_was(behaviours):
-    return EndpointMemory(100, secret).last_port(1)
+    return StickyPorts(100, secret).last_port(1)
 
 
 def a_datagram_that_is_forgotten(behaviours):
-    fragments = Fragments(100, Parcels(10, 1000), secret, 1000)
+    fragments = Fragments(100, PacketPool(10, 1000), secret, 1000)
     row = fragments.make(0, 1, 0, 2, 4, 17, 3, 0)
     assert fragments.state_of(row)
     fragments.end(row)
@@ -168,12 +168,12 @@ def a_range_of_a_datagram_beyond_the_table(behaviours):
     return Coverage(3).add(3, 0, 8, False)
 
 
-def a_parcel_that_was_given_back(behaviours):
-    parcels = Parcels(10, 1000)
+def a_packet_that_was_given_back(behaviours):
+    packet_pool = PacketPool(10, 1000)
     packet, copy = bytearray(b"packet"), bytearray(6)
-    slot = parcels.store(packet, 6)
-    parcels.drop(slot)
-    return parcels.copy_out(slot, copy)
+    slot = packet_pool.store(packet, 6)
+    packet_pool.drop(slot)
+    return packet_pool.copy_out(slot, copy)
 
 
 def a_frame_in_a_full_batch(behaviours):

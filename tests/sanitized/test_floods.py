@@ -19,7 +19,7 @@ import pytest
 from end_to_end.frames import SYN, UDP, raw_sender, send, tcp, udp
 from end_to_end.harness import greet, status, udp_pair, until
 from end_to_end.pieces import datagram, piece
-from ratsnake.daemon.control.client import ask_for_change
+from ratsnake.daemon.control.control_client import ask_for_change
 from ratsnake.lab import EXTERNAL, Namespace, RunningNat, Topology, nat
 
 SECONDS = 9.0  # a flood: longer than an unsolicited SYN waits for its answer (6 s)

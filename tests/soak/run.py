@@ -10,8 +10,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ratsnake.daemon.control.client import ask
-from ratsnake.daemon.errors import RunError
+from ratsnake.daemon.control.control_client import ask
+from ratsnake.daemon.user_errors import RunError
 from ratsnake.lab import Topology
 from soak.disturbances import DISTURBANCES, Disturbance, Router
 from soak.floods import Floods

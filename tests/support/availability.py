@@ -9,7 +9,7 @@ SEED = bytes(range(100, 180))
 
 def become(site: Site, **availability: tuple[str, ...]) -> None:
     """Another NAT takes over; the addresses named are LOST or GIVEN_UP for it, the others there."""
-    kinds = site.engine.modules["nat.settings.parts"].Availability
+    kinds = site.engine.modules["nat.settings.setting_types"].Availability
     of = {address: kinds[kind] for kind, named in availability.items() for address in named}
     externals = tuple(
         replace(one, availability=of.get(str(one.address), kinds.PRESENT))
@@ -18,6 +18,8 @@ def become(site: Site, **availability: tuple[str, ...]) -> None:
     site.settings = replace(site.settings, externals=externals)
     successor = site.engine.Nat(site.settings, SEED)
     sessions = site.nat.usage()["sessions"]
-    moved = site.engine.modules["nat.succession.adoption"].transfer(site.nat, successor, site.now)
+    moved = site.engine.modules["nat.handover.flow_transfer"].transfer(
+        site.nat, successor, site.now
+    )
     assert (moved.kept, moved.ended) == (sessions, 0)
     site.nat = successor

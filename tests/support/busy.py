@@ -124,7 +124,9 @@ def flows_of(engine: Engine, nat: Any, now: int, page: int = 1000) -> bytearray:
     """The flows of a NAT in their form outside the tables, copied in pages."""
     forms, start = bytearray(), 0
     while True:
-        copied = engine.modules["nat.views.errand"].done(nat.overview.flow_page(start, page, now))
+        copied = engine.modules["nat.views.packet_loop_call"].done(
+            nat.overview.flow_page(start, page, now)
+        )
         some, start = copied.result()
         forms += some
         if not start:

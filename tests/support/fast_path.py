@@ -1,7 +1,8 @@
-"""A program: a worker with established flows moves packets, and between two marks nothing else.
+"""A program: a packet loop with established flows moves packets, and between two marks nothing
+else.
 
-Its arguments are how many flows, and how many packets.  It prints JSON: the worker's thread, and
-how often that took memory or gave it back between the marks, where that is counted
+Its arguments are how many flows, and how many packets.  It prints JSON: the packet loop's thread,
+and how often that took memory or gave it back between the marks, where that is counted
 (allocations.c).  The marks are for who follows the system calls: readlink of BEGIN and of END.
 """
 
@@ -15,11 +16,11 @@ import time
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
 
-from ratsnake.daemon.loop.worker import Worker
+from ratsnake.daemon.loop.packet_loop import PacketLoop
 from ratsnake.nat.nat import SEED_BYTES, Nat
 from ratsnake.nat.rules.behaviour import PRESETS
-from ratsnake.nat.settings.parts import External
-from ratsnake.nat.settings.settings import Settings
+from ratsnake.nat.settings.setting_types import External
+from ratsnake.nat.settings.validated_settings import Settings
 from ratsnake.portset import PortSet
 
 from .packets import Endpoint, answer, opening, seen, tcp
@@ -30,7 +31,7 @@ PORTS = PortSet.parse("1024-65535")
 
 
 class Site:
-    """A worker between the ends of a socket pair, with flows of UDP and TCP that exist."""
+    """A packet loop between the ends of a socket pair, with flows of UDP and TCP that exist."""
 
     def __init__(self, flows: int) -> None:
         full_cone = PRESETS["full-cone"].behaviour
@@ -47,8 +48,8 @@ class Site:
         self.near, self.device = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.near.settimeout(20)
         self.device.setblocking(False)
-        self.worker = Worker(self.nat, self.device.fileno(), False)
-        self.thread = threading.Thread(target=self.worker.run)
+        self.packet_loop = PacketLoop(self.nat, self.device.fileno(), False)
+        self.thread = threading.Thread(target=self.packet_loop.run)
         self.thread.start()
 
     def established(self, k: int) -> list[bytearray]:
@@ -80,9 +81,9 @@ class Site:
                 self.near.recv(2048)
 
     def close(self) -> None:
-        self.worker.stop()
+        self.packet_loop.stop()
         self.thread.join()
-        self.worker.close()
+        self.packet_loop.close()
         self.near.close()
         self.device.close()
 

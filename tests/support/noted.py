@@ -21,7 +21,7 @@ def taken(bench: Bench, most: int = 1 << 20) -> list[Any]:
 
 
 def endpoint(bench: Bench, high: int, low: int, port: int) -> Endpoint:
-    return bench.engine.modules["nat.views.views"].address_text(high, low), port
+    return bench.engine.modules["nat.views.table_pages"].address_text(high, low), port
 
 
 def listening(engine: Engine, wanted: int, *arguments: Any, **keywords: Any) -> Bench:

@@ -1,4 +1,4 @@
-"""A worker on a bench: its device is one end of a socket pair, the test has the other."""
+"""A packet loop on a bench: its device is one end of a socket pair, the test has the other."""
 
 import select
 import socket
@@ -16,7 +16,7 @@ HOST = (INSIDE, 4000)
 
 
 class Rig:
-    """A worker in a thread; `peer` is the other end of its device."""
+    """A packet loop in a thread; `peer` is the other end of its device."""
 
     def __init__(
         self, engine: Engine, vnet_header: bool, timeouts: dict[str, int], **more: Any
@@ -27,17 +27,17 @@ class Rig:
         for end in (self.peer, self.device):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         self.nat = engine.Nat(settings(engine, "full-cone", timeouts=timeouts, **more), SEED)
-        self.worker = engine.Worker(self.nat, self.device.fileno(), vnet_header)
-        self.live = engine.LiveNat(self.nat, self.worker)
+        self.packet_loop = engine.PacketLoop(self.nat, self.device.fileno(), vnet_header)
+        self.live = engine.LiveNat(self.nat, self.packet_loop)
         self.results: list[int] = []
-        self.thread = threading.Thread(target=lambda: self.results.append(self.worker.run()))
+        self.thread = threading.Thread(target=lambda: self.results.append(self.packet_loop.run()))
 
     def exchange(self, frame: bytes | bytearray) -> bytes:
         self.peer.send(frame)
         return self.peer.recv(70_000)
 
     def read(self, look: Callable[[Any], Any]) -> Any:
-        with self.worker.locked():
+        with self.packet_loop.locked():
             return look(self.nat)
 
     def dropped(self) -> dict[str, int]:
@@ -63,7 +63,7 @@ def running(
     waiting: Sequence[bytes | bytearray] = (),
     **more: Any,
 ) -> Iterator[Rig]:
-    """`waiting` frames are there before the worker first looks, so it reads them together.
+    """`waiting` frames are there before the packet loop first looks, so it reads them together.
 
     `more` are settings of the NAT.
     """
@@ -74,9 +74,9 @@ def running(
     try:
         yield rig
     finally:
-        rig.worker.stop()
+        rig.packet_loop.stop()
         rig.thread.join(PATIENCE)
-        rig.worker.close()
+        rig.packet_loop.close()
         rig.peer.close()
         rig.device.close()
         assert not rig.thread.is_alive()

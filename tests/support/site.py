@@ -53,8 +53,8 @@ def settings(
 
     `pooling`, `unsolicited_syn` and `no_resources` are given by value, the rest as it is.
     """
-    module = engine.modules["nat.settings.parts"]
-    text = engine.modules["nat.settings.forward_text"]
+    module = engine.modules["nat.settings.setting_types"]
+    text = engine.modules["nat.settings.static_forward_text"]
     chosen = engine.modules["nat.rules.behaviour"].parse_behaviour(behaviour)
     given = {V4.external: ports, V6.external: ports} if externals is None else externals
     for name, kind in (

@@ -13,8 +13,8 @@ EDGES = (0, 1, 2, 0x7FFF, 0x8000, 0xFF00, 0x00FF, 0xFFFE, 0xFFFF)
 
 @pytest.fixture
 def engine() -> Engine:
-    """checksum.py and octets.py are the interpreted twins; the compiled ones are inlined into the
-    engine, whose packets test_rewrite.py checks."""
+    """checksum.py and byte_order.py are the interpreted twins; the compiled ones are inlined into
+    the engine, whose packets test_header_rewrite.py checks."""
     return load("interpreted")
 
 
@@ -74,7 +74,7 @@ def test_swap16_writes_the_field_and_tells_the_difference(engine: Engine) -> Non
 
 
 def test_fields_are_big_endian_and_keep_to_themselves(engine: Engine) -> None:
-    octets = engine.modules["wire.octets"]
+    octets = engine.modules["wire.byte_order"]
     field = bytearray(range(8))
     assert octets.be16(field, 1) == 0x0102
     assert octets.be32(field, 2) == 0x02030405

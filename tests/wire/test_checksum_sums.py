@@ -41,7 +41,7 @@ RIGHT: list[tuple[Packet, bool]] = [
 def test_a_right_checksum_is_right_and_a_changed_byte_is_not(
     engine: Engine, case: tuple[Packet, bool]
 ) -> None:
-    judge = engine.modules["wire.inspection"].checksum_is_right
+    judge = engine.modules["wire.parsed_values"].checksum_is_right
     packet = bytearray(bytes(case[0]))
     assert judge(packet, case[1])
     packet[-1] ^= 1
@@ -58,7 +58,7 @@ def test_words_are_counted_from_the_start_and_an_odd_end_is_padded() -> None:
 
 
 def test_another_128_bit_address_gives_the_checksum_of_a_full_computation(engine: Engine) -> None:
-    readdress = engine.modules["wire.inspection"].readdress
+    readdress = engine.modules["wire.parsed_values"].readdress
     adjust = load("interpreted").modules["wire.checksum"].adjust
     chance = random.Random(4)
     edges = (0, (1 << 64) - 1, 0xFFFF, 0xFFFF << 48, 1)

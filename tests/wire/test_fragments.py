@@ -28,13 +28,13 @@ from support.layers import (
     udplite,
 )
 
-PACKET = load("interpreted").modules["wire.packet"]
+PACKET = load("interpreted").modules["wire.packet_fields"]
 WHOLE, FIRST, LATER = PACKET.WHOLE, PACKET.FIRST, PACKET.LATER
 Fields = dict[str, int]
 
 
 def parsed(engine: Engine, packet: bytes) -> Fields:
-    fault, fields = engine.modules["wire.inspection"].inspect(bytearray(packet))
+    fault, fields = engine.modules["wire.parsed_values"].inspect(bytearray(packet))
     assert fault == 0
     return fields
 
@@ -148,7 +148,7 @@ def test_lengths_may_reach_beyond_a_first_fragment_only(
     assert ports(parsed(engine, ipv4(number, layer, field=0x2000))) == (4000, 53)
     header = fragment_header(number, layer, 0, 1)
     assert ports(parsed(engine, ipv6(FRAGMENT, header))) == (4000, 53)
-    inspect = engine.modules["wire.inspection"].inspect
+    inspect = engine.modules["wire.parsed_values"].inspect
     assert inspect(bytearray(ipv4(number, layer)))[0]
     assert inspect(bytearray(ipv6(number, layer)))[0]
 

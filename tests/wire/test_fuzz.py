@@ -17,9 +17,9 @@ LEAST = {0: 20, 1: 8, 2: 8, 3: 8, 4: 12, 5: 16, 6: 0}  # bytes of header, by row
 def judge(engines: tuple[Engine, Engine], packet: bytes) -> int:
     """Parse on both flavours; the fault both see.  What holds of every well-formed packet holds."""
     before = bytearray(packet)
-    fault, fields = engines[0].modules["wire.inspection"].inspect(before)
+    fault, fields = engines[0].modules["wire.parsed_values"].inspect(before)
     assert before == packet
-    again = engines[1].modules["wire.inspection"].inspect(before)
+    again = engines[1].modules["wire.parsed_values"].inspect(before)
     assert again[0] == fault
     assert before == packet
     if fault:

@@ -32,7 +32,7 @@ from support.layers import (
 )
 from support.malformed import WELL_FORMED
 
-PACKET = load("interpreted").modules["wire.packet"]
+PACKET = load("interpreted").modules["wire.packet_fields"]
 ROWS = {
     **{"tcp": PACKET.TCP, "udp": PACKET.UDP, "udplite": PACKET.UDPLITE, "dccp": PACKET.DCCP},
     **{"sctp": PACKET.SCTP, "gre": PACKET.OTHER},
@@ -50,7 +50,7 @@ def halves(address: str) -> tuple[int, int]:
 
 def parsed(engine: Engine, packet: bytes) -> dict[str, int]:
     """The fields of a packet that must be well-formed."""
-    fault, fields = engine.modules["wire.inspection"].inspect(bytearray(packet))
+    fault, fields = engine.modules["wire.parsed_values"].inspect(bytearray(packet))
     assert fault == 0
     return fields
 
@@ -105,7 +105,7 @@ def test_icmpv6_echo_has_its_identifier_as_ports(engine: Engine, kind: int) -> N
 
 
 def row(engine: Engine, packet: bytes) -> int:
-    fault, fields = engine.modules["wire.inspection"].inspect(bytearray(packet))
+    fault, fields = engine.modules["wire.parsed_values"].inspect(bytearray(packet))
     return fields["protocol"] if fault == 0 else PACKET.PROTOCOLS
 
 
@@ -177,7 +177,7 @@ def test_an_extension_header_may_be_2048_bytes_long(engine: Engine) -> None:
 
 def test_nothing_of_the_packet_before_is_left_in_the_record(engine: Engine) -> None:
     """But where the quotation was, which only an error's fields tell."""
-    inspect = engine.modules["wire.inspection"].inspect
+    inspect = engine.modules["wire.parsed_values"].inspect
     for packet in WELL_FORMED:
         alone = parsed(engine, packet)
         for before in WELL_FORMED:

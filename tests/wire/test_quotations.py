@@ -22,7 +22,7 @@ from support.layers import (
     udp,
 )
 
-PACKET = load("interpreted").modules["wire.packet"]
+PACKET = load("interpreted").modules["wire.packet_fields"]
 ROWS = {
     **{"tcp": PACKET.TCP, "udp": PACKET.UDP, "udplite": PACKET.UDPLITE, "dccp": PACKET.DCCP},
     **{"sctp": PACKET.SCTP, "gre": PACKET.OTHER},
@@ -32,7 +32,7 @@ BEFORE4, BEFORE6 = 28, 48
 
 
 def inspect(engine: Engine, packet: bytes) -> tuple[int, dict[str, int]]:
-    fault, fields = engine.modules["wire.inspection"].inspect(bytearray(packet))
+    fault, fields = engine.modules["wire.parsed_values"].inspect(bytearray(packet))
     return fault, fields
 
 

@@ -1,9 +1,9 @@
-"""What the pictures show: the demo as it ends, and `ratsnake top` beside a household at work."""
+"""What the pictures show: the demo as it ends, and `ratsnake top` beside a home network at work."""
 
 import sys
 
 from drawing import Line
-from household import Household
+from home_network import HomeNetwork
 from terminal import Terminal
 
 from ratsnake.lab import Topology, nat
@@ -30,7 +30,7 @@ def top() -> Scene:
     with (
         Topology(hosts=6, remotes=120) as topology,
         nat(topology, "quasi-restricted-cone", ports="v6plus:33", arguments=UDP) as running,
-        Household(topology),
+        HomeNetwork(topology),
     ):
         terminal = Terminal([*RATSNAKE, "top", "--control", str(running.control)], 80, 24)
         terminal.watch(TOP_SECONDS)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
-from ..lab.gateway import GatewayError, masquerade, nat, nft_program
+from ..lab.router_nat import GatewayError, masquerade, nat, nft_program
 from ..lab.topology import Topology
 from .peer import NULL_COMMAND, peer
-from .processes import cpu_seconds, descendants, processes, resident_megabytes, session
+from .process_usage import cpu_seconds, descendants, processes, resident_megabytes, session
 
 #: How many remote addresses there are; a multiple of the runs in which datagrams are sent.
 REMOTES = 80

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from statistics import median
 
-from ratsnake.wire.packet import TCP, UDP
+from ratsnake.wire.packet_fields import TCP, UDP
 
 from .engine_load import Load, RefusedError
 from .engine_nat import make_nat

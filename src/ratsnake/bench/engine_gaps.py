@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ratsnake.daemon.control.control import json_lines
+from ratsnake.daemon.control.control_server import json_lines
 from ratsnake.daemon.loop.live_nat import LiveNat
-from ratsnake.daemon.loop.worker import Worker
+from ratsnake.daemon.loop.packet_loop import PacketLoop
 from ratsnake.daemon.views.row_pages import row_pages
 from ratsnake.nat.nat import Nat
-from ratsnake.nat.rules.timers import SWEEP
-from ratsnake.wire.packet import TCP, UDP
+from ratsnake.nat.rules.timeout_classes import SWEEP
+from ratsnake.wire.packet_fields import TCP, UDP
 
 from .engine_load import Load
 from .engine_nat import REST, make_nat
@@ -43,26 +43,26 @@ class Gaps:
 
 
 class Course:
-    """One NAT with a worker whose loop is measured, going through one situation after another."""
+    """One NAT whose packet loop is measured, going through one situation after another."""
 
-    def __init__(self, nat: Nat, worker: Worker, sessions: int) -> None:
+    def __init__(self, nat: Nat, packet_loop: PacketLoop, sessions: int) -> None:
         self.nat = nat
-        self.worker = worker
-        self.live = LiveNat(nat, worker)
+        self.packet_loop = packet_loop
+        self.live = LiveNat(nat, packet_loop)
         self.sessions = sessions
         self.busy = Load(nat, TCP, BUSY)
         self.many = Load(nat, UDP, sessions)
         self.busy.open(0, BUSY)
 
     def grow(self) -> Gaps:
-        loop = GapLoop(self.many, self.worker)
+        loop = GapLoop(self.many, self.packet_loop)
         self._keep_up(self.many)
         loop.open(0, self.sessions)
         self._keep_up(self.busy)
         return self._seen(loop, f"0 to {self.sessions:,} sessions")
 
     def alone(self, packets: int, idle: bool) -> Gaps:
-        loop = GapLoop(self.busy, self.worker, idle)
+        loop = GapLoop(self.busy, self.packet_loop, idle)
         loop.exchange(BUSY, packets)
         return self._seen(loop, "no NAT" if idle else "nothing else")
 
@@ -86,7 +86,7 @@ class Course:
 
     def expiry(self) -> Gaps:
         self.busy.wait(UDP_EXPIRY)
-        loop = GapLoop(self.busy, self.worker)
+        loop = GapLoop(self.busy, self.packet_loop)
         loop.exchange(BUSY, (self.sessions // SWEEP + 1) * BATCH)
         return self._seen(loop, f"{self.sessions:,} sessions expire")
 
@@ -94,7 +94,7 @@ class Course:
         """All ports have rested, and are wanted again."""
         self._keep_up(self.many)
         self.many.wait(REST * 1000)
-        loop = GapLoop(self.many, self.worker)
+        loop = GapLoop(self.many, self.packet_loop)
         loop.open(0, self.sessions // 10 + 1)
         self._keep_up(self.busy)
         return self._seen(loop, f"the ports of {self.sessions:,} mappings end their rest")
@@ -108,7 +108,7 @@ class Course:
 
     def _beside(self, work: Callable[[], None], situation: str, idle: bool) -> Gaps:
         """The loop runs in a thread of its own for as long as the work takes here."""
-        loop = GapLoop(self.busy, self.worker, idle)
+        loop = GapLoop(self.busy, self.packet_loop, idle)
         thread = threading.Thread(target=loop.exchange, args=(BUSY, ENDLESS))
         thread.start()
         try:
@@ -137,11 +137,13 @@ class Course:
 @contextmanager
 def course(sessions: int) -> Iterator[Course]:
     nat = make_nat()
-    worker = Worker(nat, -1, False)  # it has no device: its loop is never run, its lock is used
+    packet_loop = PacketLoop(
+        nat, -1, False
+    )  # it has no device: its loop is never run, its lock is used
     try:
-        yield Course(nat, worker, sessions)
+        yield Course(nat, packet_loop, sessions)
     finally:
-        worker.close()
+        packet_loop.close()
 
 
 def measure(sessions: int, packets: int) -> Iterator[Gaps]:

@@ -1,13 +1,13 @@
 cimport cython
 from ratsnake.nat.nat cimport Nat
-from ratsnake.nat.rules.reasons cimport TRANSLATED
-from ratsnake.nat.tables.records cimport (
+from ratsnake.nat.rules.drop_reasons cimport TRANSLATED
+from ratsnake.nat.tables.row_layouts cimport (
     Numbers, Octets, Words, new_numbers, new_octets, new_words, release, reserved_words, unreserve,
 )
-from ratsnake.nat.rules.timers cimport SWEEP
-from ratsnake.wire.octets cimport be16, be32
-from ratsnake.wire.packet cimport TCP
-from ratsnake.wire.types cimport Bytes, M64, u32, u64
+from ratsnake.nat.rules.timeout_classes cimport SWEEP
+from ratsnake.wire.byte_order cimport be16, be32
+from ratsnake.wire.packet_fields cimport TCP
+from ratsnake.wire.integer_types cimport Bytes, M64, u32, u64
 from .small_packets cimport ACK, SYN, write_packet
 
 cdef extern from *:

@@ -12,9 +12,9 @@ if not cython.compiled:
     from time import monotonic_ns as nanoseconds
     from typing import cast
 
-    from ratsnake.nat.rules.reasons import TRANSLATED
-    from ratsnake.nat.rules.timers import SWEEP
-    from ratsnake.nat.tables.records import (
+    from ratsnake.nat.rules.drop_reasons import TRANSLATED
+    from ratsnake.nat.rules.timeout_classes import SWEEP
+    from ratsnake.nat.tables.row_layouts import (
         Numbers,
         Octets,
         Words,
@@ -25,9 +25,9 @@ if not cython.compiled:
         reserved_words,
         unreserve,
     )
-    from ratsnake.wire.octets import be16, be32
-    from ratsnake.wire.packet import TCP
-    from ratsnake.wire.types import M64, Bytes, u32, u64
+    from ratsnake.wire.byte_order import be16, be32
+    from ratsnake.wire.integer_types import M64, Bytes, u32, u64
+    from ratsnake.wire.packet_fields import TCP
 
     from .small_packets import ACK, SYN, write_packet
 

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass
 
-from ratsnake.daemon.views.status import resident_memory
-from ratsnake.wire.packet import UDP
+from ratsnake.daemon.views.status_object import resident_memory
+from ratsnake.wire.packet_fields import UDP
 
 from .engine_load import Load
 from .engine_nat import make_nat

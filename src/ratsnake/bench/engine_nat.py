@@ -4,8 +4,8 @@ from ipaddress import IPv4Address, IPv4Network
 
 from ratsnake.nat.nat import Nat
 from ratsnake.nat.rules.behaviour import PRESETS, Behaviour
-from ratsnake.nat.settings.parts import External, Limits, Pooling, Timeouts
-from ratsnake.nat.settings.settings import Settings
+from ratsnake.nat.settings.setting_types import External, Limits, Pooling, Timeouts
+from ratsnake.nat.settings.validated_settings import Settings
 from ratsnake.portset import PortSet
 
 FULL_CONE = PRESETS["full-cone"].behaviour

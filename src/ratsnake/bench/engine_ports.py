@@ -5,7 +5,7 @@ from statistics import median
 
 from ratsnake.nat.rules.behaviour import parse_behaviour
 from ratsnake.portset import PortSet
-from ratsnake.wire.packet import UDP
+from ratsnake.wire.packet_fields import UDP
 
 from .engine_load import Load, RefusedError
 from .engine_nat import BLOCKS, make_nat

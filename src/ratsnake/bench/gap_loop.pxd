@@ -1,10 +1,10 @@
 cimport cython
-from ratsnake.daemon.loop.desk cimport is_asked, open_desk
-from ratsnake.daemon.loop.lock cimport Lock, give, take
-from ratsnake.daemon.loop.worker cimport Worker
+from ratsnake.daemon.loop.request_mailbox cimport is_asked, open_mailbox
+from ratsnake.daemon.loop.fair_lock cimport Lock, give, take
+from ratsnake.daemon.loop.packet_loop cimport PacketLoop
 from ratsnake.nat.nat cimport Nat
-from ratsnake.nat.rules.timers cimport SWEEP
-from ratsnake.wire.types cimport u32, u64
+from ratsnake.nat.rules.timeout_classes cimport SWEEP
+from ratsnake.wire.integer_types cimport u32, u64
 from .engine_load cimport Load, nanoseconds, slot
 from .histogram cimport Histogram
 
@@ -35,7 +35,7 @@ cdef enum:
 cdef class GapLoop:
     cdef Nat nat
     cdef Load load
-    cdef Worker worker
+    cdef PacketLoop packet_loop
     cdef readonly Histogram gaps, own
     cdef bint stopping, idle
     cdef u64 last, writing, ran, slept

@@ -1,5 +1,5 @@
-"""The packet loop of daemon/loop/worker.py without a device: under the worker's lock, a batch at a
-time, sweeping after each; and how long it was from packet to packet.
+"""The packet loop of daemon/loop/packet_loop.py without a device: under the packet loop's lock, a
+batch at a time, sweeping after each; and how long it was from packet to packet.
 
 What it takes to write the packets of a batch is left out.  Of a long gap it is also told how much
 was the loop's own: without the time in which the system let something else run on the processor,
@@ -13,10 +13,10 @@ if not cython.compiled:
     from time import monotonic_ns as nanoseconds
     from time import thread_time_ns as running_time
 
-    from ratsnake.daemon.loop.desk import is_asked, open_desk
-    from ratsnake.daemon.loop.lock import give, take
-    from ratsnake.nat.rules.timers import SWEEP
-    from ratsnake.wire.types import u32, u64
+    from ratsnake.daemon.loop.fair_lock import give, take
+    from ratsnake.daemon.loop.request_mailbox import is_asked, open_mailbox
+    from ratsnake.nat.rules.timeout_classes import SWEEP
+    from ratsnake.wire.integer_types import u32, u64
 
     from .engine_load import slot
 
@@ -27,7 +27,7 @@ if not cython.compiled:
         return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
-from ratsnake.daemon.loop.worker import Worker
+from ratsnake.daemon.loop.packet_loop import PacketLoop
 
 from .engine_load import Load
 from .histogram import Histogram
@@ -36,14 +36,14 @@ from .histogram import Histogram
 class GapLoop:
     """`gaps` are the nanoseconds from one packet to the next, `own` the loop's own part of them."""
 
-    def __init__(self, load: Load, worker: Worker, idle: bool = False) -> None:
-        """`worker` must be of the load's NAT, and not run.
+    def __init__(self, load: Load, packet_loop: PacketLoop, idle: bool = False) -> None:
+        """`packet loop` must be of the load's NAT, and not run.
 
         `idle`: do all but the NAT's part, to see what the machine does by itself.
         """
         self.nat = load.nat
         self.load = load
-        self.worker = worker
+        self.packet_loop = packet_loop
         self.idle = idle
         self.gaps = Histogram()
         self.own = Histogram()
@@ -54,19 +54,19 @@ class GapLoop:
         """Send packets of the first `flows` flows in random order, at most so many."""
         among: u32 = flows
         most: u64 = packets
-        open_desk(self.worker.desk)
+        open_mailbox(self.packet_loop.mailbox)
         with cython.nogil:
             self.exchange_all(among, most)
-        self.worker.leave_desk()
+        self.packet_loop.leave_mailbox()
 
     def open(self, first: int, count: int) -> None:
         """Open `count` flows, the first of which is `first`."""
         begin: u32 = first
         number: u32 = count
-        open_desk(self.worker.desk)
+        open_mailbox(self.packet_loop.mailbox)
         with cython.nogil:
             self.open_all(begin, number)
-        self.worker.leave_desk()
+        self.packet_loop.leave_mailbox()
 
     def stop(self) -> None:
         """End `exchange` after the batch it is at; from another thread."""
@@ -101,15 +101,15 @@ class GapLoop:
         self.slept = times_asleep()
 
     def hold(self) -> None:
-        take(self.worker.lock)
+        take(self.packet_loop.lock)
         self.writing = nanoseconds()
 
     def let_go(self) -> None:
         if not self.idle:
             self.nat.sweep(self.load.now, SWEEP)
-        if is_asked(self.worker.desk):
-            self.worker.run_errand()
-        give(self.worker.lock)
+        if is_asked(self.packet_loop.mailbox):
+            self.packet_loop.run_request()
+        give(self.packet_loop.lock)
 
     def send(self, count: u32) -> None:
         """Send the batch that was written since the lock was taken."""

@@ -1,6 +1,6 @@
 cimport cython
-from ratsnake.nat.tables.records cimport Words, new_words, release
-from ratsnake.wire.types cimport u32, u64
+from ratsnake.nat.tables.row_layouts cimport Words, new_words, release
+from ratsnake.wire.integer_types cimport u32, u64
 
 cdef extern from *:
     """

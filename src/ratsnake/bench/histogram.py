@@ -3,8 +3,8 @@
 import cython
 
 if not cython.compiled:
-    from ratsnake.nat.tables.records import Words, new_words, release
-    from ratsnake.wire.types import u32, u64
+    from ratsnake.nat.tables.row_layouts import Words, new_words, release
+    from ratsnake.wire.integer_types import u32, u64
 
     STEPS = 16
     STEP_BITS = 4

@@ -1,12 +1,12 @@
 cimport cython
 from libc.stdlib cimport free as release_buffer, malloc
-from ratsnake.device.system cimport EAGAIN, sys_read, sys_write, wait
+from ratsnake.device.system_calls cimport EAGAIN, sys_read, sys_write, wait
 from ratsnake.device.vnet_header cimport VNET_AT_FLAGS, VNET_F_NEEDS_CSUM, VNET_SIZE
 from ratsnake.wire.checksum cimport adjust, difference32, fold
 from ratsnake.wire.ipv4 cimport CHECKSUM, DESTINATION, PROTOCOL_FIELD, SOURCE
-from ratsnake.wire.octets cimport be16, be32, put16, put32
-from ratsnake.wire.packet cimport IPPROTO_TCP, IPPROTO_UDP
-from ratsnake.wire.types cimport Bytes, M16, i32, i64, u32
+from ratsnake.wire.byte_order cimport be16, be32, put16, put32
+from ratsnake.wire.packet_fields cimport IPPROTO_TCP, IPPROTO_UDP
+from ratsnake.wire.integer_types cimport Bytes, M16, i32, i64, u32
 
 cdef enum:
     BUFFER = 65545

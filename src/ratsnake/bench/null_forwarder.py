@@ -8,13 +8,13 @@ ports, no checks, no batches, no busy waiting.  Fragments and ICMP errors would 
 import cython
 
 if not cython.compiled:
-    from ratsnake.device.system import EAGAIN, sys_read, sys_write, wait
+    from ratsnake.device.system_calls import EAGAIN, sys_read, sys_write, wait
     from ratsnake.device.vnet_header import VNET_AT_FLAGS, VNET_F_NEEDS_CSUM, VNET_SIZE
+    from ratsnake.wire.byte_order import be16, be32, put16, put32
     from ratsnake.wire.checksum import adjust, difference32, fold
+    from ratsnake.wire.integer_types import M16, Bytes, i64, u32
     from ratsnake.wire.ipv4 import CHECKSUM, DESTINATION, PROTOCOL_FIELD, SOURCE
-    from ratsnake.wire.octets import be16, be32, put16, put32
-    from ratsnake.wire.packet import IPPROTO_TCP, IPPROTO_UDP
-    from ratsnake.wire.types import M16, Bytes, i64, u32
+    from ratsnake.wire.packet_fields import IPPROTO_TCP, IPPROTO_UDP
 
     BUFFER = 65545  # the largest IPv4 packet and its vnet header
     NOBODY = -1  # in place of a second descriptor to wait for

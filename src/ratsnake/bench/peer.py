@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv4Network
 
-from ..host.installation.install import install
-from ..host.routing.request import Request, RoutingError
-from ..lab.gateway import GatewayError
+from ..host.installation.install_changes import install
+from ..host.routing.routing_request import Request, RoutingError
+from ..lab.router_nat import GatewayError
 from ..lab.topology import (
     EXTERNAL,
     LAN_INTERFACE,
@@ -33,7 +33,7 @@ DEADLINE = 20.0  # seconds for the device to appear; a program may compile itsel
 STOP_DEADLINE = 5.0
 
 #: The null forwarder as a peer.
-NULL_COMMAND = f"exec {sys.executable} -m ratsnake.bench.null"
+NULL_COMMAND = f"exec {sys.executable} -m ratsnake.bench.null_program"
 
 _PREFIX = "RATSNAKE_BENCH_"
 _SHOWN = 300  # octets of what a failed command said last

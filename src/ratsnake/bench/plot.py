@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .measures import MEASURES, Measure
+from .measure_table import MEASURES, Measure
 from .result import Result, values
-from .summary import middle
+from .result_summary import middle
 
 _COLUMNS = 3
 _PANEL = (3.3, 0.45)  # inches: a panel's width, and its height besides the bars

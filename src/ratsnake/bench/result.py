@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .engine import EngineResult
+from .engine_bench import EngineResult
 from .engine_costs import PacketCost, SessionCost
 from .engine_gaps import Gaps
 from .engine_memory import Memory

@@ -1,8 +1,8 @@
 from ratsnake.wire.checksum cimport pseudo_header_sum, sum_octets
 from ratsnake.wire.ipv4 cimport DONT_FRAGMENT, HEADER
-from ratsnake.wire.octets cimport put16, put32
-from ratsnake.wire.packet cimport IPPROTO_TCP, IPPROTO_UDP, TCP
-from ratsnake.wire.types cimport Bytes, M16, MAPPED_IPV4, u32, u64
+from ratsnake.wire.byte_order cimport put16, put32
+from ratsnake.wire.packet_fields cimport IPPROTO_TCP, IPPROTO_UDP, TCP
+from ratsnake.wire.integer_types cimport Bytes, M16, MAPPED_IPV4, u32, u64
 
 cdef enum:
     ACK = 16

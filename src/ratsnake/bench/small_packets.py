@@ -6,11 +6,11 @@ An endpoint is an address and a port in one number: `address << 16 | port`.
 import cython
 
 if not cython.compiled:
+    from ratsnake.wire.byte_order import put16, put32
     from ratsnake.wire.checksum import pseudo_header_sum, sum_octets
+    from ratsnake.wire.integer_types import M16, MAPPED_IPV4, Bytes, u32, u64
     from ratsnake.wire.ipv4 import DONT_FRAGMENT, HEADER
-    from ratsnake.wire.octets import put16, put32
-    from ratsnake.wire.packet import IPPROTO_TCP, IPPROTO_UDP, TCP
-    from ratsnake.wire.types import M16, MAPPED_IPV4, Bytes, u32, u64
+    from ratsnake.wire.packet_fields import IPPROTO_TCP, IPPROTO_UDP, TCP
 
     ACK = 16
     SYN = 2

@@ -1,7 +1,7 @@
 cimport cython
 from libc.errno cimport EAGAIN, EINTR
-from ratsnake.wire.types cimport i32, i64, u32
-from .sockets cimport Load, accept_once, connect_once, nanoseconds, new_load, release_load
+from ratsnake.wire.integer_types cimport i32, i64, u32
+from .load_sockets cimport Load, accept_once, connect_once, nanoseconds, new_load, release_load
 
 cdef enum:
     SECOND = 1_000_000_000

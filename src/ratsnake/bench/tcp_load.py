@@ -13,9 +13,9 @@ from .udp_load import packed
 if not cython.compiled:
     from errno import EAGAIN, EINTR
 
-    from ratsnake.wire.types import i64, u32
+    from ratsnake.wire.integer_types import i64, u32
 
-    from .sockets import Load, accept_once, connect_once, nanoseconds, new_load, release_load
+    from .load_sockets import Load, accept_once, connect_once, nanoseconds, new_load, release_load
 
     SECOND = 1_000_000_000
     PATIENCE = 3  # seconds until a connection counts as failed; a lost SYN is sent again after one

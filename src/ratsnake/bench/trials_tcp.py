@@ -7,9 +7,9 @@ import socket
 import struct
 from concurrent.futures import ThreadPoolExecutor
 
-from . import programs
+from . import load_programs
 from .contestants import Site
-from .programs import LoadError
+from .load_programs import LoadError
 from .tcp_load import Acceptor, Connector
 
 _PORT = 5201
@@ -21,13 +21,13 @@ _LOOK = struct.pack("@ll", 0, 100_000)  # struct timeval: how often the acceptor
 def stream(site: Site, seconds: float, streams: int, back: bool) -> dict[str, float]:
     """Gb/s of payload, and the milliseconds of CPU the NAT took for a gigabit ("cpu")."""
     remote = site.topology.remotes[0]
-    iperf3 = programs.find("iperf3")
+    iperf3 = load_programs.find("iperf3")
     argv = [iperf3, "-c", remote, "-p", str(_PORT), "-J", "-t", str(round(seconds))]
     argv += ["-P", str(streams), *(["-R"] if back else [])]
     serve = [iperf3, "-s", "-p", str(_PORT), "-B", remote]
-    with programs.server(site.topology.internet, "tcp", _PORT, serve):
+    with load_programs.server(site.topology.internet, "tcp", _PORT, serve):
         before = site.cpu_seconds()
-        told = json.loads(programs.output(site.topology.hosts[0].namespace, argv, seconds))
+        told = json.loads(load_programs.output(site.topology.hosts[0].namespace, argv, seconds))
         after = site.cpu_seconds()
     received = told["end"]["sum_received"]
     gigabits = received["bytes"] * 8 / 1e9

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from . import programs
+from . import load_programs
 from .contestants import REMOTES, Site
-from .programs import LoadError
+from .load_programs import LoadError
 from .udp_load import Receiver, Sender
 
 SIZE = 64  # bytes of payload
@@ -58,11 +58,11 @@ class Burst:
 def round_trip(site: Site, seconds: float) -> dict[str, float]:
     """Percentiles ("50", "99") of the round trip of 64 bytes, µs."""
     remote = site.topology.remotes[0]
-    sockperf = programs.find("sockperf")
+    sockperf = load_programs.find("sockperf")
     at = ["-i", remote, "-p", str(_PORT)]
     size = ["-m", str(SIZE), "-t", str(round(seconds)), "--full-rtt"]
-    with programs.server(site.topology.internet, "udp", _PORT, [sockperf, "sr", *at]):
-        told = programs.output(
+    with load_programs.server(site.topology.internet, "udp", _PORT, [sockperf, "sr", *at]):
+        told = load_programs.output(
             site.topology.hosts[0].namespace, [sockperf, "pp", *at, *size], seconds
         )
     found = {name: float(value) for name, value in _PERCENTILE.findall(told)}

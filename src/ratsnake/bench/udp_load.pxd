@@ -1,7 +1,7 @@
 cimport cython
 from libc.errno cimport EAGAIN, EINTR
-from ratsnake.wire.types cimport i32, i64, u32
-from .sockets cimport (
+from ratsnake.wire.integer_types cimport i32, i64, u32
+from .load_sockets cimport (
     Load, RUN, nanoseconds, new_load, pause, receive_run, release_load, send_run,
 )
 

@@ -13,9 +13,9 @@ import cython
 if not cython.compiled:
     from errno import EAGAIN, EINTR
 
-    from ratsnake.wire.types import i64, u32
+    from ratsnake.wire.integer_types import i64, u32
 
-    from .sockets import (
+    from .load_sockets import (
         RUN,
         Load,
         nanoseconds,

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..bench import contestants, rounds
+from ..bench import benchmark_rounds, contestants
+from ..bench.benchmark_rounds import Plan
 from ..bench.contestants import Contestant
-from ..bench.measures import TRIALS
+from ..bench.measure_table import TRIALS
 from ..bench.result import Result, from_json
-from ..bench.rounds import Plan
-from ..daemon.errors import RunError, UsageError
+from ..daemon.user_errors import RunError, UsageError
 from .progress import Line
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,15}")
@@ -47,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="one round with short loads, in a minute"
     )
     parser.add_argument(
-        "--rounds", metavar="N", help=f"rounds to make: {rounds.ROUNDS}, or with --quick 1"
+        "--rounds",
+        metavar="N",
+        help=f"rounds to make: {benchmark_rounds.ROUNDS}, or with --quick 1",
     )
     parser.add_argument(
         "--only",
@@ -108,7 +110,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 
 def _measure(plan: Plan) -> Result:
-    from ..lab.privilege import PrivilegeError, enter_privileged
+    from ..lab.namespace_privilege import PrivilegeError, enter_privileged
 
     if plan.trials:
         try:
@@ -118,7 +120,7 @@ def _measure(plan: Plan) -> Result:
         if contestants.MASQUERADE not in [one.name for one in plan.contestants]:
             print("masquerade is left out: nft is not there (package nftables)", file=sys.stderr)
     with Line() as line:
-        return rounds.run(plan, line.show)
+        return benchmark_rounds.run(plan, line.show)
 
 
 def _peers(given: Sequence[str]) -> list[Contestant]:
@@ -141,7 +143,7 @@ def _peers(given: Sequence[str]) -> list[Contestant]:
 
 def _rounds(given: str | None, quick: bool) -> int:
     if given is None:
-        return rounds.QUICK_ROUNDS if quick else rounds.ROUNDS
+        return benchmark_rounds.QUICK_ROUNDS if quick else benchmark_rounds.ROUNDS
     if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= _MOST_ROUNDS):
         raise UsageError(f"--rounds {given}: right is a number from 1 to {_MOST_ROUNDS}")
     return int(given)

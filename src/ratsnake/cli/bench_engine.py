@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from ..bench.engine import EngineResult
+from ..bench.engine_bench import EngineResult
 from ..bench.engine_costs import PacketCost, SessionCost
 from ..bench.engine_gaps import Gaps
 from ..bench.engine_memory import Memory
 from ..bench.engine_ports import LastPort
-from .text import Column, columns, number
+from .text_format import Column, columns, number
 
 _THOUSAND = 1000.0
 

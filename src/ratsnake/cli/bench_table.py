@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 
 from ..bench.contestants import RATSNAKE
-from ..bench.machine import QUIET
-from ..bench.measures import MEASURES, Measure
+from ..bench.machine_info import QUIET
+from ..bench.measure_table import MEASURES, Measure
 from ..bench.result import Result
-from ..bench.summary import middle, noise, ratio, spread
+from ..bench.result_summary import middle, noise, ratio, spread
 from .bench_engine import engine_lines
-from .text import Column, columns, number
+from .text_format import Column, columns, number
 
 _SPREAD = 5  # characters of " ±12%"
 

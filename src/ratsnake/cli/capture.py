@@ -7,10 +7,10 @@ from base64 import b64decode
 from typing import Any
 
 from .. import __version__
-from ..daemon.errors import UsageError
-from ..device.pcapng import Writer
-from ..nat.rules.reasons import REASONS
-from . import inquiry
+from ..daemon.user_errors import UsageError
+from ..device.pcapng_writer import Writer
+from ..nat.rules.drop_reasons import REASONS
+from . import control_arguments
 from .progress import Progress
 
 BEFORE, AFTER = 0, 1  # the file's interfaces
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--protocol", metavar="NAME", help="only of this protocol, such as udp")
     parser.add_argument("--host", metavar="ADDR", help="only from or to this inside address")
     parser.add_argument("--remote", metavar="ADDR", help="only from or to this remote address")
-    inquiry.add_socket(parser)
+    control_arguments.add_socket(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         for name in ("protocol", "host", "remote")
         if getattr(arguments, name) is not None
     }
-    answer = inquiry.rows(arguments, asked, patient=True)
+    answer = control_arguments.rows(arguments, asked, patient=True)
     # No file is touched where there is nothing to capture.
     next(answer)
     writer = Writer(arguments.file, f"ratsnake {__version__}", INTERFACES)

@@ -5,13 +5,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..daemon.configuration.effective import effective
-from ..daemon.configuration.file import DEFAULT_FILE, options_of, read
-from ..daemon.configuration.followed import sources
-from ..daemon.configuration.options import RunOptions
-from ..daemon.configuration.schema import schema
+from ..daemon.configuration.configuration_dump import effective
+from ..daemon.configuration.configuration_file import DEFAULT_FILE, options_of, read
+from ..daemon.configuration.json_schema import schema
+from ..daemon.configuration.option_parsing import RunOptions
+from ..daemon.configuration.placeholder_addresses import sources
 from ..host.kernel.interface_address import look
-from ..host.processes.child import ChildError
+from ..host.processes.forked_call import ChildError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""`ratsnake demo`: each NAT type at work, in network namespaces; the work is lab/demo.py's."""
+"""`ratsnake demo`: each NAT type at work, in network namespaces (lab/nat_type_demo.py)."""
 
 import argparse
 
@@ -8,6 +8,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ..lab.demo import main
+    from ..lab.nat_type_demo import main
 
     return main()

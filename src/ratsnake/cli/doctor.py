@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from ..daemon.configuration.options import running_socket_path
-from ..daemon.control.client import NotRunningError, ask
-from ..host.processes.child import ChildError
-from . import inquiry
-from .flags import texts
+from ..daemon.configuration.option_parsing import running_socket_path
+from ..daemon.control.control_client import NotRunningError, ask
+from ..host.processes.forked_call import ChildError
+from . import control_arguments
+from .argument_table import texts
 
 MORE = (
     "The running NAT looks anew: at what it has changed on this host, which it makes again where"
@@ -24,7 +24,7 @@ _ROOTS = "what killed runs left on this host; type `sudo ratsnake doctor`"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = f"{parser.description} {MORE}"
-    inquiry.add_arguments(parser)
+    control_arguments.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -69,7 +69,7 @@ def _lost(external: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
 
 def _without_nat(why: str) -> dict[str, Any]:
     """What can be seen without one: the kernel tells all of it to root only."""
-    from ..host.monitoring.problems import problems_without_run
+    from ..host.monitoring.runtime_checks import problems_without_run
 
     problems = [_problem(why, "ratsnake run")]
     if os.geteuid() != 0:

@@ -4,8 +4,8 @@ import argparse
 import json
 from typing import Any
 
-from ..daemon.errors import RunError, UsageError
-from . import inquiry
+from ..daemon.user_errors import RunError, UsageError
+from . import control_arguments
 
 RIGHT = "right is ADDRESS:PORT, such as 192.168.1.10:4000 or [2001:db8::1]:443"
 WITH_PORTS = ("tcp", "udp", "udplite", "dccp", "sctp")
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="ask about the packet that comes back: from DST to the outside endpoint of SRC",
     )
-    inquiry.add_arguments(parser)
+    control_arguments.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         "destination_port": destination[1],
         "inbound": arguments.inbound,
     }
-    answer = list(inquiry.rows(arguments, question))
+    answer = list(control_arguments.rows(arguments, question))
     if len(answer) != 1:
         raise RunError(f"the NAT gave {len(answer)} explanations instead of one")
     said = answer[0]

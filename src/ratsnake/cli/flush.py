@@ -5,11 +5,11 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from ..daemon.configuration.options import read_flags
-from ..daemon.errors import UsageError
+from ..daemon.configuration.option_parsing import read_flags
+from ..daemon.user_errors import UsageError
 from ..daemon.views.row_request import FILTER_FLAGS
-from . import inquiry
-from .flags import add_flags, texts
+from . import control_arguments
+from .argument_table import add_flags, texts
 from .progress import Progress
 
 REMOTE_HELP = (
@@ -21,7 +21,7 @@ FLAGS = tuple(
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    inquiry.add_arguments(parser)
+    control_arguments.add_arguments(parser)
     which = parser.add_argument_group("which flows", "Several filters must all be met.")
     add_flags(which, FLAGS)
     which.add_argument("--all", action="store_true", help="end every flow there is")
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     question = _question(arguments)
     ended = {"mappings": 0, "sessions": 0}
     with Progress("flush", lambda sessions: f"{sessions} sessions ended") as progress:
-        for ended in inquiry.rows(arguments, question):
+        for ended in control_arguments.rows(arguments, question):
             progress.update(ended["sessions"], None)
     if arguments.json:
         print(json.dumps(ended))

@@ -4,13 +4,13 @@ import argparse
 import json
 from typing import Any
 
-from ..daemon.configuration.flags import FORWARD_FLAG
-from ..daemon.configuration.options import running_socket_path
-from ..daemon.control.client import ask
-from . import inquiry
-from .flags import texts
+from ..daemon.configuration.flag_table import FORWARD_FLAG
+from ..daemon.configuration.option_parsing import running_socket_path
+from ..daemon.control.control_client import ask
+from . import control_arguments
+from .argument_table import texts
 from .reload import told
-from .text import Column, columns
+from .text_format import Column, columns
 
 TASKS = {
     "add": "make outside ports lead to an inside host",
@@ -31,14 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         task = tasks.add_parser(name, help=summary, description=description)
         task.allow_abbrev = False
         if name == "list":
-            inquiry.add_arguments(task)
+            control_arguments.add_arguments(task)
             continue
         task.add_argument(
             "forward",
             metavar="FORWARD",
             help="in the notation of `run --forward`, such as tcp:8080=192.168.1.10:80",
         )
-        inquiry.add_socket(task)
+        control_arguments.add_socket(task)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         _list(arguments)
         return 0
     FORWARD_FLAG.read(arguments.forward, "forward")  # a mistake is told, whether a NAT runs or not
-    row = inquiry.change(arguments, {arguments.task: arguments.forward})
+    row = control_arguments.change(arguments, {arguments.task: arguments.forward})
     done, passing = ("added", "live") if arguments.task == "add" else ("removed", "configured")
     until = f" {UNTIL}" if row["origin"] == passing else ""
     print(f"{arguments.forward}: {done}{until}")

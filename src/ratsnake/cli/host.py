@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ..daemon.configuration.file import run_options_of
-from ..daemon.configuration.flags import CONFIG_FLAG, RUN_GROUPS
-from ..daemon.configuration.options import RunOptions
-from ..daemon.errors import RunError, UsageError
-from ..host.processes.child import ChildError
-from ..host.routing.request import RoutingError
-from .flags import add_flags, add_groups, texts
+from ..daemon.configuration.configuration_file import run_options_of
+from ..daemon.configuration.flag_table import CONFIG_FLAG, RUN_GROUPS
+from ..daemon.configuration.option_parsing import RunOptions
+from ..daemon.user_errors import RunError, UsageError
+from ..host.processes.forked_call import ChildError
+from ..host.routing.routing_request import RoutingError
+from .argument_table import add_flags, add_groups, texts
 
 if TYPE_CHECKING:
-    from ..host.installation.plan import Step
+    from ..host.installation.change_plan import Step
 
 TASKS = {
     "plan": (
@@ -52,10 +52,10 @@ def _asked(task: Callable[[], list[str]]) -> list[str]:
 
 
 def _plan(options: RunOptions) -> list[str]:
-    from ..daemon.surroundings.findings import NOTHING
-    from ..daemon.surroundings.fitting import fit, request_of
-    from ..daemon.surroundings.hosting import with_addresses
-    from ..host.installation.install import foresee
+    from ..daemon.host_integration.host_setup_manager import with_addresses
+    from ..daemon.host_integration.host_values import NOTHING
+    from ..daemon.host_integration.settings_for_host import fit, request_of
+    from ..host.installation.install_changes import foresee
 
     if not options.lans:
         raise UsageError("--lan IFACE is needed: without it `ratsnake run` touches no route")
@@ -109,7 +109,7 @@ def _summary(in_force: int, wanted: int) -> str:
 
 
 def _repair() -> list[str]:
-    from ..host.installation.install import repair
+    from ..host.installation.install_changes import repair
 
     return list(repair()) or ["# nothing was left behind"]
 

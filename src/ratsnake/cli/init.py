@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from ..daemon.configuration.file import DEFAULT_FILE, options_of, parse
-from ..daemon.errors import RunError, UsageError, near
-from .setups import QUESTIONS, SETUPS, STATE, Line, Question, Setup
+from ..daemon.configuration.configuration_file import DEFAULT_FILE, options_of, parse
+from ..daemon.user_errors import RunError, UsageError, near
+from .init_templates import QUESTIONS, SETUPS, STATE, Line, Question, Setup
 
 
 def _check_setup(text: str) -> None:

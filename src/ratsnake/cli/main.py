@@ -12,8 +12,8 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..daemon.errors import STATUS_RUN, STATUS_USAGE, RunError, UsageError, near, shown
-from ..device.base import DeviceError
+from ..daemon.user_errors import STATUS_RUN, STATUS_USAGE, RunError, UsageError, near, shown
+from ..device.packet_device import DeviceError
 
 COMMANDS = {
     "run": "run the NAT in the foreground",

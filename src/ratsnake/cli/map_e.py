@@ -5,13 +5,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..daemon.errors import UsageError
+from ..daemon.user_errors import UsageError
 from ..portset.map_rule import TUNNEL_MSS, TUNNEL_MTU, CustomerEdge, MapRule
 from ..portset.notation import read_end_user_prefix
 from ..portset.providers import KnownRule, identify
 from ..portset.rule_text import EXAMPLE, SYNTAX, read_rule
 from ..portset.specification import MAP_E
-from . import port_ranges
+from . import port_set_output
 
 TITLE_WIDTH = 15  # of the words on the left
 
@@ -79,9 +79,9 @@ def _lines(known: KnownRule | None, edge: CustomerEdge) -> Iterator[str]:
         yield _line("  by draft-03", str(edge.address_draft03))
     yield _line("border relay", "not in the rule" if rule.relay is None else str(rule.relay))
     yield _line("tunnel MTU", f"{TUNNEL_MTU}; clamp the TCP MSS to {TUNNEL_MSS}")
-    yield _line("ports", port_ranges.amount(edge.ports))
+    yield _line("ports", port_set_output.amount(edge.ports))
     yield ""
-    yield from port_ranges.table(edge.ports, indent=2)
+    yield from port_set_output.table(edge.ports, indent=2)
 
 
 def _command(arguments: argparse.Namespace, edge: CustomerEdge) -> Iterator[str]:
@@ -119,7 +119,7 @@ def _fields(known: KnownRule | None, edge: CustomerEdge) -> dict[str, Any]:
         "prefix": str(edge.prefix),
         "ipv4": _ipv4(edge),
         "psid": edge.psid,
-        **port_ranges.fields(edge.ports),
+        **port_set_output.fields(edge.ports),
         "ce_address": str(edge.address),
         "ce_address_rfc7597": str(edge.address_rfc7597),
         "ce_address_draft03": str(edge.address_draft03),

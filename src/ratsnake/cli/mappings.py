@@ -3,10 +3,10 @@
 import argparse
 from typing import Any
 
-from ..nat.views.rows import MappingRow
-from . import listing, sorting
-from .listing import Table, print_table
-from .text import Column, duration, endpoint
+from ..nat.views.row_tuples import MappingRow
+from . import row_sorting, table_listing
+from .table_listing import Table, print_table
+from .text_format import Column, duration, endpoint
 
 COLUMNS = (
     Column("PROTO"),
@@ -18,17 +18,17 @@ COLUMNS = (
 )
 
 KEYS = {
-    "protocol": sorting.text("protocol"),
-    "internal": sorting.endpoint("internal"),
-    "external": sorting.endpoint("external"),
-    "remote": sorting.endpoint("remote"),
-    "sessions": sorting.number("sessions"),
-    "age": sorting.number("age"),
+    "protocol": row_sorting.text("protocol"),
+    "internal": row_sorting.endpoint("internal"),
+    "external": row_sorting.endpoint("external"),
+    "remote": row_sorting.endpoint("remote"),
+    "sessions": row_sorting.number("sessions"),
+    "age": row_sorting.number("age"),
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    listing.add_arguments(parser, TABLE)
+    table_listing.add_arguments(parser, TABLE)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Sequence
 
-from ..daemon.errors import STATUS_RUN, UsageError
+from ..daemon.user_errors import STATUS_RUN, UsageError
 from ..stun.client import StunClient
 from ..stun.message import Endpoint
 from ..stun.network_check import CheckResult, check_network

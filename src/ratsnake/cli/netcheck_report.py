@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Any
 
-from ..daemon.errors import shown
+from ..daemon.user_errors import shown
 from ..nat.rules.behaviour import Filtering, Mapping, Selection
 from ..stun.behaviour_discovery import Contact, FilteringResult, MappingResult
 from ..stun.binding_lifetime import Lifetime

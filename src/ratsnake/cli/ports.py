@@ -4,13 +4,13 @@ import argparse
 import json
 from collections.abc import Iterator
 
-from ..daemon.errors import UsageError
+from ..daemon.user_errors import UsageError
 from ..portset import PortSet
 from ..portset.notation import near, read_number
 from ..portset.providers import PROVIDERS
 from ..portset.psid_format import PsidFormat
 from ..portset.specification import MAP_E, read_psid
-from . import port_ranges
+from . import port_set_output
 
 INDENT = 2
 
@@ -50,19 +50,19 @@ def run(arguments: argparse.Namespace) -> int:
             "offset": psid_format.offset,
             "psid_len": psid_format.psid_len,
             "psid": psid,
-            **port_ranges.fields(ports),
+            **port_set_output.fields(ports),
         }
         print(json.dumps(answer))
         return 0
-    for line in port_ranges.nft_set(ports, title) if arguments.nft else _lines(title, ports):
+    for line in port_set_output.nft_set(ports, title) if arguments.nft else _lines(title, ports):
         print(line)
     return 0
 
 
 def _lines(title: str, ports: PortSet) -> Iterator[str]:
-    yield f"{title}: {port_ranges.amount(ports)}"
+    yield f"{title}: {port_set_output.amount(ports)}"
     yield ""
-    yield from port_ranges.table(ports, INDENT)
+    yield from port_set_output.table(ports, INDENT)
 
 
 def _asked(arguments: argparse.Namespace) -> tuple[PsidFormat, int]:

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ..daemon.configuration.differences import Difference
-from . import inquiry
+from ..daemon.configuration.settings_diff import Difference
+from . import control_arguments
 
 MORE = (
     "The file is the one that `ratsnake run` was started with, and its flags still win over it. It"
@@ -17,11 +17,11 @@ MORE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = f"{parser.description} {MORE}"
-    inquiry.add_socket(parser)
+    control_arguments.add_socket(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    row = inquiry.change(arguments, {})
+    row = control_arguments.change(arguments, {})
     changes = row["changed"]
     print(f"{row['file']}: {len(changes) or 'nothing'} changed")
     for change in changes:

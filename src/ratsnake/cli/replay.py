@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from ..daemon.configuration.flags import NAT_GROUPS
-from ..daemon.configuration.options import fixed_nat_options
-from ..daemon.errors import UsageError
-from .flags import add_groups, texts
+from ..daemon.configuration.flag_table import NAT_GROUPS
+from ..daemon.configuration.option_parsing import fixed_nat_options
+from ..daemon.user_errors import UsageError
+from .argument_table import add_groups, texts
 from .progress import Progress
 
 
@@ -25,10 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     options = fixed_nat_options(texts(arguments), "a capture has no interfaces")
     number = _number(arguments.seed)
-    from ..daemon import seed
-    from ..daemon.replay import replay
+    from ..daemon import random_seed
+    from ..daemon.capture_replay import replay
 
-    bits = seed.fresh() if number is None else seed.reproducible(number)
+    bits = random_seed.fresh() if number is None else random_seed.reproducible(number)
     with Progress("replay") as progress:
         counts = replay(options, bits, arguments.source, arguments.target, progress.update)
     for amount, what in (

@@ -3,10 +3,10 @@
 import argparse
 import contextlib
 
-from ..daemon.configuration.file import sources_of
-from ..daemon.configuration.flags import CONFIG_FLAG, RUN_GROUPS
-from ..daemon.errors import UsageError
-from .flags import add_flags, add_groups, texts
+from ..daemon.configuration.configuration_file import sources_of
+from ..daemon.configuration.flag_table import CONFIG_FLAG, RUN_GROUPS
+from ..daemon.user_errors import UsageError
+from .argument_table import add_flags, add_groups, texts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +23,10 @@ def run(arguments: argparse.Namespace) -> int:
         )
     asked = sources.read()
     # Only now: a mistake in the options is told without waiting for the engine to load.
-    from ..daemon import log
-    from ..daemon.service import serve
+    from ..daemon import logging_setup
+    from ..daemon.startup import serve
 
-    log.start()
+    logging_setup.start()
     serve(sources, asked, _announce)
     return 0
 

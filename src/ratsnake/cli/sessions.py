@@ -3,10 +3,10 @@
 import argparse
 from typing import Any
 
-from ..nat.views.rows import SessionRow
-from . import listing, sorting
-from .listing import Table, print_table
-from .text import Column, amount, duration, endpoint
+from ..nat.views.row_tuples import SessionRow
+from . import row_sorting, table_listing
+from .table_listing import Table, print_table
+from .text_format import Column, amount, duration, endpoint
 
 COLUMNS = (
     Column("PROTO"),
@@ -23,21 +23,21 @@ COLUMNS = (
 ARROWS = {"inside": "->", "outside": "<-"}
 
 KEYS = {
-    "protocol": sorting.text("protocol"),
-    "internal": sorting.endpoint("internal"),
-    "external": sorting.endpoint("external"),
-    "remote": sorting.endpoint("remote"),
-    "state": sorting.text("state"),
-    "left": sorting.number("expires"),
-    "out": sorting.number("bytes_out"),
-    "in": sorting.number("bytes_in"),
-    "bytes": sorting.number("bytes_out", "bytes_in"),
-    "packets": sorting.number("packets_out", "packets_in"),
+    "protocol": row_sorting.text("protocol"),
+    "internal": row_sorting.endpoint("internal"),
+    "external": row_sorting.endpoint("external"),
+    "remote": row_sorting.endpoint("remote"),
+    "state": row_sorting.text("state"),
+    "left": row_sorting.number("expires"),
+    "out": row_sorting.number("bytes_out"),
+    "in": row_sorting.number("bytes_in"),
+    "bytes": row_sorting.number("bytes_out", "bytes_in"),
+    "packets": row_sorting.number("packets_out", "packets_in"),
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    listing.add_arguments(parser, TABLE)
+    table_listing.add_arguments(parser, TABLE)
 
 
 def run(arguments: argparse.Namespace) -> int:

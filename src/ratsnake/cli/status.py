@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from ..daemon.errors import RunError
-from ..nat.rules.reasons import REASONS
+from ..daemon.user_errors import RunError
+from ..nat.rules.drop_reasons import REASONS
 from ..portset import PortSet
-from . import inquiry
-from .text import amount, duration
+from . import control_arguments
+from .text_format import amount, duration
 
 WIDTH = 80
 
@@ -24,11 +24,11 @@ MEANINGS = {reason.name: reason.meaning for reason in REASONS}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    inquiry.add_arguments(parser)
+    control_arguments.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    answer = list(inquiry.rows(arguments))
+    answer = list(control_arguments.rows(arguments))
     if len(answer) != 1:
         raise RunError(f"the NAT gave {len(answer)} status objects instead of one")
     status = answer[0]
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def lines(status: dict[str, Any]) -> Iterator[str]:
-    """The status object (daemon/views/status.py) for people, in 80 columns."""
+    """The status object (daemon/views/status_object.py) for people, in 80 columns."""
     yield (
         f"ratsnake {status['version']} on {status['device']}, up {duration(status['uptime'])}"
         f" since {_local(status['since'])}, process {status['pid']}"

@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..daemon.configuration.flag import Flag
-from ..daemon.configuration.options import read_flags, running_socket_path
-from ..daemon.errors import RunError, UsageError, near
+from ..daemon.configuration.flag_definition import Flag
+from ..daemon.configuration.option_parsing import read_flags, running_socket_path
+from ..daemon.user_errors import RunError, UsageError, near
 from ..daemon.views.row_request import FILTER_FLAGS
-from ..nat.views.rows import PROTOCOL_NAMES
-from . import inquiry
-from .flags import add_flags, texts
-from .top_look import BY, Choice, Look, Observer
+from ..nat.views.row_tuples import PROTOCOL_NAMES
+from . import control_arguments
+from .argument_table import add_flags, texts
 from .top_screen import KEYS, is_heading, screen
+from .top_snapshot import BY, Choice, Look, Observer
 
 LEAST_SECONDS, MOST_SECONDS = 0.5, 60.0
 PLAIN_WIDTH, PLAIN_HEIGHT = 80, 24  # of --once where there is no terminal
@@ -48,7 +48,7 @@ FLAGS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    inquiry.add_socket(parser)
+    control_arguments.add_socket(parser)
     add_flags(parser, (*FLAGS, *FILTERS.values()))
     parser.add_argument(
         "--once", action="store_true", help="print one screen, after one interval, and end"

@@ -4,9 +4,9 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..nat.rules.reasons import REASONS
-from .text import amount, duration
-from .top_look import Choice, Look
+from ..nat.rules.drop_reasons import REASONS
+from .text_format import amount, duration
+from .top_snapshot import Choice, Look
 
 KEYS = "q quit  b by bytes  s by sessions  h hosts  p protocol  r all  space now"
 MEANINGS = {reason.name: reason.meaning for reason in REASONS}

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from ..daemon.configuration.event_kinds import KINDS
-from . import inquiry
-from .text import amount, duration, endpoint
+from . import control_arguments
+from .text_format import amount, duration, endpoint
 
 Event = dict[str, Any]
 NAME_WIDTH = 19  # of the longest event's name
@@ -16,7 +16,7 @@ PROTOCOL_WIDTH = 7
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    inquiry.add_arguments(parser)
+    control_arguments.add_arguments(parser)
     parser.add_argument(
         "--kind",
         action="append",
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         "destinations": arguments.destinations or None,
     }
     asked = {name: value for name, value in given.items() if value is not None}
-    for event in inquiry.rows(arguments, asked, patient=True):
+    for event in control_arguments.rows(arguments, asked, patient=True):
         print(json.dumps(event) if arguments.json else _shown(event), flush=True)
     return 0
 

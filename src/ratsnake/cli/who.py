@@ -7,11 +7,11 @@ import argparse
 import json
 from ipaddress import IPv4Address
 
-from ..daemon.configuration.flags import WHO_FLAGS
-from ..daemon.configuration.options import deterministic
-from ..daemon.errors import RunError, UsageError
+from ..daemon.configuration.flag_table import WHO_FLAGS
+from ..daemon.configuration.option_parsing import deterministic
+from ..daemon.user_errors import RunError, UsageError
 from ..portset import FIRST_PORT, LAST_PORT, PortSet
-from .flags import add_flags, texts
+from .argument_table import add_flags, texts
 
 RIGHT = "right is an inside address, or an outside one with a port, such as 203.0.113.1:5000"
 

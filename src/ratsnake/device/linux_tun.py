@@ -1,4 +1,4 @@
-"""A Linux TUN interface: made, probed for offloads, brought up.  Numbers are in tun_abi.py."""
+"""A Linux TUN interface: made, probed for offloads, brought up."""
 
 import errno
 import os
@@ -9,13 +9,13 @@ from fcntl import ioctl
 from pathlib import Path
 from types import TracebackType
 
-from . import tun_abi as abi
-from .base import DeviceError, Packet
+from . import tun_constants as abi
+from .packet_device import DeviceError, Packet
 from .vnet_header import VNET_SIZE
 
 # Longest queue between the kernel and the program, in packets.  The driver's own 500 overflows
-# when a worker at 100,000 packets/s is off its processor for 5 ms, and 1000 did at times when a
-# virtual machine's processor was; much more than 2000 would only add delay (24 ms of full-size
+# when a packet loop at 100,000 packets/s is off its processor for 5 ms, and 1000 did at times when
+# a virtual machine's processor was; much more than 2000 would only add delay (24 ms of full-size
 # packets at 1 Gb/s).
 QUEUE_LENGTH = 2000
 
@@ -121,7 +121,7 @@ class LinuxTun:
 
     With a vnet header a frame may be a 64 kB packet that still is to be cut, or one without its
     checksum: only a reader that knows the header can do with it.  So read() and write() are for
-    a device without one (`offload=False`); the packet worker uses fileno().
+    a device without one (`offload=False`); the packet packet loop uses fileno().
     """
 
     def __init__(self, name: str, *, offload: bool = True) -> None:

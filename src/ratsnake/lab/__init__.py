@@ -10,14 +10,14 @@ Only Python and the kernel are needed (`masquerade` alone wants nft).  Everythin
 the process that made it, however that ends.
 """
 
-from .contest import CONTESTED_PORTS, observe_contested
-from .expected import COMBINATIONS, EXPECTED, Expectation
-from .gateway import GatewayError, RunningNat, forward, masquerade, nat
+from .contested_mapping_probe import CONTESTED_PORTS, observe_contested
+from .expected_behaviour import COMBINATIONS, EXPECTED, Expectation
 from .namespace import Namespace
-from .privilege import PrivilegeError, enter_privileged
-from .probe import Observation, observe
+from .namespace_privilege import PrivilegeError, enter_privileged
+from .nat_probe import Observation, observe
+from .probe_transport import ProbeError
+from .router_nat import GatewayError, RunningNat, forward, masquerade, nat
 from .topology import EXTERNAL, EXTERNAL_2, EXTERNAL_6, LAN_PREFIX, LAN_PREFIX_6, Host, Topology
-from .transport import ProbeError
 
 __all__ = [
     "COMBINATIONS",

@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import libc
+from . import libc_calls
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 _LOCAL = 2  # RTN_LOCAL: a route to the machine itself
 _ADDRESS_DEADLINE = 10.0  # seconds
-_LEASH = str(Path(__file__).with_name("leash.py"))
+_LEASH = str(Path(__file__).with_name("die_with_parent.py"))
 
 
 class Namespace:
@@ -37,7 +37,7 @@ class Namespace:
         self.label = label
 
         def create() -> int:
-            libc.unshare(libc.CLONE_NEWNET)
+            libc_calls.unshare(libc_calls.CLONE_NEWNET)
             return _current()
 
         self._fd = _in_thread(create)
@@ -65,11 +65,11 @@ class Namespace:
         """The calling thread is in this namespace inside the `with`; may be nested."""
         before = _current()
         try:
-            libc.setns(self._fd, libc.CLONE_NEWNET)
+            libc_calls.setns(self._fd, libc_calls.CLONE_NEWNET)
             try:
                 yield
             finally:
-                libc.setns(before, libc.CLONE_NEWNET)
+                libc_calls.setns(before, libc_calls.CLONE_NEWNET)
         finally:
             os.close(before)
 
@@ -77,7 +77,7 @@ class Namespace:
         """Call `function` in a thread of its own inside; returns its result, raises its error."""
 
         def inside() -> T:
-            libc.setns(self._fd, libc.CLONE_NEWNET)
+            libc_calls.setns(self._fd, libc_calls.CLONE_NEWNET)
             return function()
 
         return _in_thread(inside)
@@ -109,8 +109,8 @@ class Namespace:
     def await_ipv6(self, addresses: Sequence[str]) -> None:
         """Return once these addresses, which have been added, work.
 
-        A worker of the kernel gives each its local route a moment later, and an address without
-        one is not there yet.  Raises OSError if that takes more than 10 seconds.
+        A packet loop of the kernel gives each its local route a moment later, and an address
+        without one is not there yet.  Raises OSError if that takes more than 10 seconds.
         """
         deadline = time.monotonic() + _ADDRESS_DEADLINE
         with self.netlink() as netlink:

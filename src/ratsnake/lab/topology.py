@@ -37,7 +37,7 @@ WAN_INTERFACE = "wan0"
 LAN_PREFIX, LAN_PREFIX_6 = "192.0.2.128/25", "2001:db8:1::/64"
 ROUTER_LAN, ROUTER_LAN_6 = "192.0.2.129", "2001:db8:1::129"
 ROUTER_WAN, ROUTER_WAN_6 = "198.51.100.254", "2001:db8:2::254"
-# While ratsnake runs, in the router's own errors (host/kernel/family.py).
+# While ratsnake runs, in the router's own errors (host/kernel/ip_family.py).
 ROUTER_NAT, ROUTER_NAT_6 = "192.0.0.8", "100::8"
 EXTERNAL, EXTERNAL_6 = "203.0.113.1", "2001:db8:3::1"
 EXTERNAL_2 = "203.0.113.2"

@@ -1,26 +1,26 @@
 cimport cython
-from ratsnake.wire.faults cimport FAULTS, FRAGMENT, OFFLOAD, PROTOCOL
+from ratsnake.wire.header_faults cimport FAULTS, FRAGMENT, OFFLOAD, PROTOCOL
 from ratsnake.wire.ip cimport parse
 from ratsnake.wire.ipv6 cimport FRAGMENT_HEADER_SIZE, FRAGMENT_IDENTIFICATION
-from ratsnake.wire.octets cimport be32, put32
-from ratsnake.wire.packet cimport FIRST, Packet, SCTP, TCP, WHOLE
-from ratsnake.wire.types cimport Bytes, M32, u32, u64
-from .answers.answers cimport Answers
-from .events.events cimport Events
-from .translation.forecast cimport Forecast
-from .packets.fragments cimport Fragments, KNOWN, REFUSED
-from .packets.outbox cimport Outbox
-from .packets.parcels cimport LARGEST, Parcels
-from .rules.reasons cimport (
+from ratsnake.wire.byte_order cimport be32, put32
+from ratsnake.wire.packet_fields cimport FIRST, Packet, SCTP, TCP, WHOLE
+from ratsnake.wire.integer_types cimport Bytes, M32, u32, u64
+from .error_responses.error_policy cimport ErrorPolicy
+from .events.event_recorder cimport Events
+from .translation.prefetch cimport Prefetcher
+from .packets.fragment_tracking cimport Fragments, KNOWN, REFUSED
+from .packets.output_queue cimport OutputQueue
+from .packets.packet_pool cimport LARGEST, PacketPool
+from .rules.drop_reasons cimport (
     FRAGMENT_HELD, FRAGMENT_LIMIT, FRAGMENT_REFUSED, HOP_LIMIT as HOPS_USED_UP, REASONS_COUNT,
     TRANSLATED, UNMAPPABLE,
 )
-from .tables.records cimport Octets, new_octets, release
-from .packets.rewrite cimport RECEIVER, SENDER, readdress, renumber, take_hop
-from .translation.sharing cimport Sharing
-from .translation.stateless cimport Stateless
-from .views.traffic cimport Traffic
-from .translation.translator cimport Translator
+from .tables.row_layouts cimport Octets, new_octets, release
+from .packets.header_rewrite cimport RECEIVER, SENDER, readdress, renumber, take_hop
+from .translation.shared_address cimport Sharing
+from .translation.stateless_translation cimport Stateless
+from .views.traffic_counters cimport Traffic
+from .translation.packet_translator cimport Translator
 
 cdef extern from *:
     """
@@ -32,13 +32,13 @@ cdef extern from *:
 cdef class Nat:
     cdef Translator translator
     cdef readonly Events events
-    cdef readonly Forecast forecast
+    cdef readonly Prefetcher prefetcher
     cdef Stateless stateless
     cdef Sharing sharing
-    cdef Parcels parcels
-    cdef Outbox outbox
+    cdef PacketPool packet_pool
+    cdef OutputQueue output_queue
     cdef Fragments fragments
-    cdef Answers answers
+    cdef ErrorPolicy error_policy
     cdef Octets scratch
     cdef bint decrements
     cdef Traffic traffic

@@ -12,17 +12,17 @@ from typing import Any
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.faults import FAULTS, FRAGMENT, OFFLOAD, PROTOCOL
+    from ratsnake.wire.byte_order import be32, put32
+    from ratsnake.wire.header_faults import FAULTS, FRAGMENT, OFFLOAD, PROTOCOL
+    from ratsnake.wire.integer_types import M32, Bytes, u32, u64
     from ratsnake.wire.ip import parse
     from ratsnake.wire.ipv6 import FRAGMENT_HEADER_SIZE, FRAGMENT_IDENTIFICATION
-    from ratsnake.wire.octets import be32, put32
-    from ratsnake.wire.packet import FIRST, SCTP, TCP, WHOLE, Packet
-    from ratsnake.wire.types import M32, Bytes, u32, u64
+    from ratsnake.wire.packet_fields import FIRST, SCTP, TCP, WHOLE, Packet
 
-    from .packets.fragments import KNOWN, REFUSED
-    from .packets.parcels import LARGEST
-    from .packets.rewrite import RECEIVER, SENDER, readdress, renumber, take_hop
-    from .rules.reasons import (
+    from .packets.fragment_tracking import KNOWN, REFUSED
+    from .packets.header_rewrite import RECEIVER, SENDER, readdress, renumber, take_hop
+    from .packets.packet_pool import LARGEST
+    from .rules.drop_reasons import (
         FRAGMENT_HELD,
         FRAGMENT_LIMIT,
         FRAGMENT_REFUSED,
@@ -30,28 +30,28 @@ if not cython.compiled:
         TRANSLATED,
         UNMAPPABLE,
     )
-    from .rules.reasons import HOP_LIMIT as HOPS_USED_UP
-    from .tables.records import Octets, new_octets, release
+    from .rules.drop_reasons import HOP_LIMIT as HOPS_USED_UP
+    from .tables.row_layouts import Octets, new_octets, release
 
     LATEST = 1 << 44  # milliseconds; a session's time of expiry has 45 bits
 
-from .answers.answers import Answers
-from .explain.explain import Walk
+from .error_responses.error_policy import ErrorPolicy
 from .explain.explanation import Endpoint, Explanation
-from .packets.fragments import Fragments
-from .packets.outbox import Outbox
-from .packets.parcels import Parcels
-from .settings.settings import Settings
-from .translation.forecast import Forecast
-from .translation.sharing import Sharing
-from .translation.stateless import Stateless
-from .translation.translator import Translator
-from .views.errand import done
-from .views.flush import FlushPage, MappingFlush, SessionFlush
-from .views.overview import Overview
+from .explain.packet_explainer import Walk
+from .packets.fragment_tracking import Fragments
+from .packets.output_queue import OutputQueue
+from .packets.packet_pool import PacketPool
+from .settings.validated_settings import Settings
+from .translation.packet_translator import Translator
+from .translation.prefetch import Prefetcher
+from .translation.shared_address import Sharing
+from .translation.stateless_translation import Stateless
+from .views.flow_flush import FlushPage, MappingFlush, SessionFlush
+from .views.packet_loop_call import done
 from .views.row_filter import RowFilter
-from .views.rows import MappingRow, PortRow, SessionRow
-from .views.traffic import Traffic
+from .views.row_tuples import MappingRow, PortRow, SessionRow
+from .views.traffic_counters import Traffic
+from .views.view_factory import Overview
 
 SEED_BYTES = 80  # eight hash secrets and the generator's key, 64 bits each
 PARCELS = 4096  # packets that wait: held fragments, and what is to be sent
@@ -73,22 +73,24 @@ class Nat:
         self.translator = Translator(settings, seed)
         flows = self.translator.flows
         self.events = flows.events
-        self.forecast = Forecast(flows)
-        self.stateless = Stateless(flows.scope, settings.nptv6)
-        self.sharing = Sharing(flows.scope, settings.externals)
-        self.parcels = Parcels(PARCELS, PARCEL_OCTETS)
-        self.outbox = Outbox(self.parcels)
+        self.prefetcher = Prefetcher(flows)
+        self.stateless = Stateless(flows.realm, settings.nptv6)
+        self.sharing = Sharing(flows.realm, settings.externals)
+        self.packet_pool = PacketPool(PARCELS, PARCEL_OCTETS)
+        self.output_queue = OutputQueue(self.packet_pool)
         self.fragments = Fragments(
             settings.limits.fragments,
-            self.parcels,
+            self.packet_pool,
             flows.secret,
             settings.timeouts.fragments * 1000,
         )
-        self.answers = Answers(settings, flows.scope, self.parcels, self.outbox, flows.secret)
+        self.error_policy = ErrorPolicy(
+            settings, flows.realm, self.packet_pool, self.output_queue, flows.secret
+        )
         self.decrements = settings.decrement_ttl
         self.scratch = new_octets(LARGEST)
         self.traffic = Traffic()
-        self.overview = Overview(flows, self.answers, self.traffic, self.events)
+        self.overview = Overview(flows, self.error_policy, self.traffic, self.events)
         self.clock = 0
 
     def __dealloc__(self) -> None:
@@ -107,7 +109,7 @@ class Nat:
 
     def outgoing(self) -> bytes | None:
         """The next packet the NAT sends by itself: a held fragment or an ICMP error; or None."""
-        size = self.outbox.pop(self.scratch)
+        size = self.output_queue.pop(self.scratch)
         return bytes([self.scratch[k] for k in range(size)]) if size else None
 
     def expire(self, now: int, budget: int = 1000) -> int:
@@ -174,7 +176,7 @@ class Nat:
     def flush_page(
         self, start: int, count: int, began: int, now: int, wanted: RowFilter, by_remote: bool
     ) -> FlushPage:
-        """`flush` as an errand."""
+        """`flush` as a packet-loop call."""
         kind = SessionFlush if by_remote else MappingFlush
         return kind(self.translator, start, count, began, now, wanted)
 
@@ -195,15 +197,15 @@ class Nat:
 
     def has_many_sessions(self) -> bool:
         """Whether `expect` and `prepare` before a batch are worth their time."""
-        return self.forecast.is_worthwhile()
+        return self.prefetcher.is_worthwhile()
 
     def expect(self, b: Bytes, size: u32, k: u32) -> None:
         """`process` will be called for the packet in b[:size], number k (0..63) of a batch."""
-        self.forecast.note(b, size, k)
+        self.prefetcher.note(b, size, k)
 
     def prepare(self, count: u32, now: u64) -> None:
         """That many packets of a batch have been announced by `expect`."""
-        self.forecast.fetch(count, now)
+        self.prefetcher.fetch(count, now)
 
     def refuse(self, reason: u32) -> None:
         """Count a packet that never came to `process`, or could not be sent after it."""
@@ -217,7 +219,7 @@ class Nat:
         if reason == FRAGMENT_HELD:
             return
         is_sound: bool = reason >= FAULTS or PROTOCOL <= reason < OFFLOAD
-        outbound: bool = is_sound and not self.translator.flows.scope.is_external(
+        outbound: bool = is_sound and not self.translator.flows.realm.is_external(
             p.destination_high, p.destination_low
         )
         if outbound and self.stateless.prefixes and p.version == 6:
@@ -226,13 +228,13 @@ class Nat:
 
     def next_outgoing(self, b: Bytes) -> u32:
         """`outgoing` for compiled callers: the size of the packet put into b, or 0."""
-        return self.outbox.pop(b)
+        return self.output_queue.pop(b)
 
     def sweep(self, now: u64, budget: u32) -> u32:
         """`expire` for compiled callers."""
         now = min(now, LATEST)
         self.fragments.expire(now, budget)
-        self.answers.answer_syns(now)
+        self.error_policy.answer_syns(now)
         if self.events.wanted:
             self.events.tell_suppressed(now)
         return self.translator.flows.expire(now, budget)
@@ -241,7 +243,7 @@ class Nat:
         p: Packet = self.translator.packet
         reason: u32
         if self.decrements and not take_hop(b, self.translator.packet.version):
-            self.answers.hops_used_up(b, p, self.clock)
+            self.error_policy.hops_used_up(b, p, self.clock)
             return HOPS_USED_UP
         if self.stateless.active:
             reason = self.pass_by(b, size, REASONS_COUNT)
@@ -269,7 +271,7 @@ class Nat:
         if reason == TRANSLATED:
             self.traffic.pass_on(self.stateless.is_outbound, size)
         elif reason == UNMAPPABLE and self.stateless.is_outbound and otherwise == REASONS_COUNT:
-            self.answers.no_way(b, p, self.clock)
+            self.error_policy.no_way(b, p, self.clock)
         return reason
 
     def whole(self, b: Bytes, size: u32, partial: bool) -> u32:
@@ -289,13 +291,13 @@ class Nat:
             reason = TRANSLATED
         if reason == TRANSLATED:
             self.traffic.pass_on(self.translator.is_outbound, size)
-            if self.answers.syns.held and self.translator.session and p.protocol == TCP:
-                self.answers.connecting(self.translator.flows, self.translator.session)
+            if self.error_policy.syns.held and self.translator.session and p.protocol == TCP:
+                self.error_policy.connecting(self.translator.flows, self.translator.session)
         elif self.translator.intact:
-            if self.translator.flows.scope.is_internal(p.source_high, p.source_low):
-                self.answers.refuse_outbound(b, p, reason, self.clock)
+            if self.translator.flows.realm.is_internal(p.source_high, p.source_low):
+                self.error_policy.refuse_outbound(b, p, reason, self.clock)
             elif not self.translator.is_outbound and self.translator.opens():
-                self.answers.refuse_inbound(b, p, reason, self.translator.external, self.clock)
+                self.error_policy.refuse_inbound(b, p, reason, self.translator.external, self.clock)
         return reason
 
     def fragment(self, b: Bytes, size: u32) -> u32:
@@ -373,13 +375,13 @@ class Nat:
         )
         slot: u32 = self.fragments.next_held(row)
         while slot:
-            size = self.parcels.copy_out(slot, self.scratch)
-            self.parcels.drop(slot)
+            size = self.packet_pool.copy_out(slot, self.scratch)
+            self.packet_pool.drop(slot)
             parse(self.scratch, size, p)
             self.later_fragment(row, self.scratch, size)
-            slot = self.parcels.store(self.scratch, size)
+            slot = self.packet_pool.store(self.scratch, size)
             if slot:
-                self.outbox.push(slot)
+                self.output_queue.push(slot)
             slot = self.fragments.next_held(row)
         return TRANSLATED
 

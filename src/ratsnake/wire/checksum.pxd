@@ -1,6 +1,6 @@
 # C side of checksum.py.
-from .octets cimport be16, put16
-from .types cimport Bytes, M16, u8, u32, u64
+from .byte_order cimport be16, put16
+from .integer_types cimport Bytes, M16, u8, u32, u64
 
 cdef inline u32 fold(u32 s) noexcept nogil:
     s = (s & M16) + (s >> 16)

@@ -4,8 +4,8 @@ A *difference* is the folded one's-complement sum of ~old + new words, 0..0xFFFF
 complement is the difference of the way back.
 """
 
-from .octets import be16, put16
-from .types import M16, M64, Bytes, u32, u64
+from .byte_order import be16, put16
+from .integer_types import M16, M64, Bytes, u32, u64
 
 
 def fold(s: u32) -> u32:

@@ -1,4 +1,4 @@
-from .types cimport u32
+from .integer_types cimport u32
 
 cdef extern from *:
     """

@@ -11,7 +11,7 @@ Polynomials are written as CRC32c computes them: bit 31 is the coefficient of x^
 import cython
 
 if not cython.compiled:
-    from .types import u32
+    from .integer_types import u32
 
     POLYNOMIAL = 0x82F63B78
     ONE = 0x80000000

@@ -1,7 +1,7 @@
-from .faults cimport DCCP_HEADER, NO_FAULT
-from .octets cimport be16
-from .packet cimport Packet
-from .types cimport Bytes, u32
+from .header_faults cimport DCCP_HEADER, NO_FAULT
+from .byte_order cimport be16
+from .packet_fields cimport Packet
+from .integer_types cimport Bytes, u32
 
 cdef enum:
     SOURCE_PORT = 0

@@ -7,10 +7,10 @@ the pseudo-header and, whatever its coverage field says, this header.
 import cython
 
 if not cython.compiled:
-    from .faults import DCCP_HEADER, NO_FAULT
-    from .octets import be16
-    from .packet import Packet
-    from .types import Bytes, u32
+    from .byte_order import be16
+    from .header_faults import DCCP_HEADER, NO_FAULT
+    from .integer_types import Bytes, u32
+    from .packet_fields import Packet
 
     SOURCE_PORT = 0
     DESTINATION_PORT = 2

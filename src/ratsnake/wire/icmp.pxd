@@ -1,9 +1,9 @@
-from .faults cimport FRAGMENT, ICMP_EMBEDDED, ICMP_TRUNCATED, ICMP_TYPE, NO_FAULT
+from .header_faults cimport FRAGMENT, ICMP_EMBEDDED, ICMP_TRUNCATED, ICMP_TYPE, NO_FAULT
 from .ipv4 cimport FRAGMENT_FIELD, FRAGMENT_OFFSET, HEADER as IP_HEADER, PROTOCOL_FIELD
-from .octets cimport be16
-from .packet cimport Packet, WHOLE
-from .quotation cimport QUOTED_TRANSPORT, parse_quoted_transport
-from .types cimport Bytes, u32
+from .byte_order cimport be16
+from .packet_fields cimport Packet, WHOLE
+from .quoted_packet cimport QUOTED_TRANSPORT, parse_quoted_transport
+from .integer_types cimport Bytes, u32
 
 cdef enum:
     TYPE = 0

@@ -7,13 +7,13 @@ one that is could not be checked against its checksum, so it is refused.
 import cython
 
 if not cython.compiled:
-    from .faults import FRAGMENT, ICMP_EMBEDDED, ICMP_TRUNCATED, ICMP_TYPE, NO_FAULT
+    from .byte_order import be16
+    from .header_faults import FRAGMENT, ICMP_EMBEDDED, ICMP_TRUNCATED, ICMP_TYPE, NO_FAULT
+    from .integer_types import Bytes, u32
     from .ipv4 import FRAGMENT_FIELD, FRAGMENT_OFFSET, PROTOCOL_FIELD
     from .ipv4 import HEADER as IP_HEADER
-    from .octets import be16
-    from .packet import WHOLE, Packet
-    from .quotation import QUOTED_TRANSPORT, parse_quoted_transport
-    from .types import Bytes, u32
+    from .packet_fields import WHOLE, Packet
+    from .quoted_packet import QUOTED_TRANSPORT, parse_quoted_transport
 
     TYPE = 0
     CODE = 1

@@ -1,12 +1,12 @@
-from .extensions cimport OFFSET_BITS, OFFSET_FIELD, follow_extensions
-from .faults cimport (
+from .ipv6_extension_headers cimport OFFSET_BITS, OFFSET_FIELD, follow_extensions
+from .header_faults cimport (
     FRAGMENT, ICMP_EMBEDDED, ICMP_TRUNCATED, ICMP_TYPE, NEIGHBOUR_DISCOVERY, NO_FAULT,
 )
 from .ipv6 cimport DESTINATION, HEADER as IP_HEADER, NEXT_HEADER, SOURCE, is_mapped
-from .octets cimport be16, be64
-from .packet cimport Packet, WHOLE
-from .quotation cimport QUOTED_TRANSPORT, parse_quoted_transport
-from .types cimport Bytes, M8, u32, u64
+from .byte_order cimport be16, be64
+from .packet_fields cimport Packet, WHOLE
+from .quoted_packet cimport QUOTED_TRANSPORT, parse_quoted_transport
+from .integer_types cimport Bytes, M8, u32, u64
 
 cdef enum:
     TYPE = 0

@@ -8,8 +8,8 @@ section 2.4c).
 import cython
 
 if not cython.compiled:
-    from .extensions import OFFSET_BITS, OFFSET_FIELD, follow_extensions
-    from .faults import (
+    from .byte_order import be16, be64
+    from .header_faults import (
         FRAGMENT,
         ICMP_EMBEDDED,
         ICMP_TRUNCATED,
@@ -17,12 +17,12 @@ if not cython.compiled:
         NEIGHBOUR_DISCOVERY,
         NO_FAULT,
     )
+    from .integer_types import M8, Bytes, u32, u64
     from .ipv6 import DESTINATION, NEXT_HEADER, SOURCE, is_mapped
     from .ipv6 import HEADER as IP_HEADER
-    from .octets import be16, be64
-    from .packet import WHOLE, Packet
-    from .quotation import QUOTED_TRANSPORT, parse_quoted_transport
-    from .types import M8, Bytes, u32, u64
+    from .ipv6_extension_headers import OFFSET_BITS, OFFSET_FIELD, follow_extensions
+    from .packet_fields import WHOLE, Packet
+    from .quoted_packet import QUOTED_TRANSPORT, parse_quoted_transport
 
     TYPE = 0
     CODE = 1

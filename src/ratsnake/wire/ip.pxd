@@ -1,5 +1,5 @@
-from .extensions cimport OFFSET_BITS, OFFSET_FIELD, follow_extensions
-from .faults cimport (
+from .ipv6_extension_headers cimport OFFSET_BITS, OFFSET_FIELD, follow_extensions
+from .header_faults cimport (
     EMPTY, EXTENSION_HEADER, FRAGMENT, IP_HEADER_LENGTH, IP_LENGTH, IP_OVERLONG, IP_TRUNCATED,
     IP_VERSION,
 )
@@ -12,10 +12,10 @@ from .ipv6 cimport (
     DESTINATION as DESTINATION6, FRAGMENT_HEADER_SIZE, FRAGMENT_IDENTIFICATION, HEADER as HEADER6,
     MORE_FRAGMENTS as MORE_FRAGMENTS6, NEXT_HEADER, PAYLOAD_LENGTH, SOURCE as SOURCE6, is_mapped,
 )
-from .octets cimport be16, be32, be64
-from .packet cimport FIRST, LATER, Packet, WHOLE
-from .transport cimport parse_transport
-from .types cimport Bytes, M8, M16, MAPPED_IPV4, u32, u64
+from .byte_order cimport be16, be32, be64
+from .packet_fields cimport FIRST, LATER, Packet, WHOLE
+from .upper_layer cimport parse_transport
+from .integer_types cimport Bytes, M8, M16, MAPPED_IPV4, u32, u64
 
 cdef enum:
     VERSION = 0

@@ -1,10 +1,10 @@
-"""The one check of a whole packet: the headers of both IP versions, then `transport.py`."""
+"""The one check of a whole packet: the headers of both IP versions, then `upper_layer.py`."""
 
 import cython
 
 if not cython.compiled:
-    from .extensions import OFFSET_BITS, OFFSET_FIELD, follow_extensions
-    from .faults import (
+    from .byte_order import be16, be32, be64
+    from .header_faults import (
         EMPTY,
         EXTENSION_HEADER,
         FRAGMENT,
@@ -14,6 +14,7 @@ if not cython.compiled:
         IP_TRUNCATED,
         IP_VERSION,
     )
+    from .integer_types import M8, M16, MAPPED_IPV4, Bytes, u32, u64
     from .ipv4 import DESTINATION as DESTINATION4
     from .ipv4 import FRAGMENT_FIELD, FRAGMENT_OFFSET, MORE_OR_OFFSET, PROTOCOL_FIELD, TOTAL_LENGTH
     from .ipv4 import HEADER as HEADER4
@@ -31,10 +32,9 @@ if not cython.compiled:
     from .ipv6 import HEADER as HEADER6
     from .ipv6 import MORE_FRAGMENTS as MORE_FRAGMENTS6
     from .ipv6 import SOURCE as SOURCE6
-    from .octets import be16, be32, be64
-    from .packet import FIRST, LATER, WHOLE, Packet
-    from .transport import parse_transport
-    from .types import M8, M16, MAPPED_IPV4, Bytes, u32, u64
+    from .ipv6_extension_headers import OFFSET_BITS, OFFSET_FIELD, follow_extensions
+    from .packet_fields import FIRST, LATER, WHOLE, Packet
+    from .upper_layer import parse_transport
 
     VERSION = 0
 

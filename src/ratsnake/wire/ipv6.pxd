@@ -1,5 +1,5 @@
 # C side of ipv6.py.
-from .types cimport MAPPED_IPV4, u64
+from .integer_types cimport MAPPED_IPV4, u64
 
 cdef enum:
     PAYLOAD_LENGTH = 4

@@ -1,6 +1,6 @@
 """The IPv6 header (RFC 8200 section 3): where its fields are, in bytes from its start."""
 
-from .types import MAPPED_IPV4, u64
+from .integer_types import MAPPED_IPV4, u64
 
 PAYLOAD_LENGTH = 4
 NEXT_HEADER = 6

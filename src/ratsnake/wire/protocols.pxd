@@ -1,8 +1,8 @@
-from .packet cimport (
+from .packet_fields cimport (
     DCCP, ICMP, IPPROTO_AH, IPPROTO_DCCP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_NONE, IPPROTO_SCTP,
     IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, OTHER, PROTOCOLS, SCTP, TCP, UDP, UDPLITE,
 )
-from .types cimport u8, u32
+from .integer_types cimport u8, u32
 
 cdef enum:
     NUMBERS = 256

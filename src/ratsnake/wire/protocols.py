@@ -7,7 +7,8 @@ That holds for GRE, ESP and tunnels, whose checksums do not cover the IP header.
 import cython
 
 if not cython.compiled:
-    from .packet import (
+    from .integer_types import u32
+    from .packet_fields import (
         DCCP,
         ICMP,
         IPPROTO_AH,
@@ -26,7 +27,6 @@ if not cython.compiled:
         UDP,
         UDPLITE,
     )
-    from .types import u32
 
     NUMBERS = 256
     ROWS = bytearray(2 * NUMBERS)

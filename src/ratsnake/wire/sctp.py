@@ -7,10 +7,10 @@ A chunk's length counts its head, and may reach beyond a first fragment.
 import cython
 
 if not cython.compiled:
-    from .faults import NO_FAULT, SCTP_HEADER
-    from .octets import be16
-    from .packet import WHOLE, Packet
-    from .types import Bytes, u32
+    from .byte_order import be16
+    from .header_faults import NO_FAULT, SCTP_HEADER
+    from .integer_types import Bytes, u32
+    from .packet_fields import WHOLE, Packet
 
     SOURCE_PORT = 0
     DESTINATION_PORT = 2

@@ -1,7 +1,7 @@
-from .faults cimport NO_FAULT, TCP_HEADER_LENGTH, TCP_TRUNCATED
-from .octets cimport be16
-from .packet cimport Packet, TCP
-from .types cimport Bytes, u32
+from .header_faults cimport NO_FAULT, TCP_HEADER_LENGTH, TCP_TRUNCATED
+from .byte_order cimport be16
+from .packet_fields cimport Packet, TCP
+from .integer_types cimport Bytes, u32
 
 cdef enum:
     SOURCE_PORT = 0

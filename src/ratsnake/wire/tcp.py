@@ -3,10 +3,10 @@
 import cython
 
 if not cython.compiled:
-    from .faults import NO_FAULT, TCP_HEADER_LENGTH, TCP_TRUNCATED
-    from .octets import be16
-    from .packet import TCP, Packet
-    from .types import Bytes, u32
+    from .byte_order import be16
+    from .header_faults import NO_FAULT, TCP_HEADER_LENGTH, TCP_TRUNCATED
+    from .integer_types import Bytes, u32
+    from .packet_fields import TCP, Packet
 
     SOURCE_PORT = 0
     DESTINATION_PORT = 2

@@ -1,5 +1,5 @@
 from .tcp cimport DATA_OFFSET, HEADER
-from .types cimport Bytes, u32
+from .integer_types cimport Bytes, u32
 
 cdef enum:
     END_OF_OPTIONS = 0

@@ -3,8 +3,8 @@
 import cython
 
 if not cython.compiled:
+    from .integer_types import Bytes, u32
     from .tcp import DATA_OFFSET, HEADER
-    from .types import Bytes, u32
 
     END_OF_OPTIONS = 0
     NO_OPERATION = 1

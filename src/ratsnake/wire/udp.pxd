@@ -1,7 +1,7 @@
-from .faults cimport NO_FAULT, UDP_LENGTH, UDP_TRUNCATED
-from .octets cimport be16
-from .packet cimport Packet, UDP, WHOLE
-from .types cimport Bytes, u32
+from .header_faults cimport NO_FAULT, UDP_LENGTH, UDP_TRUNCATED
+from .byte_order cimport be16
+from .packet_fields cimport Packet, UDP, WHOLE
+from .integer_types cimport Bytes, u32
 
 cdef enum:
     SOURCE_PORT = 0

@@ -4,10 +4,10 @@ checksum covers, header included; 0 means all."""
 import cython
 
 if not cython.compiled:
-    from .faults import NO_FAULT, UDP_LENGTH, UDP_TRUNCATED
-    from .octets import be16
-    from .packet import WHOLE, Packet
-    from .types import Bytes, u32
+    from .byte_order import be16
+    from .header_faults import NO_FAULT, UDP_LENGTH, UDP_TRUNCATED
+    from .integer_types import Bytes, u32
+    from .packet_fields import WHOLE, Packet
 
     SOURCE_PORT = 0
     DESTINATION_PORT = 2

@@ -16,11 +16,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "state_file": ("ratsnake.daemon.state",),
     "control_requests": ("ratsnake.daemon", "ratsnake.portset", "ratsnake.nat.settings"),
     "configuration": (
-        *("ratsnake.daemon.configuration", "ratsnake.daemon.errors", "ratsnake.portset"),
+        *("ratsnake.daemon.configuration", "ratsnake.daemon.user_errors", "ratsnake.portset"),
         *("ratsnake.nat.settings", "ratsnake.nat.rules", "ratsnake.device", "ratsnake.host"),
         "tomllib",
     ),
     "notations": ("ratsnake", "ipaddress"),
     "stun_responses": ("ratsnake.stun",),
-    "capture_files": ("ratsnake.device", "ratsnake.daemon.replay"),
+    "capture_files": ("ratsnake.device", "ratsnake.daemon.capture_replay"),
 }

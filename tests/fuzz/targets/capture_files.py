@@ -5,12 +5,12 @@ import struct
 from collections.abc import Iterator
 from contextlib import closing
 
-from ratsnake.daemon.configuration.options import NatOptions
-from ratsnake.daemon.errors import RunError, UsageError
-from ratsnake.daemon.replay import Counts, replay
-from ratsnake.device.link_types import LINK_TYPES
-from ratsnake.device.pcap import PcapError, Reader, TruncatedRecord
-from ratsnake.device.pcapng import Writer as NgWriter
+from ratsnake.daemon.capture_replay import Counts, replay
+from ratsnake.daemon.configuration.option_parsing import NatOptions
+from ratsnake.daemon.user_errors import RunError, UsageError
+from ratsnake.device.capture_link_types import LINK_TYPES
+from ratsnake.device.pcap_file import PcapError, Reader, TruncatedRecord
+from ratsnake.device.pcapng_writer import Writer as NgWriter
 from support.malformed import MALFORMED, WELL_FORMED
 from support.wire import packet
 

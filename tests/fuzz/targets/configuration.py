@@ -4,13 +4,13 @@ built of, and whose differences and effective text can be told."""
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ratsnake.daemon.configuration.differences import differences
-from ratsnake.daemon.configuration.file import NOTHING, Asked, asked, parse, read
-from ratsnake.daemon.configuration.flags import RUN_FLAGS
-from ratsnake.daemon.configuration.followed import sources
-from ratsnake.daemon.errors import UsageError
+from ratsnake.daemon.configuration.configuration_file import NOTHING, Asked, asked, parse, read
+from ratsnake.daemon.configuration.flag_table import RUN_FLAGS
+from ratsnake.daemon.configuration.placeholder_addresses import sources
+from ratsnake.daemon.configuration.settings_diff import differences
+from ratsnake.daemon.user_errors import UsageError
 from ratsnake.nat.nat import Nat
-from ratsnake.nat.settings.parts import Limits
+from ratsnake.nat.settings.setting_types import Limits
 from support.wire import packet
 
 from ..configurations import HOSTS, REMOTES

@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from ratsnake.daemon.changing.live_forwards import LiveForwards
-from ratsnake.daemon.configuration.file import NOTHING, Asked, asked
-from ratsnake.daemon.control import control
-from ratsnake.daemon.control.control import ControlServer
-from ratsnake.daemon.control.peer import Allowed
-from ratsnake.daemon.control.protocol import REQUEST_LIMIT
-from ratsnake.daemon.events.events import Events
+from ratsnake.daemon.configuration.configuration_file import NOTHING, Asked, asked
+from ratsnake.daemon.control import control_server
+from ratsnake.daemon.control.control_protocol import REQUEST_LIMIT
+from ratsnake.daemon.control.control_server import ControlServer
+from ratsnake.daemon.control.peer_credentials import Allowed
+from ratsnake.daemon.events.event_outputs import Events
 from ratsnake.daemon.loop.live_nat import LiveNat
-from ratsnake.daemon.loop.worker import Worker
-from ratsnake.daemon.views.busiest import Busiest
-from ratsnake.daemon.views.capturing import Capturing
-from ratsnake.daemon.views.explaining import Explainer
-from ratsnake.daemon.views.flushing import Flusher
+from ratsnake.daemon.loop.packet_loop import PacketLoop
+from ratsnake.daemon.reconfiguration.live_forwards import LiveForwards
+from ratsnake.daemon.views.busiest_hosts import Busiest
+from ratsnake.daemon.views.capture_stream import Capturing
+from ratsnake.daemon.views.explain_response import Explainer
+from ratsnake.daemon.views.flush_response import Flusher
 from ratsnake.daemon.views.row_pages import row_pages
 from ratsnake.daemon.views.row_request import read_request
 from ratsnake.nat.nat import Nat
@@ -41,7 +41,7 @@ TEXTS = {
 }
 
 
-class InForce:
+class ActiveSettings:
     """The part that live forwards use: what is asked for is taken without a host to change."""
 
     def __init__(self) -> None:
@@ -79,10 +79,10 @@ class Served:
         for host, remote in zip(HOSTS, REMOTES, strict=False):
             for protocol in ("udp", "tcp", "icmp"):
                 self.nat.translate(packet(protocol, (host, 4000), (remote, 53)), NOW)
-        self.worker = Worker(self.nat, -1, False)
-        live = LiveNat(self.nat, self.worker)
-        self.capturing = Capturing(self.worker.capture, self.worker.locked)
-        forwards = LiveForwards(InForce())  # type: ignore[arg-type]
+        self.packet_loop = PacketLoop(self.nat, -1, False)
+        live = LiveNat(self.nat, self.packet_loop)
+        self.capturing = Capturing(self.packet_loop.capture, self.packet_loop.locked)
+        forwards = LiveForwards(ActiveSettings())  # type: ignore[arg-type]
         self.listener = Listener()
         self.selector = selectors.DefaultSelector()
 
@@ -103,7 +103,7 @@ class Served:
                 "hosts": Busiest(live, now).answer,
                 "watch": self.events.watch,
                 "capture": self.capturing.start,
-                "explain": Explainer(live, self.worker.locked, now).answer,
+                "explain": Explainer(live, self.packet_loop.locked, now).answer,
                 "flush": Flusher(live, now, lambda: live.generation).answer,
                 "forward": lambda request: iter([[forwards.answer(request)]]),
                 "forwards": forwards.rows,
@@ -139,7 +139,7 @@ class Served:
         self.server.close()
         self.selector.close()
         self.listener.close()
-        self.worker.close()
+        self.packet_loop.close()
 
 
 def _raise(error: Exception) -> bytes:
@@ -149,7 +149,7 @@ def _raise(error: Exception) -> bytes:
 def run(octets: bytes) -> None:
     data = Data(octets)
     served = Served(data.byte())
-    original, control._failed = control._failed, _raise
+    original, control_server._failed = control_server._failed, _raise
     try:
         got = served.answer(data.rest())
         for line in got.splitlines():
@@ -157,7 +157,7 @@ def run(octets: bytes) -> None:
         assert got == b"" or got.endswith(b"\n")
         check_tables(served.nat, NOW)
     finally:
-        control._failed = original
+        control_server._failed = original
         served.close()
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from ipaddress import IPv6Network
 from typing import Any
 
-from ratsnake.daemon.configuration.listen import parse_listen
-from ratsnake.daemon.configuration.values import (
+from ratsnake.daemon.configuration.listen_address import parse_listen
+from ratsnake.daemon.configuration.value_parsers import (
     device_name,
     external,
     file_path,
@@ -17,10 +17,10 @@ from ratsnake.daemon.configuration.values import (
     timeout,
     whole_number,
 )
-from ratsnake.daemon.views.endpoint_text import parse_endpoints
+from ratsnake.daemon.views.endpoint_pattern import parse_endpoints
 from ratsnake.nat.rules.behaviour import parse_behaviour
-from ratsnake.nat.settings.forward_text import parse_forward, parse_one_to_one
 from ratsnake.nat.settings.nptv6 import parse_prefix_pair
+from ratsnake.nat.settings.static_forward_text import parse_forward, parse_one_to_one
 from ratsnake.portset import PortSet, read_ports
 from ratsnake.portset.notation import read_end_user_prefix
 from ratsnake.portset.providers import identify

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from time import monotonic_ns
 
-from ratsnake.daemon.loop.worker import Worker
+from ratsnake.daemon.loop.packet_loop import PacketLoop
 from ratsnake.device.vnet_header import VNET_SIZE, VnetHeader
 from ratsnake.nat.nat import Nat
-from ratsnake.nat.rules.reasons import REASONS
-from ratsnake.nat.views.errand import Errand
+from ratsnake.nat.rules.drop_reasons import REASONS
+from ratsnake.nat.views.packet_loop_call import PacketLoopCall
 from support.wire import packet
 
 from ..configurations import CONFIGURATIONS, HOSTS, LIMITS, REMOTES, settings
@@ -101,29 +101,29 @@ class Course:
             for end in (peer, device):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
                 end.setblocking(False)
-            worker = Worker(self.nat, device.fileno(), self.vnet)
+            packet_loop = PacketLoop(self.nat, device.fileno(), self.vnet)
             if self.capturing:
-                worker.capture.begin(255, (0, 0), (0, 0))
+                packet_loop.capture.begin(255, (0, 0), (0, 0))
             for frame in self.frames():
                 try:
                     peer.send(frame)
                 except BlockingIOError:
                     break
-            thread = threading.Thread(target=worker.run)
+            thread = threading.Thread(target=packet_loop.run)
             thread.start()
             try:
-                until_read(worker, device)
+                until_read(packet_loop, device)
             finally:
-                worker.stop()
+                packet_loop.stop()
                 thread.join()
-                worker.close()
+                packet_loop.close()
             if self.capturing:
-                self.check_capture(worker)
+                self.check_capture(packet_loop)
             return received(peer)
 
-    def check_capture(self, worker: Worker) -> None:
-        size, _ = worker.capture.swap()
-        records, at = worker.capture.taken(size), 0
+    def check_capture(self, packet_loop: PacketLoop) -> None:
+        size, _ = packet_loop.capture.swap()
+        records, at = packet_loop.capture.taken(size), 0
         while at < size:
             _, _, length, side, verdict = HEAD.unpack_from(records, at)
             assert side < 3 and verdict < len(REASONS)
@@ -131,17 +131,17 @@ class Course:
         assert at == size
 
 
-def until_read(worker: Worker, device: socket.socket) -> None:
+def until_read(packet_loop: PacketLoop, device: socket.socket) -> None:
     """Return when the loop has translated and sent all that waits."""
     while True:
-        worker.send(Errand())
+        packet_loop.send(PacketLoopCall())
         try:
             if not device.recv(1, socket.MSG_PEEK):
                 break
         except BlockingIOError:
             break
     for _ in range(2):
-        worker.send(Errand())
+        packet_loop.send(PacketLoopCall())
 
 
 def received(peer: socket.socket) -> list[bytes]:

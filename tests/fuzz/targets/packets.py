@@ -4,9 +4,9 @@ at and settings change."""
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address, ip_network
 
+from ratsnake.nat.handover.flow_transfer import restore, transfer
 from ratsnake.nat.nat import Nat
-from ratsnake.nat.succession.adoption import restore, transfer
-from ratsnake.nat.views.errand import done
+from ratsnake.nat.views.packet_loop_call import done
 from ratsnake.nat.views.row_filter import EndpointRange, RowFilter
 from support.malformed import MALFORMED, WELL_FORMED
 

@@ -5,7 +5,7 @@ import os
 import zlib
 from collections.abc import Iterator
 
-from ratsnake.daemon.state.file import (
+from ratsnake.daemon.state.state_file import (
     FLOW_SIZE,
     FLOWS_AT,
     HEADER,
@@ -17,9 +17,9 @@ from ratsnake.daemon.state.file import (
     read,
     write,
 )
+from ratsnake.nat.handover.flow_transfer import restore, transfer
 from ratsnake.nat.nat import Nat
-from ratsnake.nat.succession.adoption import restore, transfer
-from ratsnake.nat.views.errand import done
+from ratsnake.nat.views.packet_loop_call import done
 from support.wire import packet
 
 from ..configurations import CONFIGURATIONS, HOSTS, REMOTES

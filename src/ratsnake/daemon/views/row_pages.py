@@ -4,9 +4,9 @@ from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
 from ...nat.views.row_filter import EndpointRange, RowFilter
-from ..control.protocol import PAGE
-from ..errors import RunError
-from .endpoint_text import Endpoints
+from ..control.control_protocol import PAGE
+from ..user_errors import RunError
+from .endpoint_pattern import Endpoints
 from .row_request import RowRequest
 
 RELOADED = "the NAT was told other settings meanwhile, and its rows lie elsewhere now; ask again"
@@ -38,7 +38,7 @@ def row_pages(
 ) -> Pages:
     """The rows asked for as dictionaries; raises RunError once the NAT is another than at first.
 
-    `read` is a LiveNat's `mapping_rows` or `session_rows`, `now` gives the worker's clock in
+    `read` is a LiveNat's `mapping_rows` or `session_rows`, `now` gives the packet loop's clock in
     milliseconds, `generation` tells one NAT from the next.  A page of which no row is wanted is
     empty.
     """

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...nat.views.rows import PROTOCOL_NAMES
-from ..configuration.flag import Flag
-from ..errors import near
-from .endpoint_text import Endpoints, parse_endpoints
+from ...nat.views.row_tuples import PROTOCOL_NAMES
+from ..configuration.flag_definition import Flag
+from ..user_errors import near
+from .endpoint_pattern import Endpoints, parse_endpoints
 
 MOST_ROWS = (1 << 32) - 1  # tables number their rows in 32 bits
 

@@ -11,15 +11,15 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ..kernel.family import FAMILIES, AnyNetwork, Family
-from ..kernel.routes import PROTOCOL, routes_of
-from ..nftables.guard import Guard, GuardRemoval, guards
+from ..kernel.ip_family import FAMILIES, AnyNetwork, Family
+from ..kernel.route_dump import PROTOCOL, routes_of
 from ..nftables.socket_match import SocketMatch, socket_matches
-from ..routing.changes import Change, WaylessRoute, ip_command
-from ..routing.local_table import FirstRule, LocalFirst, has_first_rule, leads_past
-from ..routing.neighbours import ProxyNeighbour, left_over
-from ..routing.request import RoutingError
-from ..routing.runs import (
+from ..nftables.source_guard import Guard, GuardRemoval, guards
+from ..routing.local_table_rule import FirstRule, LocalFirst, has_first_rule, leads_past
+from ..routing.proxy_neighbours import ProxyNeighbour, left_over
+from ..routing.routing_changes import Change, WaylessRoute, ip_command
+from ..routing.routing_request import RoutingError
+from ..routing.running_instances import (
     Kind,
     externals_of,
     live,
@@ -28,7 +28,7 @@ from ..routing.runs import (
     shares,
     table,
 )
-from .refusals import in_words
+from .kernel_refusals import in_words
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute

@@ -13,8 +13,8 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .family import IPV4, AnyAddress, Family
-from .routes import interface_routes
+from .ip_family import IPV4, AnyAddress, Family
+from .route_dump import interface_routes
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute

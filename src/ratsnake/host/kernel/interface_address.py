@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any
 
-from ..processes.child import in_child
-from .family import FAMILIES, AnyAddress, known
+from ..processes.forked_call import in_child
 from .interfaces import interface_names
+from .ip_family import FAMILIES, AnyAddress, known
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from .family import AnyAddress, known
+from .ip_family import AnyAddress, known
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute

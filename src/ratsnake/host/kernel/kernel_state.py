@@ -11,8 +11,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .family import known
-from .routes import PROTOCOL, routes_of
+from .ip_family import known
+from .route_dump import PROTOCOL, routes_of
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute

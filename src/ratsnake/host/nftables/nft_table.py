@@ -5,8 +5,19 @@ from __future__ import annotations
 import errno
 from collections.abc import Collection, Mapping, Sequence
 
-from .expressions import same
-from .messages import Flag, Message, Part, attempt, attribute, attributes, commit, dump, text, word
+from .nft_expressions import same
+from .nft_messages import (
+    Flag,
+    Message,
+    Part,
+    attempt,
+    attribute,
+    attributes,
+    commit,
+    dump,
+    text,
+    word,
+)
 
 _ACCEPT = 1  # NF_ACCEPT
 _DORMANT = 1  # NFT_TABLE_F_DORMANT

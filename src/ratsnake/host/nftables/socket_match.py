@@ -19,8 +19,8 @@ from ipaddress import IPv4Address, ip_network
 from typing import TYPE_CHECKING
 
 from . import nft_table
-from .expressions import count_in, counter, destination, has_socket, mark
-from .messages import Part, commit
+from .nft_expressions import count_in, counter, destination, has_socket, mark
+from .nft_messages import Part, commit
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute

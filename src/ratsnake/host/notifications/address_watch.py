@@ -12,8 +12,8 @@ import socket
 import struct
 from collections.abc import Collection, Iterator, Mapping
 
-from ..kernel.family import FAMILIES
 from ..kernel.interface_address import Found, InterfaceAddress
+from ..kernel.ip_family import FAMILIES
 
 _GROUPS = 0x10 | 0x100  # RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR (linux/rtnetlink.h)
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, sender

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Flag, auto
 from pathlib import Path
 
-from .route_filter import attach
+from .route_notification_filter import attach
 
 _PROC_SYS = Path("/proc/sys")
 _NETLINK_ROUTE, _NETLINK_NETFILTER = 0, 12

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from .chains import Chain, Effect, Packet, Table
+from .filter_chains import Chain, Effect, Packet, Table
 
 #: By what nft calls the family: where the kernel lists the tables, and the programs.
 _WHERE = {

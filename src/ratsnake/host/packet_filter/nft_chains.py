@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from ..nftables.messages import INET, IPV4, IPV6, NETDEV, Message, attributes, dump_all, text
-from .chains import Chain, Effect, Packet, Table
-from .nft_registers import Data, Element, Registers, found_in, number
+from ..nftables.nft_messages import INET, IPV4, IPV6, NETDEV, Message, attributes, dump_all, text
+from .filter_chains import Chain, Effect, Packet, Table
+from .nft_evaluation import Data, Element, Registers, found_in, number
 
 _FAMILIES = {INET: "inet", IPV4: "ip", IPV6: "ip6", NETDEV: "netdev"}
 #: Where packets begin, NF_INET_… and NF_NETDEV_….

@@ -1,8 +1,8 @@
 # C side of event_record.py: an event as a C struct, and a ring of them.
 from libc.string cimport memset
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from ratsnake.wire.types cimport u8, u16, u32, u64
-from ..tables.records cimport poison, reserved, unpoison
+from ratsnake.wire.integer_types cimport u8, u16, u32, u64
+from ..tables.row_layouts cimport poison, reserved, unpoison
 
 cdef extern from *:
     """

@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import astuple, dataclass
 from typing import TypeAlias, cast
 
-from ratsnake.wire.types import u8, u16, u32, u64
+from ratsnake.wire.integer_types import u8, u16, u32, u64
 
 FORMAT = struct.Struct("=12Q3H4B6x")
 
@@ -89,7 +89,7 @@ def new_sums(n: int) -> Sums:
 
 
 def unpoison_events(rows: EventRows, first: u32, count: u32) -> None:
-    """Let events be touched; see records.py."""
+    """Let events be touched; see row_layouts.py."""
     for at in range(first, first + count):
         rows[at] = EventFields()
 

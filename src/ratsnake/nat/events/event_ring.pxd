@@ -1,7 +1,7 @@
 cimport cython
-from ratsnake.wire.types cimport u32, u64
+from ratsnake.wire.integer_types cimport u32, u64
 from .event_record cimport EventRows, clear, new_event_rows, poison_events, unpoison_events
-from ..tables.records cimport NONE32, unreserve
+from ..tables.row_layouts cimport NONE32, unreserve
 
 cdef enum:
     RING = 16384

@@ -3,9 +3,9 @@
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.types import u32, u64
+    from ratsnake.wire.integer_types import u32, u64
 
-    from ..tables.records import NONE32, unreserve
+    from ..tables.row_layouts import NONE32, unreserve
     from .event_record import EventRows, clear, new_event_rows, poison_events, unpoison_events
 
     RING = 16384  # events that wait

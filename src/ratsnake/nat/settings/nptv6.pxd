@@ -1,7 +1,7 @@
 cimport cython
 from ratsnake.wire.checksum cimport difference32, fold
-from ratsnake.wire.octets cimport be16, be64, put16, put64
-from ratsnake.wire.types cimport Bytes, M16, M32, M64, u32, u64
+from ratsnake.wire.byte_order cimport be16, be64, put16, put64
+from ratsnake.wire.integer_types cimport Bytes, M16, M32, M64, u32, u64
 
 cdef enum:
     SUBNET = 6

@@ -10,9 +10,9 @@ from ipaddress import IPv6Network
 import cython
 
 if not cython.compiled:
+    from ratsnake.wire.byte_order import be16, be64, put16, put64
     from ratsnake.wire.checksum import difference32, fold
-    from ratsnake.wire.octets import be16, be64, put16, put64
-    from ratsnake.wire.types import M16, M32, M64, Bytes, u32, u64
+    from ratsnake.wire.integer_types import M16, M32, M64, Bytes, u32, u64
 
     SUBNET = 6
     IDENTIFIER = 8

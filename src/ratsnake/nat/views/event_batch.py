@@ -1,13 +1,13 @@
-"""Events on their way out of the engine's ring, and what of them is wanted, as errands."""
+"""Packet-loop calls that read events from the engine's ring, and say which are wanted."""
 
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.types import u32
+    from ratsnake.wire.integer_types import u32
 
     from ..events.event_record import EventRows, copied, new_event_rows
     from ..events.event_ring import RING
-    from ..tables.records import unreserve
+    from ..tables.row_layouts import unreserve
 
     def copy_events(to: EventRows, rows: EventRows, first: u32, count: u32) -> None:
         """Copy `count` events from row `first` to the beginning of other rows."""
@@ -15,12 +15,12 @@ if not cython.compiled:
             to[k] = rows[first + k]
 
 
+from ..events.event_recorder import Events
 from ..events.event_ring import EventRing
-from ..events.events import Events
-from .errand import Errand
+from .packet_loop_call import PacketLoopCall
 
 
-class EventBatch(Errand):
+class EventBatch(PacketLoopCall):
     """The oldest events, which are then no longer in the ring: `most` at most, and perhaps fewer
     than there are."""
 
@@ -48,7 +48,7 @@ class EventBatch(Errand):
         return copied(self.rows, 0, self.count), self.lost
 
 
-class Listening(Errand):
+class Listening(PacketLoopCall):
     """From now on events are noted as `wanted` says."""
 
     def __init__(self, events: Events, wanted: int) -> None:

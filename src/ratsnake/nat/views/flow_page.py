@@ -3,22 +3,22 @@
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.types import u32
+    from ratsnake.wire.integer_types import u32
 
-    from ..rules.timers import TIMERS
-    from ..succession.flow_form import FLOW_SIZE, write_flow
-    from ..tables.records import Octets, Sessions, new_octets, release
+    from ..handover.flow_record import FLOW_SIZE, write_flow
+    from ..rules.timeout_classes import TIMERS
+    from ..tables.row_layouts import Octets, Sessions, new_octets, release
 
     def octets_of(b: Octets, size: u32) -> bytes:
         """The first octets of a buffer."""
         return bytes(b[:size])
 
 
-from ..translation.flows import Flows
-from .errand import Errand
+from ..translation.flow_lifecycle import Flows
+from .packet_loop_call import PacketLoopCall
 
 
-class FlowPage(Errand):
+class FlowPage(PacketLoopCall):
     """The flows in some rows of the table of sessions."""
 
     forms: Octets

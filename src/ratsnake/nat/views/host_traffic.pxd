@@ -1,13 +1,13 @@
 cimport cython
-from ratsnake.wire.types cimport u32, u64
-from .errand cimport Errand
-from ..translation.flows cimport Flows
-from ..tables.records cimport (
+from ratsnake.wire.integer_types cimport u32, u64
+from .packet_loop_call cimport PacketLoopCall
+from ..translation.flow_lifecycle cimport Flows
+from ..tables.row_layouts cimport (
     Hosts, Mappings, Numbers, Sessions, Words, new_numbers, new_words, release, reserved_words,
     unreserve,
 )
 from .row_filter cimport RowFilter
-from ..rules.timers cimport TIMERS
+from ..rules.timeout_classes cimport TIMERS
 
 @cython.final
 cdef class HostTraffic:
@@ -23,12 +23,12 @@ cdef class HostTraffic:
     cpdef void rank(self, bint by_sessions) noexcept nogil
     cpdef void name(self) noexcept nogil
 
-cdef class HostLook(Errand):
+cdef class HostLook(PacketLoopCall):
     cdef HostTraffic traffic
     cdef u32 start, count
     cdef u64 now
     cdef void run(self) noexcept nogil
 
-cdef class HostNaming(Errand):
+cdef class HostNaming(PacketLoopCall):
     cdef HostTraffic traffic
     cdef void run(self) noexcept nogil

@@ -8,10 +8,10 @@ session moved between the last look and its end is missing.
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.types import u32, u64
+    from ratsnake.wire.integer_types import u32, u64
 
-    from ..rules.timers import TIMERS
-    from ..tables.records import (
+    from ..rules.timeout_classes import TIMERS
+    from ..tables.row_layouts import (
         Hosts,
         Mappings,
         Numbers,
@@ -24,11 +24,11 @@ if not cython.compiled:
         unreserve,
     )
 
-from ..translation.flows import Flows
-from .errand import Errand
+from ..translation.flow_lifecycle import Flows
+from .packet_loop_call import PacketLoopCall
 from .row_filter import RowFilter
-from .rows import HostRow
-from .views import address_text
+from .row_tuples import HostRow
+from .table_pages import address_text
 
 
 class HostTraffic:
@@ -153,7 +153,7 @@ class HostTraffic:
         return rows
 
 
-class HostLook(Errand):
+class HostLook(PacketLoopCall):
     """A look at some rows."""
 
     def __init__(self, traffic: HostTraffic, start: int, count: int, now: int) -> None:
@@ -170,7 +170,7 @@ class HostLook(Errand):
         return self.start
 
 
-class HostNaming(Errand):
+class HostNaming(PacketLoopCall):
     """The addresses of the hosts that were found."""
 
     def __init__(self, traffic: HostTraffic) -> None:

@@ -1,8 +1,8 @@
 cimport cython
-from ratsnake.wire.types cimport u32, u64
-from ..translation.flows cimport Flows
-from ..rules.policies cimport ADM, APDM, STATIC
-from ..tables.records cimport Mappings, Partners, Sessions
+from ratsnake.wire.integer_types cimport u32, u64
+from ..translation.flow_lifecycle cimport Flows
+from ..rules.behaviour_codes cimport ADM, APDM, STATIC
+from ..tables.row_layouts cimport Mappings, Partners, Sessions
 
 cdef enum:
     ANY = 65536

@@ -3,15 +3,15 @@
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.types import u32, u64
+    from ratsnake.wire.integer_types import u32, u64
 
-    from ..rules.policies import ADM, APDM, STATIC
-    from ..tables.records import Mappings, Partners, Sessions
+    from ..rules.behaviour_codes import ADM, APDM, STATIC
+    from ..tables.row_layouts import Mappings, Partners, Sessions
 
     ANY = 65536  # more than any port or protocol
 
-from ..settings.scope import Network, halves
-from ..translation.flows import Flows
+from ..settings.address_realm import Network, halves
+from ..translation.flow_lifecycle import Flows
 
 
 class EndpointRange:
@@ -48,7 +48,7 @@ class RowFilter:
         external: EndpointRange | None = None,
         remote: EndpointRange | None = None,
     ) -> None:
-        """`protocol` is the engine's number of it (wire/packet.py)."""
+        """`protocol` is the engine's number of it (wire/packet_fields.py)."""
         self.protocol = ANY if protocol is None else protocol
         self.internal = internal or EndpointRange()
         self.external = external or EndpointRange()
@@ -57,7 +57,7 @@ class RowFilter:
     def has_ports(self, flows: Flows, protocol: u32, external: u32) -> bool:
         """Whether the ports of an external address (by row) are those of wanted mappings."""
         return (self.protocol == ANY or self.protocol == protocol) and self.external.has_address(
-            flows.scope.external_high[external], flows.scope.external_low[external]
+            flows.realm.external_high[external], flows.realm.external_low[external]
         )
 
     def has_local(self, flows: Flows, i: u32) -> bool:
@@ -70,8 +70,8 @@ class RowFilter:
                 flows.mappings.internal_high(i), m[i].internal_low, m[i].internal_port
             )
             and self.external.has(
-                flows.scope.external_high[external],
-                flows.scope.external_low[external],
+                flows.realm.external_high[external],
+                flows.realm.external_low[external],
                 m[i].external_port,
             )
         )

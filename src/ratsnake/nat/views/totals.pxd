@@ -1,15 +1,15 @@
-from ratsnake.wire.packet cimport PROTOCOLS
-from ratsnake.wire.types cimport u32, u64
-from ..answers.answers cimport Answers
-from .errand cimport Errand
-from ..translation.flows cimport Flows
-from ..rules.reasons cimport FRAGMENT_HELD, REASONS_COUNT
-from ..tables.records cimport Words, new_words, release
-from .traffic cimport Traffic
+from ratsnake.wire.packet_fields cimport PROTOCOLS
+from ratsnake.wire.integer_types cimport u32, u64
+from ..error_responses.error_policy cimport ErrorPolicy
+from .packet_loop_call cimport PacketLoopCall
+from ..translation.flow_lifecycle cimport Flows
+from ..rules.drop_reasons cimport FRAGMENT_HELD, REASONS_COUNT
+from ..tables.row_layouts cimport Words, new_words, release
+from .traffic_counters cimport Traffic
 
-cdef class Totals(Errand):
+cdef class Totals(PacketLoopCall):
     cdef Flows flows
-    cdef Answers answers
+    cdef ErrorPolicy error_policy
     cdef Traffic traffic
     cdef Words drops, used, ports
     cdef u64 packets_out, bytes_out, packets_in, bytes_in, sent, made, opened, gave_way

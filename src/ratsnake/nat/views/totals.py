@@ -5,30 +5,30 @@ from typing import Any
 import cython
 
 if not cython.compiled:
-    from ratsnake.wire.packet import PROTOCOLS
-    from ratsnake.wire.types import u32
+    from ratsnake.wire.integer_types import u32
+    from ratsnake.wire.packet_fields import PROTOCOLS
 
-    from ..rules.reasons import FRAGMENT_HELD, REASONS_COUNT
-    from ..tables.records import Words, new_words, release
+    from ..rules.drop_reasons import FRAGMENT_HELD, REASONS_COUNT
+    from ..tables.row_layouts import Words, new_words, release
 
-from ratsnake.wire.packet import OTHER
+from ratsnake.wire.packet_fields import OTHER
 
-from ..answers.answers import Answers
-from ..rules.reasons import REASONS
-from ..translation.flows import Flows
-from .errand import Errand
-from .rows import PROTOCOL_NAMES
-from .traffic import Traffic
+from ..error_responses.error_policy import ErrorPolicy
+from ..rules.drop_reasons import REASONS
+from ..translation.flow_lifecycle import Flows
+from .packet_loop_call import PacketLoopCall
+from .row_tuples import PROTOCOL_NAMES
+from .traffic_counters import Traffic
 
 
-class Totals(Errand):
+class Totals(PacketLoopCall):
     drops: Words
     used: Words
     ports: Words
 
-    def __init__(self, flows: Flows, answers: Answers, traffic: Traffic) -> None:
+    def __init__(self, flows: Flows, error_policy: ErrorPolicy, traffic: Traffic) -> None:
         self.flows = flows
-        self.answers = answers
+        self.error_policy = error_policy
         self.traffic = traffic
         self.drops = new_words(REASONS_COUNT)
         self.used = new_words(PROTOCOLS)
@@ -53,7 +53,7 @@ class Totals(Errand):
         self.bytes_out = self.traffic.bytes_out
         self.packets_in = self.traffic.packets_in
         self.bytes_in = self.traffic.bytes_in
-        self.sent = self.answers.sent
+        self.sent = self.error_policy.sent
         self.mappings = self.flows.mappings.count
         self.sessions = self.flows.sessions.count
         self.inbound_sessions = self.flows.inbound_sessions
@@ -63,7 +63,7 @@ class Totals(Errand):
         self.gave_way = self.flows.gave_way
         for protocol in range(PROTOCOLS):
             self.used[protocol] = self.ports[protocol] = 0
-            for row in range(self.flows.scope.externals):
+            for row in range(self.flows.realm.externals):
                 pool = self.flows.allocator.pool_of(protocol, row)
                 self.used[protocol] += self.flows.allocator.pools.used_ports(pool)
                 self.ports[protocol] += self.flows.allocator.positions.size(pool)

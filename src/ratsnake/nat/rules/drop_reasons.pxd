@@ -1,0 +1,27 @@
+# C side of drop_reasons.py: the same numbers.
+cdef enum:
+    TRANSLATED = 0
+    SOURCE = 22
+    DESTINATION = 23
+    STATUS_REQUEST = 24
+    TCP_FLAGS = 25
+    NOT_SYN = 26
+    NO_SESSION = 27
+    NO_MAPPING = 28
+    FILTERED = 29
+    NO_PORT = 30
+    MAPPING_LIMIT = 31
+    SESSION_LIMIT = 32
+    INBOUND_LIMIT = 33
+    HOST_LIMIT = 34
+    HOST_RATE = 35
+    CONFLICT = 36
+    FRAGMENT_HELD = 37
+    FRAGMENT_OVERLAP = 38
+    FRAGMENT_LIMIT = 39
+    HOP_LIMIT = 40
+    UNMAPPABLE = 41
+    FRAGMENT_REFUSED = 42
+    DEVICE_REFUSED = 43
+    ADDRESS_LOST = 44
+    REASONS_COUNT = 45

@@ -1,2 +1,0 @@
-cdef class Errand:
-    cdef void run(self) noexcept nogil

@@ -1,0 +1,2 @@
+cdef class PacketLoopCall:
+    cdef void run(self) noexcept nogil

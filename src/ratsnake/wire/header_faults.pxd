@@ -1,0 +1,25 @@
+# C side of header_faults.py: the same numbers.
+cdef enum:
+    NO_FAULT = 0
+    EMPTY = 1
+    IP_VERSION = 2
+    IP_TRUNCATED = 3
+    IP_HEADER_LENGTH = 4
+    IP_LENGTH = 5
+    IP_OVERLONG = 6
+    EXTENSION_HEADER = 7
+    FRAGMENT = 8
+    PROTOCOL = 9
+    TCP_TRUNCATED = 10
+    TCP_HEADER_LENGTH = 11
+    UDP_TRUNCATED = 12
+    UDP_LENGTH = 13
+    ICMP_TRUNCATED = 14
+    ICMP_TYPE = 15
+    ICMP_EMBEDDED = 16
+    ICMP_CHECKSUM = 17
+    NEIGHBOUR_DISCOVERY = 18
+    DCCP_HEADER = 19
+    SCTP_HEADER = 20
+    OFFLOAD = 21
+    FAULTS = 22
