@@ -1,13 +1,20 @@
 """`ratsnake map-e`: a line's address, ports and tunnel."""
 
 import json
+import shlex
+from collections.abc import Callable
 
 import pytest
 
-from ratsnake.cli.main import main
-from ratsnake.portset import PortSet, read_ports
+from ratsnake.cli.argument_table import texts
+from ratsnake.cli.main import main, make_parser
+from ratsnake.daemon.configuration.configuration_file import options_of, parse
+from ratsnake.daemon.configuration.option_parsing import RunOptions, run_options
+from ratsnake.nat.nat import Nat
+from ratsnake.portset import PortSet
 from ratsnake.portset.providers import known_rules
 from ratsnake.portset.psid_format import PsidFormat
+from support.packets import udp
 
 LINE = "2001:db8:12:3400::/56"
 RULE = "2001:db8::/40,192.0.2.0/24,ea=16"
@@ -18,6 +25,17 @@ def printed(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
     out, err = capsys.readouterr()
     assert err == ""
     return out
+
+
+def offered_command(out: str) -> RunOptions:
+    """What `ratsnake run` makes of the command that was printed."""
+    words = shlex.split(out.split("    ratsnake ")[1].split("\n\n")[0].replace("\\\n", " "))
+    parser, _ = make_parser(words)
+    return run_options(texts(parser.parse_args(words)))
+
+
+def offered_file(out: str) -> RunOptions:
+    return options_of(parse(out[out.index("    [nat]") :], "offered"), {})
 
 
 def test_a_known_provider(capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,8 +55,24 @@ def test_a_known_provider(capsys: pytest.CaptureFixture[str]) -> None:
         "  30048-30063  34144-34159  38240-38255  42336-42351  46432-46447  50528-50543\n"
         "  54624-54639  58720-58735  62816-62831\n"
         "\n"
-        "ratsnake run --external 106.72.18.52 --lan br0 --mtu 1460 \\\n"
-        "    --ports map-e:240b:10:1234:5600::/56\n"
+        "To run the NAT, with your LAN's interface for br0:\n"
+        "\n"
+        "    ratsnake run --external 106.72.18.52 --lan br0 --mtu 1460 \\\n"
+        "        --nat quasi-restricted-cone \\\n"
+        "        --ports map-e:240b:10:1234:5600::/56\n"
+        "\n"
+        "With this NAT type each of the 240 ports serves many remotes; others run out.\n"
+        "As a configuration file (`ratsnake init --setup map-e` writes it with comments):\n"
+        "\n"
+        "    [nat]\n"
+        '    external = ["106.72.18.52"]\n'
+        '    ports = "map-e:240b:10:1234:5600::/56"\n'
+        "    [types]\n"
+        '    nat = "quasi-restricted-cone"\n'
+        "    [packets]\n"
+        "    mtu = 1460\n"
+        "    [host]\n"
+        '    lan = "br0"\n'
     )
 
 
@@ -54,7 +88,7 @@ def test_a_rule_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
         "border relay   2001:db8:ffff::1",
         "tunnel MTU     1460; clamp the TCP MSS to 1420",
     ]
-    assert lines[-1] == f"    --ports map-e:{LINE},{RULE},br=2001:db8:ffff::1"
+    assert f"        --ports map-e:{LINE},{RULE},br=2001:db8:ffff::1" in lines
 
 
 @pytest.mark.parametrize(
@@ -64,8 +98,25 @@ def test_the_command_it_offers_has_the_ports_it_shows(
     argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = printed(capsys, *argv)
-    shown = out.split("ranges\n")[1].split("ratsnake")[0]
-    assert read_ports(out.split("--ports ")[1].strip()) == PortSet.parse(",".join(shown.split()))
+    shown = out.split("ranges\n")[1].split("To run")[0]
+    (external,) = offered_command(out).nat.settings.externals
+    assert external.ports == PortSet.parse(",".join(shown.split()))
+
+
+def test_the_file_it_offers_says_what_the_command_says(capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, LINE, "--rule", RULE)
+    assert offered_file(out) == offered_command(out)
+
+
+@pytest.mark.parametrize("offer", [offered_command, offered_file])
+def test_what_it_offers_serves_more_flows_than_there_are_ports(
+    offer: Callable[[str], RunOptions], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = offer(printed(capsys, "240b:10:1234:5600::/56")).nat.settings
+    nat = Nat(settings, seed=bytes(80))
+    for number in range(400):
+        packet = udp(("192.168.1.10", 10_000 + number), (f"198.51.100.{number % 100 + 1}", 443))
+        assert nat.translate(packet, 0) == 0, number
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from ..daemon.user_errors import UsageError
@@ -10,10 +11,11 @@ from ..portset.map_rule import TUNNEL_MSS, TUNNEL_MTU, CustomerEdge, MapRule
 from ..portset.notation import read_end_user_prefix
 from ..portset.providers import KnownRule, identify
 from ..portset.rule_text import EXAMPLE, SYNTAX, read_rule
-from ..portset.specification import MAP_E
 from . import port_set_output
+from .init_templates import Line, map_e_lines
 
 TITLE_WIDTH = 15  # of the words on the left
+EXAMPLE_LAN = "br0"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for line in _lines(known, edge):
         print(line)
-    for line in _command(arguments, edge):
+    for line in _proposal(arguments, edge):
         print(line)
     return 0
 
@@ -84,14 +86,45 @@ def _lines(known: KnownRule | None, edge: CustomerEdge) -> Iterator[str]:
     yield from port_set_output.table(edge.ports, indent=2)
 
 
-def _command(arguments: argparse.Namespace, edge: CustomerEdge) -> Iterator[str]:
+def _proposal(arguments: argparse.Namespace, edge: CustomerEdge) -> Iterator[str]:
     """How to run the NAT on that line, if it has one address, and shares it."""
     if edge.psid is None:
         return
-    rule = "" if arguments.rule is None else f",{arguments.rule.replace(' ', '')}"
+    answers = {"prefix": arguments.prefix, "lan": EXAMPLE_LAN}
+    if arguments.rule is not None:
+        answers["rule"] = arguments.rule
+    lines = list(map_e_lines(answers))
     yield ""
-    yield f"ratsnake run --external {_ipv4(edge)} --lan br0 --mtu {TUNNEL_MTU} \\"
-    yield f"    --ports {MAP_E}:{edge.prefix}{rule}"
+    yield f"To run the NAT, with your LAN's interface for {EXAMPLE_LAN}:"
+    yield ""
+    yield from _command(lines)
+    yield ""
+    count = len(edge.ports)
+    yield f"With this NAT type each of the {count} ports serves many remotes; others run out."
+    yield "As a configuration file (`ratsnake init --setup map-e` writes it with comments):"
+    yield ""
+    yield from _file(lines)
+
+
+def _command(lines: Iterable[Line]) -> Iterator[str]:
+    """`ratsnake run` with the flags of the keys; the ports, which may be long, on a line alone."""
+    flags = {line.key: f"--{line.key} {_flag_value(line)}" for line in lines}
+    yield f"    ratsnake run {flags['external']} {flags['lan']} {flags['mtu']} \\"
+    yield f"        {flags['nat']} \\"
+    yield f"        {flags['ports']}"
+
+
+def _flag_value(line: Line) -> str:
+    return line.value[0] if isinstance(line.value, list) else str(line.value)
+
+
+def _file(lines: Iterable[Line]) -> Iterator[str]:
+    section = ""
+    for line in lines:
+        if line.section != section:
+            section = line.section
+            yield f"    [{section}]"
+        yield f"    {replace(line, comment='')}".rstrip()
 
 
 def _line(title: str, text: str) -> str:
