@@ -19,6 +19,7 @@ from support.flavours import load
 from support.stun_network import VirtualNetwork
 from support.stun_server import StunServer
 from support.stun_sockets import running
+from support.tools import ROOT
 
 A, B, C = "198.51.100.1", "198.51.100.2", "198.51.100.3"
 SERVER = Endpoint(A, 3478)
@@ -80,28 +81,9 @@ def shown(result: CheckResult, width: int = 80) -> str:
     return "\n".join(text)
 
 
-def test_what_people_see() -> None:
-    assert shown(behind("eim/apdf+preserve")) == (
-        "UDP over IPv4: port-restricted-cone\n"
-        "  inside         192.168.1.10\n"
-        "  outside        203.0.113.1\n"
-        "  mapping        EIM: one outside port toward every remote\n"
-        "  ports          preserve: the inside one (33352 is 33352 outside)\n"
-        "  filtering      APDF: only endpoints it has sent to may send to it\n"
-        "  hairpinning    yes, once both sides have sent\n"
-        "  looks the same quasi-port-restricted-cone, Linux's masquerade, while no other\n"
-        "                 host has the port\n"
-        "  as --nat       eim/apdf+preserve\n"
-        "  Switch         NAT type B\n"
-        "  PlayStation    NAT type 2\n"
-        "  Xbox           NAT type Moderate\n"
-        "  peer to peer   direct by hole punching, except with peers behind a symmetric\n"
-        "                 NAT: those need a relay (TURN)\n"
-        "\n"
-        "servers\n"
-        "  stun.example.net (198.51.100.1:3478)\n"
-        "    UDP: answers, also from 198.51.100.2:3479"
-    )
+def test_the_page_shows_what_people_see() -> None:
+    page = (ROOT / "docs" / "netcheck.md").read_text()
+    assert page.split("```")[1].strip("\n") == shown(behind("eim/apdf+preserve"))
 
 
 @pytest.mark.parametrize(
