@@ -10,10 +10,10 @@ from ratsnake.cli import netcheck
 from ratsnake.cli.main import main
 from ratsnake.cli.netcheck_report import fields, lines
 from ratsnake.stun.binding_lifetime import Lifetime
-from ratsnake.stun.client import StunClient
-from ratsnake.stun.message import Endpoint
-from ratsnake.stun.network_check import CheckResult, check_network
-from ratsnake.stun.servers import Server
+from ratsnake.stun.nat_check import CheckResult, check_network
+from ratsnake.stun.server_addresses import Server
+from ratsnake.stun.stun_client import StunClient
+from ratsnake.stun.stun_message import Endpoint
 from support.bench import Bench
 from support.flavours import load
 from support.stun_network import VirtualNetwork

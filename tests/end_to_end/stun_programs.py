@@ -9,7 +9,7 @@ from pathlib import Path
 
 from end_to_end.harness import readable, until
 from ratsnake.lab import Namespace
-from ratsnake.stun.message import write_request
+from ratsnake.stun.stun_message import write_request
 from ratsnake.stun.udp_sockets import FAMILIES
 
 

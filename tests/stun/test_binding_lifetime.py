@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import pytest
 
 from ratsnake.stun.binding_lifetime import Lifetime, measure_lifetime
-from ratsnake.stun.client import StunClient
-from ratsnake.stun.message import Endpoint
+from ratsnake.stun.stun_client import StunClient
+from ratsnake.stun.stun_message import Endpoint
 from support.bench import Bench
 from support.flavours import load
 from support.stun_network import VirtualNetwork

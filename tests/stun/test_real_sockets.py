@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from ratsnake.nat.rules.behaviour import Filtering, Mapping
-from ratsnake.stun import behaviour_discovery, tcp_mapping, udp_sockets
-from ratsnake.stun.client import Schedule, StunClient
-from ratsnake.stun.message import Endpoint
-from ratsnake.stun.network_check import CheckResult, check_network
+from ratsnake.stun import nat_behaviour_discovery, tcp_mapping, udp_sockets
+from ratsnake.stun.nat_check import CheckResult, check_network
+from ratsnake.stun.stun_client import Schedule, StunClient
+from ratsnake.stun.stun_message import Endpoint
 from ratsnake.stun.tcp_mapping import contact_tcp
 from ratsnake.stun.udp_sockets import UdpNetwork
 from support.stun_server import success
@@ -30,8 +30,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_without_an_error_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only Linux has one; elsewhere an error may come up at any call, and closed ports do not."""
     monkeypatch.setattr(udp_sockets, "_ERROR_QUEUE", 0)
-    monkeypatch.setattr(behaviour_discovery, "PATIENT", Schedule(0.1, 1, 0.1))
-    monkeypatch.setattr(behaviour_discovery, "BRIEF", Schedule(0.1, 1, 0.1))
+    monkeypatch.setattr(nat_behaviour_discovery, "PATIENT", Schedule(0.1, 1, 0.1))
+    monkeypatch.setattr(nat_behaviour_discovery, "BRIEF", Schedule(0.1, 1, 0.1))
     with running() as server:
         assert check(4, Endpoint(server.addresses[0], server.ports[0])).udp is not None
     result = check(4, Endpoint(server.addresses[0], server.ports[0]))

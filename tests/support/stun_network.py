@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from errno import ECONNREFUSED, ENETUNREACH
 
-from ratsnake.stun.message import Endpoint
+from ratsnake.stun.stun_message import Endpoint
 from ratsnake.stun.udp_sockets import Datagram, UdpSocket
 from support.bench import INSIDE, Bench
 from support.packets import udp

@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Sequence
 
 from ..daemon.user_errors import STATUS_RUN, UsageError
-from ..stun.client import StunClient
-from ..stun.message import Endpoint
-from ..stun.network_check import CheckResult, check_network
-from ..stun.servers import SYNTAX, Server, find_servers
+from ..stun.nat_check import CheckResult, check_network
+from ..stun.server_addresses import SYNTAX, Server, find_servers
+from ..stun.stun_client import StunClient
+from ..stun.stun_message import Endpoint
 from ..stun.udp_sockets import UdpNetwork
 from .netcheck_report import fields, lines
 from .progress import Line

@@ -7,14 +7,14 @@ from typing import Any
 
 from ..daemon.user_errors import shown
 from ..nat.rules.behaviour import Filtering, Mapping, Selection
-from ..stun.behaviour_discovery import Contact, FilteringResult, MappingResult
 from ..stun.binding_lifetime import Lifetime
-from ..stun.classification import hides_its_mapping, nearest_types
-from ..stun.consequences import BLOCKED, Consequences, consequences
+from ..stun.console_nat_types import BLOCKED, Consequences, consequences
 from ..stun.hairpinning import Hairpinning
-from ..stun.message import Endpoint
-from ..stun.network_check import CheckResult, UdpResult
-from ..stun.servers import Server, same_servers
+from ..stun.nat_behaviour_discovery import Contact, FilteringResult, MappingResult
+from ..stun.nat_check import CheckResult, UdpResult
+from ..stun.nat_classification import hides_its_mapping, nearest_types
+from ..stun.server_addresses import Server, same_servers
+from ..stun.stun_message import Endpoint
 
 _TITLE = 15  # columns of the words on the left
 _NARROWEST = 40

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from typing import NamedTuple
 
-from .client import Outcome, Request, Schedule, StunClient
-from .message import Endpoint
+from .stun_client import Outcome, Request, Schedule, StunClient
+from .stun_message import Endpoint
 from .udp_sockets import UdpSocket
 
 #: Mappings that wait at the same time.

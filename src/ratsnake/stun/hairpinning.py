@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from enum import Enum
 
-from .message import TRANSACTION_ID_BYTES, Endpoint, write_request
+from .stun_message import TRANSACTION_ID_BYTES, Endpoint, write_request
 from .udp_sockets import Network, UdpSocket
 
 _SENT_UNTIL = (0.5, 1.0, 2.0)  # seconds: thrice, and how long each is waited for

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
-from .behaviour_discovery import Contact, MappingResult, Remotes, find_remotes
-from .classification import agreed, port_selection, possible_mappings
-from .client import Outcome
-from .message import (
+from .nat_behaviour_discovery import Contact, MappingResult, Remotes, find_remotes
+from .nat_classification import agreed, port_selection, possible_mappings
+from .stun_client import Outcome
+from .stun_message import (
     HEADER_BYTES,
     TRANSACTION_ID_BYTES,
     Endpoint,

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from typing import NamedTuple, Protocol
 
-from .message import Endpoint
+from .stun_message import Endpoint
 
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 

@@ -4,7 +4,7 @@ endpoints that somebody can have."""
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from ratsnake.stun.message import (
+from ratsnake.stun.stun_message import (
     Endpoint,
     MalformedMessage,
     read_response,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from errno import ECONNREFUSED
 from typing import NamedTuple
 
-from .message import (
+from .stun_message import (
     TRANSACTION_ID_BYTES,
     Endpoint,
     MalformedMessage,

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from ratsnake.stun.message import (
+from ratsnake.stun.stun_message import (
     Endpoint,
     MalformedMessage,
     read_response,

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from ratsnake.stun.message import Endpoint
-from ratsnake.stun.servers import find_servers, read_server, same_servers
+from ratsnake.stun.server_addresses import find_servers, read_server, same_servers
+from ratsnake.stun.stun_message import Endpoint
 
 
 @pytest.mark.parametrize(

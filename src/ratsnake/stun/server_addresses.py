@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from .message import Endpoint
+from .stun_message import Endpoint
 
 DEFAULT_PORT = 3478  # RFC 8489 section 8
 SYNTAX = "HOST[:PORT], such as stun.example.net, 198.51.100.1:3478 or [2001:db8::1]:3478"

@@ -13,7 +13,7 @@ from itertools import combinations, pairwise, product
 from typing import TypeVar
 
 from ..nat.rules.behaviour import PRESETS, Behaviour, Filtering, Mapping, Selection
-from .message import Endpoint
+from .stun_message import Endpoint
 
 T = TypeVar("T", Mapping, Filtering)
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from ratsnake.nat.rules.behaviour import PRESETS, Filtering, Mapping, Selection, parse_behaviour
-from ratsnake.stun.classification import hides_its_mapping, nearest_types, port_selection
-from ratsnake.stun.client import StunClient
 from ratsnake.stun.hairpinning import Hairpinning
-from ratsnake.stun.message import Endpoint
-from ratsnake.stun.network_check import CheckResult, UdpResult, check_network
+from ratsnake.stun.nat_check import CheckResult, UdpResult, check_network
+from ratsnake.stun.nat_classification import hides_its_mapping, nearest_types, port_selection
+from ratsnake.stun.stun_client import StunClient
+from ratsnake.stun.stun_message import Endpoint
 from support.bench import EXTERNAL, INSIDE, Bench
 from support.flavours import load
 from support.stun_network import VirtualNetwork

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from ..nat.rules.behaviour import Filtering, Mapping, Selection
-from .classification import agreed, port_selection, possible_filterings, possible_mappings
-from .client import BRIEF, PATIENT, Outcome, Request, StunClient
 from .hairpinning import Hairpinning, observe_hairpinning
-from .message import Endpoint
+from .nat_classification import agreed, port_selection, possible_filterings, possible_mappings
+from .stun_client import BRIEF, PATIENT, Outcome, Request, StunClient
+from .stun_message import Endpoint
 from .udp_sockets import UdpSocket
 
 #: Fresh local endpoints to look at: by chance alone a random port repeats once in 64,512.

@@ -3,7 +3,7 @@
 import pytest
 
 from ratsnake.nat.rules.behaviour import Filtering, Mapping, Selection
-from ratsnake.stun.consequences import consequences
+from ratsnake.stun.console_nat_types import consequences
 
 ALL = tuple(Filtering)
 

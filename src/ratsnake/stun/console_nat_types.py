@@ -60,7 +60,7 @@ def consequences(
     filterings: Sequence[Filtering],
     selection: Selection | None,
 ) -> Consequences:
-    """For UDP, for what is possible: see `classification`."""
+    """For UDP, for what is possible: see `nat_classification`."""
     predictable = selection in (Selection.SEQUENTIAL, Selection.PRESERVE)
 
     def letter(mapping: Mapping, filtering: Filtering) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from .behaviour_discovery import (
+from .binding_lifetime import Lifetime, measure_lifetime
+from .hairpinning import Hairpinning
+from .nat_behaviour_discovery import (
     Contact,
     FilteringResult,
     MappingResult,
@@ -16,10 +18,8 @@ from .behaviour_discovery import (
     observe_filtering,
     observe_mapping,
 )
-from .binding_lifetime import Lifetime, measure_lifetime
-from .client import StunClient
-from .hairpinning import Hairpinning
-from .message import Endpoint
+from .stun_client import StunClient
+from .stun_message import Endpoint
 from .tcp_mapping import contact_tcp, observe_tcp_mapping
 
 
