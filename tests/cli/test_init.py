@@ -4,17 +4,19 @@ import os
 import pty
 import select
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ratsnake.cli import init_interfaces
 from ratsnake.cli.init_templates import SETUPS
 from ratsnake.cli.main import main
 from ratsnake.daemon.configuration.configuration_file import options_of, read
 from ratsnake.daemon.configuration.option_parsing import RunOptions, StateOptions
+from ratsnake.host.kernel.default_routes import DefaultRoute
 from ratsnake.nat.rules.behaviour import PRESETS
 
 LINE, RULE = "2001:db8:12:3400::/56", "2001:db8::/40,192.0.2.0/24,ea=16"
@@ -25,6 +27,20 @@ ANSWERS: dict[str, Sequence[str]] = {
     "full-cone": ("--external", "203.0.113.1", *LAN),
     "subscribers": ("--external", "203.0.113.1,203.0.113.2", *LAN),
 }
+
+
+@pytest.fixture(autouse=True)
+def interfaces(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Another machine's interfaces, and its default routes by version of IP; it is called anew for
+    others."""
+
+    def here(*names: str, **defaults: str) -> None:
+        routes = {int(v[-1]): DefaultRoute(name, None, int(v[-1])) for v, name in defaults.items()}
+        monkeypatch.setattr(init_interfaces, "interface_names", lambda: sorted(names))
+        monkeypatch.setattr(init_interfaces, "default_routes", lambda device: routes)
+
+    here("br0", "ppp0", "wan0", "wg0")
+    return here
 
 
 def written(path: Path, setup: str, *answers: str) -> RunOptions:
@@ -144,7 +160,7 @@ def test_a_file_that_is_there_is_replaced_by_force_only(
     path = tmp_path / "nat.toml"
     path.write_text("precious")
     argv = (str(path), "--yes", "--setup", "full-cone", *ANSWERS["full-cone"])
-    assert refused(capsys, *argv) == f"{path}: is there already; --force replaces it"
+    assert refused(capsys, *argv) == f"{path}: exists already; --force replaces it"
     assert path.read_text() == "precious"
     assert main(["init", "--force", *argv]) == 0
     assert path.read_text().startswith("# ratsnake: ")
@@ -155,7 +171,10 @@ def test_a_file_that_is_there_is_replaced_by_force_only(
     [
         ((), "the questions need a terminal; answer them by flags, with --yes"),
         (("--yes",), "--setup SETUP is needed: which is yours"),
-        (("--yes", "--setup", "mapp"), "--setup mapp: must be one of home-router, map-e, "),
+        (
+            ("--yes", "--setup", "mapp"),
+            "--setup mapp: must be 1 to 4, or one of home-router, map-e, ",
+        ),
         (("--yes", "--setup", "full-cone"), "--external ADDR is needed: the outside address"),
         (
             ("--yes", "--setup", "full-cone", "--external", "203.0.113.1", "--lan", "br0, br/0"),
@@ -247,12 +266,13 @@ def terminal(*argv: str) -> Iterator[Terminal]:
 
 def test_asked_at_a_terminal_until_every_answer_can_be_right(tmp_path: Path) -> None:
     path = tmp_path / "nat.toml"
-    with terminal(str(path)) as asked:
-        menu = asked.answer("Which is yours: ", "mapp\n")
+    with terminal(str(path), "--allow-missing") as asked:
+        menu = asked.answer("Which is yours (number or name): ", "mapp\n")
         unfolded = " ".join(menu.split())
-        assert all(f"{name} {SETUPS[name].title}" in unfolded for name in SETUPS)
+        for number, name in enumerate(SETUPS, 1):
+            assert f"{number} {name} {SETUPS[name].title}" in unfolded
         assert max(map(len, menu.splitlines())) < 80
-        assert "did you mean map-e?" in asked.answer("Which is yours: ", "map-e\n")
+        assert "did you mean map-e?" in asked.answer("Which is yours (number or name): ", "map-e\n")
         asked.answer("any address of it: ", "203.0.113.1\n")
         assert "is not an IPv6 prefix" in asked.answer("any address of it: ", f"{LINE}\n")
         asked.answer("ea=16: ", f"{RULE}\n")
@@ -265,14 +285,74 @@ def test_asked_at_a_terminal_until_every_answer_can_be_right(tmp_path: Path) -> 
 def test_what_is_given_is_not_asked(tmp_path: Path) -> None:
     path = tmp_path / "nat.toml"
     given = ("--setup", "subscribers", *ANSWERS["subscribers"], "--deterministic", "no")
-    with terminal(str(path), *given) as asked:
+    with terminal(str(path), "--allow-missing", *given) as asked:
         asked.answer("[routed]: ", "link\n")
-        asked.answer("your WAN is on: ", "wan0\n")
+        asked.answer("your WAN is on", "wan0\n")
         asked.answer("[100.64.0.0/10]: ", "\n")
         asked.answer("[512]: ", "128\n")
         assert asked.end()[0] == 0
     made = options_of(read(path), {})
     assert (made.nat.settings.port_block, made.wan) == (128, "wan0")
+
+
+def test_a_setup_is_chosen_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "nat.toml"
+    with terminal(str(path)) as asked:
+        asked.answer("Which is yours (number or name): ", "5\n")
+        assert "must be 1 to 4, or one of" in asked.answer("name): ", "3\n")
+        asked.answer("[routed]: ", "\n")
+    assert written(path, "3", *ANSWERS["full-cone"]).nat.types["udp"] == "full-cone"
+
+
+@pytest.mark.parametrize(
+    ("defaults", "wan"),
+    [({"v4": "ppp0", "v6": "wan0"}, "ppp0"), ({"v6": "wan0"}, "wan0")],
+)
+def test_the_wan_is_by_default_the_default_routes(
+    defaults: dict[str, str],
+    wan: str,
+    tmp_path: Path,
+    interfaces: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    interfaces("br0", "ppp0", "wan0", **defaults)
+    assert written(tmp_path / "f", "home-router", *LAN).wan == wan
+    assert f"Taken by default: --wan {wan}\n" in capsys.readouterr().out
+
+
+def test_a_bridge_that_is_the_wan_is_not_proposed_for_the_lan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("br0", "wan0"):
+        (tmp_path / name / "bridge").mkdir(parents=True)
+    monkeypatch.setattr(init_interfaces, "INTERFACES", tmp_path)
+    assert init_interfaces.default_lan("") == ""
+    assert init_interfaces.default_lan("wan0") == "br0"
+
+
+def test_an_interface_that_is_not_here_is_taken_only_if_told_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "f"
+    argv = (str(path), "--yes", "--setup", "home-router", "--wan", "ppp0", "--lan", "br0,br9")
+    assert refused(capsys, *argv) == (
+        "--lan br0,br9: no interface br9 here; did you mean br0? (--allow-missing accepts one that"
+        " comes later, or is on another machine)"
+    )
+    assert "there are br0, ppp0, wan0, wg0 (" in refused(capsys, *argv[:-1], "zzz")
+    assert not path.exists()
+    assert main(["init", "--allow-missing", *argv]) == 0
+    out = capsys.readouterr().out
+    assert "\nNote: there is no interface br9 here now (--lan).\n" in out
+    assert "br0 here" not in out
+
+
+@pytest.mark.parametrize("lan", ["wan0", "br0 wan0"])
+def test_the_wan_is_no_lan(lan: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ("--yes", "--setup", "home-router", "--wan", "wan0", "--allow-missing")
+    assert refused(capsys, str(tmp_path / "f"), *argv, "--lan", lan) == (
+        f"--lan {lan}: wan0 is the WAN already; WAN and LAN must be different interfaces"
+    )
 
 
 def test_every_user_may_read_the_file_whatever_the_umask(tmp_path: Path) -> None:
@@ -290,8 +370,8 @@ def test_every_user_may_read_the_file_whatever_the_umask(tmp_path: Path) -> None
 @pytest.mark.parametrize(("keys", "status"), [("\x04", 1), ("\x03", 130)])
 def test_who_leaves_half_way_leaves_nothing(keys: str, status: int, tmp_path: Path) -> None:
     path = tmp_path / "nat.toml"
-    with terminal(str(path)) as asked:
-        asked.answer("Which is yours: ", "full-cone\n")
+    with terminal(str(path), "--allow-missing") as asked:
+        asked.answer("Which is yours (number or name): ", "full-cone\n")
         asked.answer("[routed]: ", keys)
         assert asked.end(keys)[0] == status
     assert not list(tmp_path.iterdir())

@@ -2,28 +2,32 @@
 
 import argparse
 import os
+import shutil
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..daemon.configuration.configuration_file import DEFAULT_FILE, options_of, parse
 from ..daemon.user_errors import RunError, UsageError, near
-from .init_templates import QUESTIONS, SETUPS, STATE, Line, Question, Setup
+from .init_interfaces import ALLOW_MISSING, check_interfaces, missing_interfaces
+from .init_templates import QUESTIONS, SETUPS, STATE, Answers, Line, Question, Setup, words
 
 
-def _check_setup(text: str) -> None:
-    if text not in SETUPS:
-        raise ValueError(f"must be one of {', '.join(SETUPS)}{near(text, SETUPS)}")
+def _setup_name(text: str) -> str:
+    """The set-up that a name or a number of the menu means; raises ValueError."""
+    numbers = {str(number): name for number, name in enumerate(SETUPS, 1)}
+    name = numbers.get(text, text)
+    if name not in SETUPS:
+        raise ValueError(
+            f"must be 1 to {len(SETUPS)}, or one of {', '.join(SETUPS)}{near(text, SETUPS)}"
+        )
+    return name
 
 
-SETUP = Question(
-    "setup",
-    "SETUP",
-    "Which is yours",
-    _check_setup,
-)
+SETUP = Question("setup", "SETUP", "Which is yours (number or name)", _setup_name)
 HEAD = """\
 # ratsnake: {title}.
 #
@@ -47,8 +51,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--yes", action="store_true", help="ask nothing: take the flags, and defaults for the rest"
     )
-    parser.add_argument("--force", action="store_true", help="replace a file that is there")
-    parser.add_argument("--setup", metavar=SETUP.metavar, help=f"one of {', '.join(SETUPS)}")
+    parser.add_argument("--force", action="store_true", help="replace a file that exists")
+    parser.add_argument(
+        ALLOW_MISSING,
+        action="store_true",
+        help="accept a WAN or LAN that does not exist here: it comes later, or the file is for"
+        " another machine",
+    )
+    parser.add_argument(
+        "--setup", metavar=SETUP.metavar, help=f"one of {', '.join(SETUPS)}, or its number"
+    )
     for title, questions in _by_setups().items():
         group = parser.add_argument_group(title)
         for question in questions:
@@ -60,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     path = Path(arguments.file)
     if path.exists() and not arguments.force:
-        raise UsageError(f"{path}: is there already; --force replaces it")
+        raise UsageError(f"{path}: exists already; --force replaces it")
     asking = not arguments.yes
     if asking and not sys.stdin.isatty():
         raise UsageError("the questions need a terminal; answer them by flags, with --yes")
@@ -68,10 +80,11 @@ def run(arguments: argparse.Namespace) -> int:
     if asking:
         print(_menu(), end="", flush=True)
     answers: dict[str, str] = {}
-    setup = SETUPS[_answer(SETUP, given, asking)]
+    interview = Interview(given, asking, arguments.allow_missing)
+    setup = SETUPS[_setup_name(interview.answer(SETUP, answers))]
     for question in setup.questions:
         if question.applies(answers) or (question.optional and question.key in given):
-            answers[question.key] = _answer(question, given, asking)
+            answers[question.key] = interview.answer(question, answers)
     _refuse_unused(given, answers)
     try:
         text = document(setup, [*setup.lines(answers), STATE], path)
@@ -79,7 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(str(error)) from None
     options_of(parse(text, str(path)), {})
     _write(path, text, arguments.force)
-    print(f"{path} is written.", *setup.left(answers), "Then:", sep="\n")
+    print(f"{path} is written.", *_notes(setup, answers, given, asking), sep="\n")
+    print(*setup.left(answers), "Then:", sep="\n")
     for command in (
         "ratsnake check",
         "sudo ratsnake host plan --config",
@@ -121,49 +135,76 @@ def _help(text: str) -> str:
 
 
 def _menu() -> str:
-    """Each set-up and what it is for, in 80 columns."""
+    """Each set-up and what it is for, in 80 columns or the terminal's."""
+    columns = min(79, shutil.get_terminal_size().columns - 1)
     width = max(map(len, SETUPS))
-    hang = " " * (width + 4)
+    hang = " " * (width + 7)
     return "".join(
-        textwrap.fill(f"  {name:<{width}}  {setup.title}", 79, subsequent_indent=hang) + "\n"
-        for name, setup in SETUPS.items()
+        textwrap.fill(f"  {n}  {name:<{width}}  {setup.title}", columns, subsequent_indent=hang)
+        + "\n"
+        for n, (name, setup) in enumerate(SETUPS.items(), 1)
     )
 
 
-def _answer(question: Question, given: dict[str, str], asking: bool) -> str:
-    """What was given, or is asked, or is likely; raises UsageError."""
-    if question.key in given:
-        try:
-            question.check(given[question.key])
-        except ValueError as error:
-            raise UsageError(f"--{question.key} {given[question.key]}: {error}") from None
-        return given[question.key]
-    default = question.default()
-    if asking:
-        return _asked(question, default)
-    if not default:
-        raise UsageError(f"--{question.key} {question.metavar} is needed: {_help(question.text)}")
-    return default
+def _notes(
+    setup: Setup, answers: Mapping[str, str], given: Mapping[str, str], asking: bool
+) -> Iterator[str]:
+    """What to look at again: answers that nobody gave, and interfaces that are not here."""
+    guessed = [] if asking else [key for key in answers if key not in given]
+    if guessed:
+        yield f"Taken by default: {', '.join(f'--{key} {answers[key]}' for key in guessed)}"
+    for question in setup.questions:
+        for name in missing_interfaces(words(answers.get(question.key, ""))):
+            if question.interface:
+                yield f"Note: there is no interface {name} here now (--{question.key})."
 
 
-def _asked(question: Question, default: str) -> str:
-    """The first answer that can be right; raises RunError when there are no more."""
-    if hint := question.hint():
-        print(f"  ({hint})")
-    prompt = f"{question.text}{f' [{default}]' if default else ''}: "
-    while True:
+@dataclass(frozen=True)
+class Interview:
+    """How questions are answered: by flags, at the terminal if `asking`, or by default."""
+
+    given: Mapping[str, str]
+    asking: bool
+    allow_missing: bool
+
+    def answer(self, question: Question, answers: Answers) -> str:
+        """What was given, or is asked, or is likely; raises UsageError."""
+        text = self.given.get(question.key) or question.default(answers)
+        if self.asking and question.key not in self.given:
+            return self._asked(question, answers, text)
+        if not text:
+            raise UsageError(
+                f"--{question.key} {question.metavar} is needed: {_help(question.text)}"
+            )
         try:
-            text = input(prompt).strip() or default
-        except EOFError:
-            raise RunError("no answer: nothing is written") from None
-        try:
-            if not text:
-                raise ValueError("there is no default for this")
-            question.check(text)
+            self._check(question, answers, text)
         except ValueError as error:
-            print(f"  {error}" if not text or text in str(error) else f"  {text}: {error}")
-            continue
+            raise UsageError(f"--{question.key} {text}: {error}") from None
         return text
+
+    def _check(self, question: Question, answers: Answers, text: str) -> None:
+        question.check(text)
+        if question.interface:
+            check_interfaces(words(text), answers.get("wan", ""), self.allow_missing)
+
+    def _asked(self, question: Question, answers: Answers, default: str) -> str:
+        """The first answer that can be right; raises RunError when there are no more."""
+        if hint := question.hint():
+            print(f"  ({hint})")
+        prompt = f"{question.text}{f' [{default}]' if default else ''}: "
+        while True:
+            try:
+                text = input(prompt).strip() or default
+            except EOFError:
+                raise RunError("no answer: nothing is written") from None
+            try:
+                if not text:
+                    raise ValueError("there is no default for this")
+                self._check(question, answers, text)
+            except ValueError as error:
+                print(f"  {error}" if not text or text in str(error) else f"  {text}: {error}")
+                continue
+            return text
 
 
 def _refuse_unused(given: Iterable[str], answers: Iterable[str]) -> None:

@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Network
-from pathlib import Path
 
 from ..daemon.configuration.flag_table import RUN_FLAGS
 from ..daemon.user_errors import near
@@ -17,13 +16,13 @@ from ..portset.notation import read_end_user_prefix
 from ..portset.providers import identify, known_rules
 from ..portset.rule_text import EXAMPLE, read_rule
 from ..portset.specification import MAP_E
+from .init_interfaces import default_lan, default_wan, interfaces_hint
 
 Answers = Mapping[str, str]
 Value = str | int | bool | list[str]
 #: What reads a key of the file, by its flag's name; raises ValueError saying what would be right.
 READ = {flag.key: flag.parse for flag in RUN_FLAGS}
 BLOCKS_PER_HOST = 4
-INTERFACES = Path("/sys/class/net")
 
 
 @dataclass(frozen=True)
@@ -32,17 +31,19 @@ class Question:
 
     `check` raises ValueError for an answer that cannot be right. `default` gives an answer that is
     likely, or "", and `hint` what may help to answer. It is asked only if it `applies` to the
-    answers before; one that is `optional` may be answered by its flag all the same.
+    answers before; one that is `optional` may be answered by its flag all the same.  `interface`:
+    the answer names interfaces.
     """
 
     key: str
     metavar: str
     text: str
     check: Callable[[str], object]
-    default: Callable[[], str] = str
+    default: Callable[[Answers], str] = lambda answers: ""
     hint: Callable[[], str] = str
     applies: Callable[[Answers], bool] = lambda answers: True
     optional: bool = False
+    interface: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,24 +96,14 @@ def one_of(*known: str) -> Callable[[str], None]:
     return check
 
 
-def likely_lan() -> str:
-    """A bridge, if there is exactly one."""
-    bridges = [entry.parent.name for entry in INTERFACES.glob("*/bridge")]
-    return bridges[0] if len(bridges) == 1 else ""
-
-
-def interfaces() -> str:
-    names = sorted(entry.name for entry in INTERFACES.iterdir()) if INTERFACES.exists() else []
-    return f"there are {', '.join(names)}" if names else ""
-
-
 LAN = Question(
     "lan",
     "IFACE,...",
     "The interface your LAN is on, or several",
     each_of("lan"),
-    likely_lan,
-    interfaces,
+    lambda answers: default_lan(answers.get("wan", "")),
+    interfaces_hint,
+    interface=True,
 )
 #: How the packets of an outside address come to this machine, and what the file says of it.
 PLACES = {
@@ -133,7 +124,7 @@ PLACE = Question(
     "Is the outside address routed to this machine (routed), of the WAN's subnet (link), or the"
     " WAN's own (own)",
     one_of(*PLACES),
-    lambda: "routed",
+    lambda answers: "routed",
 )
 
 
@@ -161,15 +152,17 @@ WAN = Question(
     "IFACE",
     "The interface your WAN is on",
     READ["wan"],
-    hint=interfaces,
+    lambda answers: default_wan(),
+    interfaces_hint,
     applies=lambda answers: place(answers) != "routed",
+    interface=True,
 )
 INTERNAL = Question(
     "internal",
     "PREFIX,...",
     "The prefixes your subscribers have their addresses from",
     each_of("internal"),
-    lambda: "100.64.0.0/10",
+    lambda answers: "100.64.0.0/10",
 )
 
 
@@ -392,14 +385,14 @@ SETUPS = {
                 "YES|NO",
                 "Compute each subscriber's ports, so that no log is needed: yes or no",
                 one_of("yes", "no"),
-                lambda: "no",
+                lambda answers: "no",
             ),
             Question(
                 "block",
                 "PORTS",
                 f"How many ports a subscriber gets at a time, {BLOCKS_PER_HOST} times at most",
                 READ["port-block"],
-                lambda: "512",
+                lambda answers: "512",
                 applies=lambda answers: answers["deterministic"] == "no",
             ),
         ),
