@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -163,10 +164,21 @@ def test_problems_of_servers() -> None:
 def test_lifetimes(lifetime: Lifetime, said: str) -> None:
     result = behind("eim/eif")
     assert result.udp is not None
-    changed = CheckResult(4, udp=result.udp.__class__(**{**vars(result.udp), "lifetime": lifetime}))
+    changed = CheckResult(4, udp=replace(result.udp, lifetime=lifetime))
     text = "\n".join(lines([], [changed], 80))
     assert f"lifetime       {said}\n" in text
     assert fields([], [changed])["results"][0]["udp"]["lifetime"]["alive"] == lifetime.alive
+
+
+def test_an_outside_address_that_is_not_public() -> None:
+    result = behind("eim/eif")
+    assert result.udp is not None and "not public" not in shown(result)
+    (local, found), *rest = result.udp.mapping.seen
+    inner = {remote: Endpoint("100.64.0.9", one.port) for remote, one in found.items()}
+    mapping = replace(result.udp.mapping, seen=((local, inner), *rest))
+    text = shown(replace(result, udp=replace(result.udp, mapping=mapping)))
+    assert "note           the outside address is not public: another NAT" in text
+    assert "note           several outside addresses for one inside address" in text
 
 
 def test_json_of_a_real_check(capsys: pytest.CaptureFixture[str]) -> None:

@@ -304,8 +304,14 @@ def test_one_server_of_two_does_not_answer() -> None:
 
 
 def test_no_way_there() -> None:
-    result = check(VirtualNetwork([rfc_5780()], reachable=False))
+    result = check(VirtualNetwork([rfc_5780()], reachable=lambda toward: False))
     assert (result.problem, result.answered) == ("Network is unreachable", False)
+
+
+def test_no_way_to_one_of_two_servers() -> None:
+    network = natted("eim/eif", reachable=lambda toward: toward.address != C)
+    result = check(network, Endpoint(C, 3478), SERVER)
+    assert result.udp is not None and result.udp.mapping.mappings == (Mapping.EIM,)
 
 
 def test_a_server_that_stops_answering() -> None:

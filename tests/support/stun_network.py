@@ -50,7 +50,7 @@ class VirtualNetwork:
     firewall: bool = False
     refused: frozenset[Endpoint] = frozenset()
     lost: Callable[[int], bool] = nothing_lost
-    reachable: bool = True
+    reachable: Callable[[Endpoint], bool] = lambda toward: True
     time: float = 0.0
     sockets: dict[int, VirtualSocket] = field(default_factory=dict)
     sent: list[tuple[float, Endpoint, Endpoint]] = field(default_factory=list)
@@ -64,7 +64,7 @@ class VirtualNetwork:
         return self.time
 
     def open(self, toward: Endpoint) -> VirtualSocket:
-        if not self.reachable:
+        if not self.reachable(toward):
             raise OSError(ENETUNREACH, "Network is unreachable")
         port = self._chance.choice([n for n in range(32768, 33768) if n not in self.sockets])
         self.sockets[port] = VirtualSocket(self, Endpoint(self.inside, port))

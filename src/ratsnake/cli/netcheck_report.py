@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from ..daemon.user_errors import shown
@@ -40,6 +41,9 @@ HAIRPINNING = {
     Hairpinning.ANSWERED: "yes, once both sides have sent",
     Hairpinning.UNASKED: "yes",
 }
+_PRIVATE = tuple(
+    map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
+)
 _MASQUERADE = "Linux's masquerade"
 _MORE_SERVERS = "name a second server, or one that implements RFC 5780"
 _NO_UDP = "no server answers over UDP, but over TCP: UDP is blocked, or the servers do not speak it"
@@ -215,8 +219,15 @@ def _notes(udp: UdpResult) -> Iterator[str]:
         yield f"{remote} does not answer, and nothing is known from it"
     if any(one.response and one.response.rewritten for one in udp.contact.outcomes.values()):
         yield "something on the way rewrites addresses inside packets (an ALG)"
+    if udp.mapping.translated and any(map(_is_private, udp.mapping.external)):
+        yield "the outside address is not public: another NAT follows behind this server's network"
     if len(udp.mapping.external) > 1:
         yield "several outside addresses for one inside address: arbitrary pooling, RFC 4787 REQ-2"
+
+
+def _is_private(address: str) -> bool:
+    """RFC 1918, RFC 6598 (addresses of providers), RFC 4193."""
+    return any(ip_address(address) in prefix for prefix in _PRIVATE)
 
 
 def _server_rows(

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -88,9 +88,9 @@ class FilteringResult:
 def contact(client: StunClient, servers: Sequence[Endpoint]) -> Contact:
     """Ask each server once, and patiently if none answers (RFC 5780 section 4.2).
 
-    Raises OSError where this machine has no way to them.
+    Raises OSError where this machine has no way to any of them.
     """
-    with closing(client.network.open(servers[0])) as socket:
+    with closing(_open_toward_any(client, servers)) as socket:
         requests = [Request(socket, server) for server in servers]
         outcomes = client.ask(requests, BRIEF)
         if not any(outcome.mapped or outcome.error for outcome in outcomes):
@@ -199,6 +199,13 @@ def _may_be_other(server: Endpoint, other: Endpoint) -> bool:
         two.is_link_local,
         two.is_private,
     )
+
+
+def _open_toward_any(client: StunClient, servers: Sequence[Endpoint]) -> UdpSocket:
+    for server in servers[:-1]:
+        with suppress(OSError):
+            return client.network.open(server)
+    return client.network.open(servers[-1])
 
 
 def _open(client: StunClient, remotes: Remotes, stack: ExitStack) -> UdpSocket:
