@@ -35,6 +35,7 @@ echo "$what" > $base/flavour
 find $base/lib -type f ! -name '*.so' -delete
 for module in $(find $base/lib -name '*.so'); do
     source=src${module#"$base/lib"}
+    case $source in *_cython_shared.*) continue ;; esac
     [ -e "${source%%.*}.pxd" ] || rm "$module"
 done
 echo "with sanitizers ($compiler), into $base:"
