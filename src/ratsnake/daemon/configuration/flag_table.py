@@ -48,8 +48,8 @@ EXTERNAL_FLAG = Flag(
     "external",
     "ADDR[=PORTS]",
     external,
-    "an outside address, IPv4 or IPv6, with ports of its own if need be, or interface:IFACE for"
-    " the one an interface has at the time; may repeat",
+    "an external address, IPv4 or IPv6, or interface:IFACE for the address that an interface"
+    " has at the time; =PORTS gives it its own port set; may repeat",
     required=True,
     repeat=True,
 )
@@ -59,7 +59,7 @@ ADDRESS_FLAGS = (
         "internal",
         "PREFIX",
         prefix,
-        "an inside prefix; may repeat (default: the RFC 1918 and RFC 6598 prefixes)",
+        "an internal prefix; may repeat (default: the RFC 1918 and RFC 6598 prefixes)",
         default=tuple(map(str, PRIVATE_PREFIXES)),
         repeat=True,
     ),
@@ -67,8 +67,8 @@ ADDRESS_FLAGS = (
         "internal-except",
         "PREFIX",
         prefix,
-        "a part of an inside prefix that lies outside all the same, such as 192.168.100.1 of a"
-        " modem behind the WAN; may repeat",
+        "a part of an internal prefix that is not internal, such as 192.168.100.1 for a modem"
+        " behind the WAN; may repeat",
         default=(),
         repeat=True,
     ),
@@ -76,7 +76,7 @@ ADDRESS_FLAGS = (
         "ports",
         "SPEC",
         read_ports,
-        "the outside ports to use: 5000-5999,7000, or v6plus:PSID, ocn:PSID, map-e:IPV6-PREFIX"
+        "the external ports to use: 5000-5999,7000, or v6plus:PSID, ocn:PSID, map-e:IPV6-PREFIX"
         " (default: 1024-65535)",
         default="1024-65535",
     ),
@@ -84,7 +84,7 @@ ADDRESS_FLAGS = (
         "port-block",
         "SIZE",
         whole_number,
-        "give each inside host ports in blocks of SIZE (default: single ports)",
+        "give each internal host its ports in blocks of SIZE (default: single ports)",
         default="0",
         unit="ports",
         rfc="RFC 6888 REQ-14",
@@ -95,20 +95,21 @@ TYPE_FLAGS = (
         "nat",
         "TYPE",
         parse_behaviour,
-        f"the NAT type, one of `ratsnake types` or such as eim/adf (default: {DEFAULT_TYPE})",
+        "the NAT type: a name from `ratsnake types`, or a combination such as eim/adf"
+        f" (default: {DEFAULT_TYPE})",
         default=DEFAULT_TYPE,
         rfc="RFC 4787",
     ),
     *(
-        Flag(key, "TYPE", parse_behaviour, f"the NAT type for {name} (default: that of --nat)")
+        Flag(key, "TYPE", parse_behaviour, f"the NAT type for {name} (default: the type of --nat)")
         for key, name in PROTOCOLS.items()
     ),
     Flag(
         "other",
         "TYPE",
         parse_behaviour,
-        "the NAT type for protocols without ports, such as GRE and ESP (default: one inside host"
-        " per remote)",
+        "the NAT type for protocols without ports, such as GRE and ESP (default: one internal host"
+        " for each remote)",
     ),
 )
 SHARING_FLAGS = (
@@ -116,8 +117,8 @@ SHARING_FLAGS = (
         "pooling",
         "HOW",
         OneOf(Pooling),
-        "with several outside addresses: paired, one for each inside host, or arbitrary"
-        " (default: paired)",
+        "how internal hosts use several external addresses: paired (always the same one) or"
+        " arbitrary (default: paired)",
         default=Pooling.PAIRED.value,
         rfc="RFC 4787 REQ-2",
     ),
@@ -125,7 +126,7 @@ SHARING_FLAGS = (
         "blocks-per-host",
         "N",
         whole_number,
-        "how many blocks of --port-block a host may have, at most 64 (default: 4)",
+        "how many port blocks (--port-block) a host may have, at most 64 (default: 4)",
         default="4",
         unit="blocks",
         rfc="RFC 6888 REQ-4",
@@ -134,7 +135,8 @@ SHARING_FLAGS = (
         "deterministic",
         "",
         switch,
-        "compute each inside address's ports, so that `ratsnake who` needs no log (RFC 7422)",
+        "compute the ports of each internal address, so that `ratsnake who` needs no log"
+        " (RFC 7422)",
         default="no",
         switch=True,
     ),
@@ -143,7 +145,7 @@ FORWARD_FLAG = Flag(
     "forward",
     "RULE",
     parse_forward,
-    "forward outside ports, such as tcp:8080=192.168.1.10:80; may repeat",
+    "forward external ports to an internal host, such as tcp:8080=192.168.1.10:80; may repeat",
     default=(),
     repeat=True,
 )
@@ -153,7 +155,8 @@ RULE_FLAGS = (
         "one-to-one",
         "EXT=INT",
         parse_one_to_one,
-        "give an inside host a whole outside address, such as 203.0.113.5=192.168.1.5; may repeat",
+        "give an internal host an external address of its own, such as 203.0.113.5=192.168.1.5;"
+        " may repeat",
         default=(),
         repeat=True,
     ),
@@ -161,7 +164,7 @@ RULE_FLAGS = (
         "no-nat",
         "PREFIX",
         prefix,
-        "a remote prefix whose packets are not translated; may repeat",
+        "do not translate packets to and from this remote prefix; may repeat",
         default=(),
         repeat=True,
         rfc="RFC 6888 REQ-6",
@@ -170,8 +173,8 @@ RULE_FLAGS = (
         "nptv6",
         "INT=EXT",
         parse_prefix_pair,
-        "exchange IPv6 prefixes without state, such as fd01:203:405::/48=2001:db8:1::/48"
-        " (RFC 6296)",
+        "translate one IPv6 prefix to another without state, such as"
+        " fd01:203:405::/48=2001:db8:1::/48 (RFC 6296)",
     ),
 )
 PACKET_FLAGS = (
@@ -179,7 +182,8 @@ PACKET_FLAGS = (
         "unsolicited-syn",
         "HOW",
         OneOf(UnsolicitedSyn),
-        "answer a TCP SYN nobody waits for after 6 s: icmp or drop (default: icmp)",
+        "what to do after 6 s with a TCP SYN from outside that nobody expects: icmp (send an"
+        " error) or drop (default: icmp)",
         default=UnsolicitedSyn.ICMP.value,
         rfc="RFC 5382 REQ-4",
     ),
@@ -187,8 +191,8 @@ PACKET_FLAGS = (
         "no-resources",
         "HOW",
         OneOf(NoResources),
-        "tell the inside when a flow finds no room: ICMP prohibited (3/13), unreachable (3/1), or"
-        " drop (default: prohibited)",
+        "what to tell an internal host when there is no room for its flow: ICMP prohibited (3/13),"
+        " ICMP unreachable (3/1), or nothing (drop) (default: prohibited)",
         default=NoResources.PROHIBITED.value,
         rfc="RFC 5508 REQ-8",
     ),
@@ -196,7 +200,7 @@ PACKET_FLAGS = (
         "inbound-refresh",
         "YES|NO",
         switch,
-        "whether packets from outside keep UDP and ICMP sessions alive too (default: yes)",
+        "whether inbound packets also keep UDP and ICMP sessions alive (default: yes)",
         default="yes",
         rfc="RFC 4787 REQ-6",
     ),
@@ -204,8 +208,8 @@ PACKET_FLAGS = (
         "mtu",
         "BYTES",
         whole_number,
-        "the smallest MTU on the way out: lower the MSS of TCP to it (default: that of --wan"
-        " if the LAN's is larger)",
+        "the smallest MTU on the path to the internet; TCP's MSS is lowered to fit it, and 0 leaves"
+        " the MSS alone (default: the MTU of --wan if the LAN's is larger)",
         default="0",
         unit="bytes",
         rfc="RFC 4459",
@@ -214,7 +218,7 @@ PACKET_FLAGS = (
         "decrement-ttl",
         "",
         switch,
-        "count the NAT as a hop of its own, beside the kernel's",
+        "count the NAT as a hop of its own, in addition to the kernel's",
         default="no",
         switch=True,
         rfc="RFC 791",
@@ -225,7 +229,7 @@ BOUND_FLAGS = (
         "timeout",
         "CLASS=SECONDS",
         timeout,
-        f"how long something lives unused; may repeat. Classes: {names_of(Timeouts)}",
+        f"a timeout for idle state; may repeat. Classes: {names_of(Timeouts)}",
         default=(),
         repeat=True,
         table="timeouts",
@@ -235,7 +239,7 @@ BOUND_FLAGS = (
         "limit",
         "NAME=NUMBER",
         limit,
-        f"the most there may be; may repeat. Names: {names_of(Limits)}",
+        f"an upper limit; may repeat. Names: {names_of(Limits)}",
         default=(),
         repeat=True,
         table="limits",
@@ -256,7 +260,7 @@ DEVICE_FLAG = Flag(
     "device",
     "NAME",
     device_name,
-    "the TUN device's name (default: ratsnake)",
+    "the name of the NAT's TUN device (default: ratsnake)",
     default="ratsnake",
     restart=True,
 )
@@ -264,7 +268,7 @@ CONTROL_FLAG = Flag(
     "control",
     "PATH",
     str,
-    "the control socket (default: /run/ratsnake/DEVICE.sock for root, else"
+    "the path of the control socket (default: /run/ratsnake/DEVICE.sock for root, otherwise"
     " $XDG_RUNTIME_DIR/ratsnake/DEVICE.sock)",
     restart=True,
 )
@@ -272,7 +276,7 @@ LAN_FLAG = Flag(
     "lan",
     "IFACE",
     device_name,
-    "route what comes in by this interface through the NAT, until exit; may repeat",
+    "send everything that arrives on this interface through the NAT while it runs; may repeat",
     default=(),
     repeat=True,
     single=True,
@@ -282,15 +286,15 @@ ACCESS_FLAGS = (
         "control-mode",
         "MODE",
         socket_mode,
-        "the control socket's mode; who may write to it may ask (default: 0600, or 0660 with"
-        " --control-group)",
+        "the control socket's mode; users who may write to it may query the NAT (default: 0600, or"
+        " 0660 with --control-group)",
         restart=True,
     ),
     Flag(
         "control-group",
         "GROUP",
         group_number,
-        "the control socket's group (default: that of the NAT's process)",
+        "the control socket's group (default: the group of the NAT's process)",
         restart=True,
     ),
 )
@@ -298,22 +302,22 @@ USER_FLAG = Flag(
     "user",
     "USER[:GROUP]",
     account,
-    "become this user once all is set up, and hold no privilege (default: stay root)",
+    "after set-up, change to this user and give up all privileges (default: stay root)",
     restart=True,
 )
 WAN_FLAG = Flag(
     "wan",
     "IFACE",
     device_name,
-    "the way out: answer on its link for outside addresses of its subnet (proxy ARP and NDP), and"
-    " take --mtu from it; with --lan",
+    "the interface to the internet: the NAT answers on its link for external addresses in its"
+    " subnet (proxy ARP and NDP) and takes --mtu from it; needs --lan",
 )
 SHARE_FLAG = Flag(
     "share-address",
     "",
     switch,
-    "an outside address may be this host's own too: the host keeps the ports it uses, and the NAT"
-    " gets the rest; with --lan",
+    "share an external address that belongs to this host: the host keeps the ports it uses, and the"
+    " NAT gets the others; needs --lan",
     default="no",
     switch=True,
 )
@@ -321,14 +325,15 @@ CONFIG_FLAG = Flag(
     "config",
     "FILE",
     str,
-    "a configuration file; flags win over it (default: /etc/ratsnake.toml, if it is there)",
+    "the configuration file; flags override it (default: /etc/ratsnake.toml, if it exists)",
 )
 EVENT_FLAGS = (
     Flag(
         "sink",
         "SINK",
         sink,
-        "write events as JSON lines to a file (a path with a / in it), stdout, journald or syslog",
+        "write events as JSON lines to a file (a path that contains a /), stdout, journald or"
+        " syslog",
         flag="events",
         rfc="RFC 6888 REQ-12",
     ),
@@ -336,7 +341,8 @@ EVENT_FLAGS = (
         "kinds",
         "KIND",
         known_kind,
-        f"which events: {', '.join(KINDS)}; may repeat (default: all but session)",
+        f"the kinds of events to write: {', '.join(KINDS)}; may repeat (default: all except"
+        " session)",
         default=USUAL_KINDS,
         repeat=True,
         flag="event-kinds",
@@ -345,7 +351,7 @@ EVENT_FLAGS = (
         "destinations",
         "YES|NO",
         switch,
-        "whether remote endpoints are written too (default: no)",
+        "whether to write remote endpoints too (default: no)",
         default="no",
         flag="event-destinations",
         rfc="RFC 6888 REQ-12",
@@ -356,7 +362,7 @@ STATE_FLAGS = (
         "file",
         "FILE",
         file_path,
-        "keep flows in this file, so that they outlive a restart (default: do not)",
+        "save flows in this file, so that they survive a restart (default: do not save them)",
         flag="state",
         restart=True,
     ),
@@ -364,7 +370,7 @@ STATE_FLAGS = (
         "period",
         "SECONDS",
         whole_number,
-        "seconds after which that file is written again, as it is at the end (default: 60)",
+        "how often to save flows, in seconds; they are also saved at the end (default: 60)",
         default="60",
         unit="seconds",
         flag="state-period",
@@ -375,7 +381,8 @@ METRICS_FLAG = Flag(
     "listen",
     "[ADDR:]PORT",
     parse_listen,
-    "tell Prometheus at this port of the loopback, or of this address (default: do not)",
+    "serve metrics for Prometheus on this port of the loopback address, or of ADDR"
+    " (default: do not)",
     flag="metrics",
     restart=True,
 )

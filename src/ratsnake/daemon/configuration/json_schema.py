@@ -26,47 +26,53 @@ WORDS = {
     "text": "text",
     "number": "whole number",
     "switch": "true or false",
-    "texts": "texts",
-    "text or texts": "text or texts",
+    "texts": "list of texts",
+    "text or texts": "text or list of texts",
 }
 
 # What the names of a table mean, and where they come from.
 TIMEOUT_MEANINGS = {
     "tcp-established": ("an established connection (TCP, DCCP, SCTP)", "RFC 5382 REQ-5"),
-    "tcp-opening": ("a connection that is being opened", "RFC 7857 section 2.2"),
-    "tcp-closing": ("a connection that both sides have closed, or one has reset", "RFC 7857 2.2"),
+    "tcp-opening": ("a connection that is not yet established", "RFC 7857 section 2.2"),
+    "tcp-closing": ("a connection that both sides closed or one reset", "RFC 7857 2.2"),
     "udp": ("a UDP or UDP-Lite session", "RFC 4787 REQ-5"),
     "icmp": ("an ICMP query session", "RFC 5508 REQ-2"),
     "other": ("a session of a protocol without ports", ""),
-    "rest": ("a port is not given again for so long; 0 is not at all", "RFC 6888 REQ-8"),
+    "rest": (
+        "how long a port stays unused before it is assigned again; 0: no wait",
+        "RFC 6888 REQ-8",
+    ),
     "unanswered": (
-        "where there is no room, this old a flow of a host that got no answer gives way; 0: none",
+        "when there is no room, how old a flow must be to make room for others, if its host has not"
+        " had any answer; 0: flows never make room",
         "",
     ),
-    "fragments": ("how long an incomplete datagram is remembered", "RFC 791"),
+    "fragments": ("how long an incomplete datagram is kept", "RFC 791"),
     "pairing": (
-        "how long hosts wait for their outside address when its interface has lost it and there are"
-        " others; then new flows get another",
+        "how long hosts wait for their external address after its interface has lost it, if there"
+        " are others; after that, their new flows get another one",
         "RFC 4787 REQ-2",
     ),
 }
 LIMIT_MEANINGS = {
     "mappings": ("mappings in all", "RFC 6888 REQ-5"),
     "sessions": ("sessions in all", "RFC 6888 REQ-5"),
-    "inbound-sessions": ("sessions that outsiders opened", ""),
+    "inbound-sessions": ("sessions opened from outside", ""),
     "unanswered-sessions": (
-        "of them, those of one mapping still unanswered by inside; at most 1024",
+        "sessions opened from outside on one mapping that the internal host has not answered; at"
+        " most 1024",
         "",
     ),
-    "host-mappings": ("mappings of one inside host; 0 is no limit", "RFC 6888 REQ-4"),
-    "host-sessions": ("sessions of one inside host; 0 is no limit", "RFC 6888 REQ-4"),
-    "host-rate": ("sessions one inside host may open a second; 0 is no limit", "RFC 6888 REQ-4"),
+    "host-mappings": ("mappings of one internal host; 0: no limit", "RFC 6888 REQ-4"),
+    "host-sessions": ("sessions of one internal host; 0: no limit", "RFC 6888 REQ-4"),
+    "host-rate": ("sessions one internal host may open a second; 0: no limit", "RFC 6888 REQ-4"),
     "host-share": (
-        "percent of a protocol's ports and of all sessions one inside host may have; 100: no limit",
+        "the share, in percent, of a protocol's ports and of all sessions that one internal host"
+        " may have; 100: no limit",
         "RFC 6888 REQ-4",
     ),
-    "fragments": ("incomplete datagrams that are remembered", "RFC 4787 REQ-14"),
-    "icmp-errors": ("ICMP errors the NAT itself sends a second", "RFC 1812 4.3.2.8"),
+    "fragments": ("incomplete datagrams kept at once", "RFC 4787 REQ-14"),
+    "icmp-errors": ("ICMP errors that the NAT itself sends a second", "RFC 1812 4.3.2.8"),
 }
 RESTART = "needs a restart"
 MEANINGS = {"timeout": TIMEOUT_MEANINGS, "limit": LIMIT_MEANINGS}
