@@ -41,7 +41,7 @@ def metrics() -> str:
         kind = "counter" if measure.kind is COUNTER else "gauge"
         labels = ", ".join(f"`{label}`" for label in measure.labels)
         lines.append(f"| `{measure.written}` | {kind} | {labels} | {measure.help} |")
-    lines += ["", "Of the process, as every program tells it that uses the library:", ""]
+    lines += ["", "Metrics of the process, which the library adds for every program:", ""]
     lines += ["| metric | |", "|---|---|"]
     lines += [f"| `{name}` | {help} |" for name, help in PROCESS.items()]
     return "\n".join(lines) + "\n"
