@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ratsnake.cli import init_interfaces
+from ratsnake.cli import local_interfaces
 from ratsnake.cli.init_templates import SETUPS
 from ratsnake.cli.main import main
 from ratsnake.daemon.configuration.configuration_file import options_of, read
@@ -36,8 +36,8 @@ def interfaces(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def here(*names: str, **defaults: str) -> None:
         routes = {int(v[-1]): DefaultRoute(name, None, int(v[-1])) for v, name in defaults.items()}
-        monkeypatch.setattr(init_interfaces, "interface_names", lambda: sorted(names))
-        monkeypatch.setattr(init_interfaces, "default_routes", lambda device: routes)
+        monkeypatch.setattr(local_interfaces, "interface_names", lambda: sorted(names))
+        monkeypatch.setattr(local_interfaces, "default_routes", lambda device: routes)
 
     here("br0", "ppp0", "wan0", "wg0")
     return here
@@ -325,9 +325,9 @@ def test_a_bridge_that_is_the_wan_is_not_proposed_for_the_lan(
 ) -> None:
     for name in ("br0", "wan0"):
         (tmp_path / name / "bridge").mkdir(parents=True)
-    monkeypatch.setattr(init_interfaces, "INTERFACES", tmp_path)
-    assert init_interfaces.default_lan("") == ""
-    assert init_interfaces.default_lan("wan0") == "br0"
+    monkeypatch.setattr(local_interfaces, "INTERFACES", tmp_path)
+    assert local_interfaces.default_lan("") == ""
+    assert local_interfaces.default_lan("wan0") == "br0"
 
 
 def test_an_interface_that_is_not_here_is_taken_only_if_told_so(

@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from ratsnake.cli import local_interfaces
 from ratsnake.cli.main import main
 from ratsnake.daemon.configuration import configuration_file as configuration
 from ratsnake.daemon.configuration.configuration_dump import effective
@@ -21,7 +22,8 @@ from ratsnake.daemon.configuration.configuration_file import (
 from ratsnake.daemon.configuration.flag_table import RUN_FLAGS
 from ratsnake.daemon.configuration.json_schema import schema
 from ratsnake.daemon.configuration.option_parsing import run_options
-from ratsnake.daemon.user_errors import UsageError
+from ratsnake.daemon.configuration.toml_values import EXAMPLES
+from ratsnake.daemon.user_errors import UsageError, messages_of
 from ratsnake.host.processes.forked_call import in_child
 from ratsnake.nat.rules.behaviour import PRESETS
 
@@ -127,18 +129,26 @@ MISTAKES = [
         "[zzz]: no such section",
         "there are nat, types, rules, packets, host, events",
     ),
-    ('[nat]\nexternal = "203.0.113.1"', "nat.external: '203.0.113.1'", "must be a list of texts"),
+    (
+        '[nat]\nexternal = "203.0.113.1"',
+        'nat.external: "203.0.113.1"',
+        'such as external = ["203.0.113.1"]',
+    ),
     ("[nat]\nexternal = [1]", "nat.external: [1]", "must be a list of texts"),
-    ("[nat]\nport-block = true", "nat.port-block: True", "must be a whole number"),
+    ("[nat]\nport-block = true", "nat.port-block: true", "must be a whole number of ports"),
     ("[packets]\nmtu = -1", "packets.mtu -1", "must be a whole number, such as 512"),
-    ('[packets]\nmtu = "1460"', "packets.mtu: '1460'", "must be a whole number"),
-    ('[packets]\ndecrement-ttl = "yes"', "packets.decrement-ttl: 'yes'", "must be true or false"),
+    ('[packets]\nmtu = "1460"', 'packets.mtu: "1460"', "such as mtu = 1460"),
+    (
+        '[packets]\ndecrement-ttl = "yes"',
+        'packets.decrement-ttl: "yes"',
+        "true or false, such as decrement-ttl = true",
+    ),
     ("[host]\nlan = 5", "host.lan: 5", "must be a text in quotes or a list of texts"),
     ("timeouts = 5", "timeouts: ", "must be a section, [timeouts]"),
     ("[timeouts]\nupd = 5", "timeouts.upd: no such key", "mean udp?"),
-    ("[timeouts]\nudp = 0", "timeouts.udp: 0", "1..604800"),
+    ("[timeouts]\nudp = 0", "timeouts.udp: 0", "from 1 to 604800"),
     ("[limits]\nzzz = 5", "limits.zzz: no such key", "there are mappings, sessions"),
-    ("[limits]\nfragments = 3", "limits.fragments: 3", "4..16000000"),
+    ("[limits]\nfragments = 3", "limits.fragments: 3", "from 4 to 16000000"),
     ('[nat]\nexternal = ["192.168.1.1"]', "nat.external: 192.168.1.1", "inside"),
     ("[packets]\nmtu = 5", "packets.mtu: 5", "576"),
 ]
@@ -146,13 +156,148 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("text", "name", "right"), MISTAKES, ids=[m[1] for m in MISTAKES])
 def test_a_mistake_names_file_key_value_and_what_is_right(text: str, name: str, right: str) -> None:
-    head = "" if text.startswith("[nat]") or "externl" in text or "timeouts =" in text else EXTERNAL
+    head = (
+        "" if "[nat]\nexternal" in text or "externl" in text or "timeouts =" in text else EXTERNAL
+    )
     text = f"[nat]\n{text}" if "externl" in text else text
+    if text.startswith("[nat]\n") and head:
+        text, head = text.replace("[nat]\n", EXTERNAL), ""
     with pytest.raises(UsageError) as failure:
         options(head + text)
     message = str(failure.value)
     assert message.startswith(f"home.toml: {name}"), message
     assert right in message and "\n" not in message, message
+
+
+def mistakes_in(text: str, **flags: Any) -> list[str]:
+    with pytest.raises(UsageError) as failure:
+        options_of(configuration.parse(text, "F"), flags)
+    return list(messages_of(failure.value))
+
+
+def test_all_mistakes_are_told_each_by_itself() -> None:
+    text = """
+[nat]
+external = ["203.0.113.300", "203.0.113.1"]
+ports = 5000
+[nt]
+[types]
+udp = "full-con"
+tcpp = "full-cone"
+[packets]
+mtu = "1460"
+decrement-ttl = "no"
+[host]
+lan = ["br0", "br0"]
+[timeouts]
+udp = "5m"
+icmp = 0
+icpm = 5
+[limits]
+fragments = 3
+"""
+    told = mistakes_in(text)
+    heads = [
+        "F: nat.ports: 5000: must be a text in quotes",
+        "F: [nt]: no such section; did you mean nat?",
+        "F: types.tcpp: no such key; did you mean tcp?",
+        'F: packets.mtu: "1460": must be a whole number of bytes, such as mtu = 1460',
+        'F: packets.decrement-ttl: "no": must be true or false, such as decrement-ttl = false',
+        'F: timeouts.udp: "5m": must be a whole number of seconds, such as udp = 300',
+        "F: timeouts.icpm: no such key; did you mean icmp?",
+        "F: nat.external 203.0.113.300: must be an IPv4 or IPv6 address",
+        "F: types.udp full-con: no such NAT type; did you mean full-cone?",
+        "F: timeouts.icmp: 0: must be a whole number of seconds from 1 to 604800",
+        "F: limits.fragments: 3: must be a whole number from 4 to 16000000",
+        "F: host.lan br0: is given twice",
+    ]
+    for head in heads:
+        assert len([one for one in told if one.startswith(head)]) == 1, (head, told)
+    assert len(told) == len(heads), told
+
+
+def test_what_contradicts_itself_in_several_places_is_told_of_all() -> None:
+    told = mistakes_in(
+        '[nat]\nexternal = ["192.168.1.1"]\n[packets]\nmtu = 5\n[state]\nperiod = 0\n'
+    )
+    assert [one.partition(":")[2].split()[0] for one in told] == [
+        "nat.external:",
+        "packets.mtu:",
+        "state.period",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "[nat]\nexternal = [203.0.113.1, 203.0.113.2=7000-7999]  # mine\n[host]\nlan = br0\n",
+            [
+                "F: line 2: 203.0.113.1 needs quotes: external ="
+                ' ["203.0.113.1", "203.0.113.2=7000-7999"]',
+                'F: line 4: br0 needs quotes: lan = "br0"',
+            ],
+        ),
+        (
+            "[nat]\nexternal = 203.0.113.1\n[host]\nlan = br0 # the LAN\nwan = 'wan0'\n",
+            [
+                'F: line 2: 203.0.113.1 needs quotes: external = "203.0.113.1"',
+                'F: line 4: br0 needs quotes: lan = "br0"',
+            ],
+        ),
+        (
+            "[nat]\nexternal = [203.0.113.1, 2001:db8::1]",
+            ['F: line 2: 203.0.113.1 needs quotes: external = ["203.0.113.1", "2001:db8::1"]'],
+        ),
+        (
+            '[nat]\nexternal = ["203.0.113.1"]\n[timeouts]\nudp = 5m\nicmp = 60\n',
+            ["F: line 4: 5m has a unit; right is a number of seconds: udp = 300"],
+        ),
+        (
+            '[nat]\nexternal = ["203.0.113.1"\n',
+            ["F: not TOML: Unclosed array (at end of document)"],
+        ),
+        (
+            "[packets]\nmtu = 1\nmtu = 2\n",
+            ["F: not TOML: Cannot overwrite a value (at line 3, column 8): mtu = 2"],
+        ),
+    ],
+)
+def test_values_without_quotes_are_told_line_by_line(text: str, told: list[str]) -> None:
+    assert mistakes_in(text) == told
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "\n"])
+def test_an_empty_file_is_told_what_it_needs(text: str, tmp_path: Path) -> None:
+    needed = 'nat.external is needed, such as external = ["203.0.113.1"]'
+    assert mistakes_in(text) == [f"F: the file is empty; {needed}"]
+    assert mistakes_in("[nat]") == [f"F: {needed}"]
+    assert options(text, external=["203.0.113.1"]).lans == ()
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "home.toml"
+    file.write_text(FULL, encoding="utf-8-sig")
+    assert options_of(configuration.read(file), {}) == run_options(FLAGS)
+    file.write_text(FULL, encoding="utf-16")
+    with pytest.raises(UsageError, match="; save it as UTF-8$"):
+        configuration.read(file)
+
+
+def test_a_text_in_place_of_a_list_is_shown_as_one() -> None:
+    (told,) = mistakes_in(EXTERNAL + 'internal = "192.168.1.0/24, 10.0.0.0/8"')
+    assert told.endswith('a list of texts, such as internal = ["192.168.1.0/24", "10.0.0.0/8"]')
+    (told,) = mistakes_in(EXTERNAL + "[rules]\nforward = 5")
+    assert told.endswith('such as forward = ["tcp:8080=192.168.1.10:80"]')
+    (told,) = mistakes_in(EXTERNAL + '[host]\ndevice = ["nat0"]')
+    assert told.endswith('must be a text in quotes, such as device = "nat0"')
+
+
+def test_every_list_has_an_example_and_all_are_right() -> None:
+    flags = {flag.key: flag for flag in RUN_FLAGS}
+    assert {key for key, flag in flags.items() if "texts" in flag.kind} <= set(EXAMPLES)
+    for key, example in EXAMPLES.items():
+        flags[key].read(example)
 
 
 def test_a_key_outside_its_section_is_told_where_it_belongs() -> None:
@@ -189,11 +334,11 @@ def test_a_file_that_is_not_there_or_no_toml(tmp_path: Path) -> None:
         ),
         (
             "[nat]\nports = 0x" + "f" * 5000,
-            "^F: nat.ports: a number that is far too large: must be a text in quotes$",
+            "^F: nat.ports: a number that is far too large: must be a text in quotes, such as",
         ),
         (
             "[nat]\nexternal = [0x" + "f" * 5000 + "]",
-            "^F: nat.external: a number that is far too large: must be a list of texts$",
+            "^F: nat.external: a number that is far too large: must be a list of texts, such as",
         ),
     ],
 )
@@ -201,7 +346,7 @@ def test_nesting_and_numbers_beyond_all_measure_are_refused_in_words(
     text: str, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        configuration.parse(text, "F")
+        options_of(configuration.parse(text, "F"), {"external": ["203.0.113.1"]})
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
@@ -294,5 +439,26 @@ def test_check_prints_the_settings_or_ends_with_2(
     assert main(["check", str(file)]) == 2
     out, err = capsys.readouterr()
     assert not out and err.startswith(f"ratsnake: error: {file}: types.nat cone: ")
+    file.write_text("[types]\nnat = 'cone'\n[nt]\n")
+    assert main(["check", str(file)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith(f"ratsnake: error: {file}: ") for line in lines)
     assert main(["check", "--schema"]) == 0
     assert '"additionalProperties": false' in capsys.readouterr().out
+
+
+def test_check_notes_interfaces_that_are_not_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_interfaces, "interface_names", lambda: ["br0", "eth0"])
+    file = tmp_path / "home.toml"
+    file.write_text(EXTERNAL + "[host]\nlan = ['br0', 'eth99']\nwan = 'qqq'\n")
+    assert main(["check", str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert 'lan = ["br0", "eth99"]' in out
+    missing = "there is no interface of this name here now"
+    assert err.splitlines() == [
+        f"ratsnake: note: {file}: host.wan qqq: {missing}; there are br0, eth0",
+        f"ratsnake: note: {file}: host.lan eth99: {missing}; did you mean eth0?",
+    ]

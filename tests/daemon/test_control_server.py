@@ -30,7 +30,7 @@ from ratsnake.daemon.control.control_protocol import (
 from ratsnake.daemon.control.control_server import ControlServer, Page, Request
 from ratsnake.daemon.control.peer_credentials import Access, Allowed
 from ratsnake.daemon.control.socket_path import Claim
-from ratsnake.daemon.user_errors import RunError, UsageError
+from ratsnake.daemon.user_errors import RunError, UsageError, UsageErrors
 
 ROWS = [{"n": n, "text": "x" * 200} for n in range(5000)]
 
@@ -54,6 +54,8 @@ def checked(request: Request) -> Iterator[Page]:
 
 def refused(request: Request) -> Iterator[Page]:
     """At once, or half-way."""
+    if "several" in request:
+        raise UsageErrors(["one; with a semicolon", "two"])
     if "half" not in request:
         raise UsageError("home.toml: types.nat cone: no such NAT type")
     return half_way()
@@ -304,6 +306,9 @@ def test_a_refusal_is_a_whole_message_with_its_exit_status(served: Served) -> No
     with pytest.raises(UsageError) as wrong:
         ask_for_change(served.path, "refused", {}, lambda _: None)
     assert str(wrong.value) == "home.toml: types.nat cone: no such NAT type"
+    with pytest.raises(UsageErrors) as several:
+        ask_for_change(served.path, "refused", {"several": True}, lambda _: None)
+    assert several.value.messages == ("one; with a semicolon", "two")
     answer = ask(served.path, "refused", {"half": True})
     assert next(answer) == {"n": 1}
     with pytest.raises(RunError) as failed:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ..daemon.configuration.option_parsing import RunOptions
 from ..daemon.configuration.placeholder_addresses import sources
 from ..host.kernel.interface_address import look
 from ..host.processes.forked_call import ChildError
+from .local_interfaces import missing_interfaces, nearest_interfaces
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +35,14 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     configuration = read(Path(arguments.file))
     options = options_of(configuration, {})
-    print(effective(configuration, options, list(_addresses(options))), end="")
+    print(effective(configuration, options, list(_addresses(options))), end="", flush=True)
+    for key, names in (("wan", [options.wan] if options.wan else []), ("lan", options.lans)):
+        for name in missing_interfaces(names):
+            print(
+                f"ratsnake: note: {configuration.names[key]} {name}: there is no interface of this"
+                f" name here now{nearest_interfaces(name)}",
+                file=sys.stderr,
+            )
     return 0
 
 

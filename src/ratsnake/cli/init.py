@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ..daemon.configuration.configuration_file import DEFAULT_FILE, options_of, parse
 from ..daemon.user_errors import RunError, UsageError, near
-from .init_interfaces import ALLOW_MISSING, check_interfaces, missing_interfaces
 from .init_templates import QUESTIONS, SETUPS, STATE, Answers, Line, Question, Setup, words
+from .local_interfaces import ALLOW_MISSING, check_interfaces, missing_interfaces
 
 
 def _setup_name(text: str) -> str:

@@ -16,7 +16,7 @@ from ..portset.notation import read_end_user_prefix
 from ..portset.providers import identify, known_rules
 from ..portset.rule_text import EXAMPLE, read_rule
 from ..portset.specification import MAP_E
-from .init_interfaces import default_lan, default_wan, interfaces_hint
+from .local_interfaces import default_lan, default_wan, interfaces_hint
 
 Answers = Mapping[str, str]
 Value = str | int | bool | list[str]

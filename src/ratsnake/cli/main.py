@@ -12,7 +12,15 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..daemon.user_errors import STATUS_RUN, STATUS_USAGE, RunError, UsageError, near, shown
+from ..daemon.user_errors import (
+    STATUS_RUN,
+    STATUS_USAGE,
+    RunError,
+    UsageError,
+    messages_of,
+    near,
+    shown,
+)
 from ..device.packet_device import DeviceError
 
 COMMANDS = {
@@ -135,8 +143,9 @@ def _sentence(summary: str) -> str:
     return summary[0].upper() + summary[1:] + "."
 
 
-def _complain(error: object, status: int) -> int:
-    print(f"ratsnake: error: {shown(str(error))}", file=sys.stderr)
+def _complain(error: Exception | str, status: int) -> int:
+    for message in (error,) if isinstance(error, str) else messages_of(error):
+        print(f"ratsnake: error: {shown(message)}", file=sys.stderr)
     return status
 
 

@@ -13,10 +13,12 @@ from typing import Any
 
 from ...host.processes.user_accounts import process_account
 from ...nat.settings.setting_types import Limits, Timeouts
-from ..user_errors import UsageError, near
+from ..user_errors import Mistakes, UsageError, near, nearest
 from .flag_definition import Flag
 from .flag_table import CONFIG_FLAG, RUN_FLAGS, RUN_GROUPS, SECTIONS
-from .option_parsing import Names, RunOptions, Texts, run_options
+from .option_parsing import ALL_READABLE, Names, RunOptions, Texts, Unreadable, run_options
+from .toml_syntax_errors import syntax_errors
+from .toml_values import text_of
 from .value_parsers import table_names
 
 if sys.version_info >= (3, 11):
@@ -31,22 +33,19 @@ KEYS: dict[str, dict[str, Flag]] = {
     section: {flag.key: flag for flag in RUN_GROUPS[group]} for section, group in SECTIONS.items()
 }
 TABLE_FLAGS = {flag.table: flag for flag in RUN_FLAGS if flag.table}
-LARGEST_INTEGER = (1 << 63) - 1  # of TOML 1.0; tomllib takes any
-WANTED = {
-    "text": "a text in quotes",
-    "number": "a whole number",
-    "switch": "true or false",
-    "texts": "a list of texts",
-    "text or texts": "a text in quotes or a list of texts",
-}
+REQUIRED = [(name, flag) for name, keys in KEYS.items() for flag in keys.values() if flag.required]
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """What a file says: the flags' texts by key, and what each is called in a message."""
+    """What a file says: the flags' texts by key, and what each is called in a message.
+
+    `unreadable` is told when the options are read, with all that is wrong then.
+    """
 
     texts: dict[str, str | list[str]]
     names: dict[str, str]
+    unreadable: Unreadable = ALL_READABLE
 
 
 NOTHING = Configuration({}, {})
@@ -100,7 +99,10 @@ def options_of(configuration: Configuration, flags: Texts) -> RunOptions:
 
 
 def asked(configuration: Configuration, flags: Texts) -> Asked:
-    """A flag wins over the file's key of the same name; of a table, over that one name of it."""
+    """A flag wins over the file's key of the same name; of a table, over that one name of it.
+
+    Raises UsageError; where there are several mistakes, UsageErrors with all of them.
+    """
     texts: dict[str, str | list[str] | None] = {**configuration.texts}
     names = dict(configuration.names)
     for key, text in flags.items():
@@ -112,19 +114,20 @@ def asked(configuration: Configuration, flags: Texts) -> Asked:
             continue
         texts[key] = text
         names.pop(key, None)
-    return Asked(configuration, texts, names, run_options(texts, names))
+    options = run_options(texts, names, configuration.unreadable)
+    return Asked(configuration, texts, names, options)
 
 
 def read(path: Path) -> Configuration:
     """Raises UsageError naming file, key, value, and what would be right."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors on Windows write a byte order mark
     except PermissionError:
         raise UsageError(f"{path}: {_forbidden(path)}") from None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not TOML: {error}") from None
+        raise UsageError(f"{path}: not TOML: {error}; save it as UTF-8") from None
     return parse(text, str(path))
 
 
@@ -144,7 +147,8 @@ def parse(text: str, source: str) -> Configuration:
     except RecursionError:
         raise UsageError(f"{source}: not TOML: lists or tables are nested too deeply") from None
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{source}: not TOML: {error}") from None
+        mistakes = Mistakes(f"{source}: {message}" for message in syntax_errors(text, error))
+        mistakes.raise_if_any()
     except ValueError:  # of int(), which takes 4,300 digits
         raise UsageError(f"{source}: not TOML: a number has too many digits") from None
     return from_document(document, source)
@@ -153,60 +157,58 @@ def parse(text: str, source: str) -> Configuration:
 def from_document(document: Mapping[str, Any], source: str) -> Configuration:
     """The configuration of parsed TOML; `source` is what the file is called in a message."""
     texts: dict[str, str | list[str]] = {}
-    names: dict[str, str] = {}
+    names = {flag.key: _missing(source, document, section, flag) for section, flag in REQUIRED}
+    mistakes, unread = Mistakes(), set[str]()
     known = [*KEYS, *TABLE_FLAGS]
     for section, content in document.items():
-        if section not in known:
-            raise UsageError(f"{source}: {_unknown_section(section, known)}")
-        if not isinstance(content, dict):
-            raise UsageError(f"{source}: {section}: must be a section, [{section}]")
+        with mistakes.noted():
+            if section not in known:
+                raise UsageError(f"{source}: {_unknown_section(section, known)}")
+            if not isinstance(content, dict):
+                raise UsageError(f"{source}: {section}: must be a section, [{section}]")
+        if section not in known or not isinstance(content, dict):
+            unread.update(key for keys in KEYS.values() for key in keys if key == section)
+            continue
         if section in TABLE_FLAGS:
             flag = TABLE_FLAGS[section]
-            texts[flag.key] = _assignments(source, section, content, TABLES[flag.key])
+            texts[flag.key] = _assignments(source, section, content, flag, mistakes)
             names[flag.key] = f"{source}: {section}"
             continue
         for key, value in content.items():
             name = f"{source}: {section}.{key}"
             if key not in KEYS[section]:
-                raise UsageError(f"{name}: {_unknown_key(section, key)}")
-            texts[key] = _text(name, KEYS[section][key].kind, value)
-            names[key] = name
-    return Configuration(texts, names)
+                mistakes.add(f"{name}: {_unknown_key(section, key)}")
+                unread.update(nearest(key, [one for keys in KEYS.values() for one in keys]))
+                continue
+            flag = KEYS[section][key]
+            unread.add(key)
+            with mistakes.noted():
+                texts[key] = text_of(name, flag.kind, value, flag.unit)
+                names[key] = name
+                unread.discard(key)
+    return Configuration(texts, names, Unreadable(mistakes.messages, frozenset(unread)))
 
 
-def _text(name: str, kind: str, value: Any) -> str | list[str]:
-    """A value as a flag has it; raises UsageError where TOML's type is another."""
-    if kind == "switch" and isinstance(value, bool):
-        return "yes" if value else "no"
-    if kind == "number" and isinstance(value, int) and not isinstance(value, bool):
-        if abs(value) > LARGEST_INTEGER:
-            raise UsageError(f"{name}: the number is far too large")
-        return str(value)
-    if kind == "text" and isinstance(value, str):
-        return value
-    if kind == "text or texts" and isinstance(value, str):
-        return [value]
-    if "texts" in kind and isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return list(value)
-    try:
-        shown = repr(value)
-    except ValueError:  # a number in it has more digits than Python shows
-        shown = "a number that is far too large"
-    raise UsageError(f"{name}: {shown}: must be {WANTED[kind]}")
+def _missing(source: str, document: Mapping[str, Any], section: str, flag: Flag) -> str:
+    """What a key that must be there is called where it is not."""
+    return f"{source}: {'' if document else 'the file is empty; '}{section}.{flag.key}"
 
 
 def _assignments(
-    source: str, section: str, content: Mapping[str, Any], owner: type[Timeouts | Limits]
+    source: str, section: str, content: Mapping[str, Any], flag: Flag, mistakes: Mistakes
 ) -> list[str]:
-    known = table_names(owner)
+    """Those that are right, as texts."""
+    known = table_names(TABLES[flag.key])
+    right = []
     for key, value in content.items():
         name = f"{source}: {section}.{key}"
         if key not in known:
-            raise UsageError(
-                f"{name}: no such key{near(key, known) or '; there are ' + ', '.join(known)}"
-            )
-        _text(name, "number", value)
-    return [f"{key}={value}" for key, value in content.items()]
+            hint = near(key, known) or f"; there are {', '.join(known)}"
+            mistakes.add(f"{name}: no such key{hint}")
+            continue
+        with mistakes.noted():
+            right.append(f"{key}={text_of(name, 'number', value, flag.unit)}")
+    return right
 
 
 def _unknown_section(section: str, known: list[str]) -> str:

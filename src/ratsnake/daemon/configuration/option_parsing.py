@@ -4,21 +4,21 @@ Every complaint is a UsageError that names flag and value; what a flag is called
 says, for it may come from a file.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from ...host.kernel.interface_address import InterfaceAddress
 from ...host.processes.user_accounts import Account
 from ...nat.rules.behaviour import Behaviour
 from ...nat.settings.deterministic_nat import Deterministic
 from ...nat.settings.deterministic_nat_factory import deterministic_table
 from ...nat.settings.setting_types import External, Limits, Timeouts
-from ...nat.settings.validated_settings import Settings
+from ...nat.settings.unvalidated_settings import RawSettings
+from ...nat.settings.validated_settings import Settings, mistakes_of
 from ..control.control_protocol import default_path, path_of_running
 from ..control.peer_credentials import Access
-from ..user_errors import UsageError
+from ..user_errors import Mistakes, UsageError
 from .flag_definition import Flag
 from .flag_table import (
     ACCESS_FLAGS,
@@ -35,13 +35,27 @@ from .flag_table import (
 )
 from .listen_address import Listen
 from .placeholder_addresses import OfInterface, sources, stand_ins
+from .toml_values import EXAMPLES
 
 Texts = Mapping[str, str | list[str] | None]
 # What to call a flag in a message, by its key, where it was not given on the command line.
 Names = Mapping[str, str]
 COMMAND_LINE: Names = {}
+Table = TypeVar("Table", Timeouts, Limits)
 OWNER_MODE, GROUP_MODE = 0o600, 0o660  # of the control socket
 LONGEST_PERIOD = 86_400
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """What is wrong with a file before its texts are read: the messages, and the keys whose texts
+    are not known therefore."""
+
+    messages: tuple[str, ...] = ()
+    keys: frozenset[str] = frozenset()
+
+
+ALL_READABLE = Unreadable()
 
 
 @dataclass(frozen=True)
@@ -98,22 +112,48 @@ class RunOptions:
 
 
 def read_flags(flags: Iterable[Flag], texts: Texts, names: Names = COMMAND_LINE) -> dict[str, Any]:
-    """The value of every flag, by key; raises UsageError."""
+    """The value of every flag, by key; raises UsageError, or UsageErrors for several mistakes."""
+    mistakes = Mistakes()
+    values = _read_right(flags, texts, names, mistakes)
+    mistakes.raise_if_any()
+    return values
+
+
+def _read_right(
+    flags: Iterable[Flag],
+    texts: Texts,
+    names: Names,
+    mistakes: Mistakes,
+    unread: Collection[str] = (),
+) -> dict[str, Any]:
+    """The value of every flag that has a right one, by key; the others are noted, but for those
+    `unread`."""
     values: dict[str, Any] = {}
     for flag in flags:
         given = texts.get(flag.key)
         text = flag.default if given is None else given
         if text is None and flag.required:
-            raise UsageError(
-                f"{names.get(flag.key, flag.name)} {flag.metavar} is needed: {flag.help}"
-            )
-        if text is None:
+            if flag.key not in unread:
+                mistakes.add(_needed(flag, names))
+        elif text is None:
             values[flag.key] = None
         elif isinstance(text, str):
-            values[flag.key] = flag.read(text, names.get(flag.key))
+            with mistakes.noted():
+                values[flag.key] = flag.read(text, names.get(flag.key))
         else:
-            values[flag.key] = tuple(flag.read(one, names.get(flag.key)) for one in text)
+            read = []
+            for one in text:
+                with mistakes.noted():
+                    read.append(flag.read(one, names.get(flag.key)))
+            if len(read) == len(text):
+                values[flag.key] = tuple(read)
     return values
+
+
+def _needed(flag: Flag, names: Names) -> str:
+    if flag.key in names:
+        return f'{names[flag.key]} is needed, such as {flag.key} = ["{EXAMPLES[flag.key]}"]'
+    return f"{flag.name} {flag.metavar} is needed: {flag.help}"
 
 
 def externals(values: Mapping[str, Any], one_to_one: Iterable[Any] = ()) -> tuple[External, ...]:
@@ -151,9 +191,19 @@ def named_in_table(flag: str, error: ValueError, names: Names) -> UsageError:
     return UsageError(f"{names[flag]}.{error}" if flag in names else f"--{flag} {error}")
 
 
-def nat_options(texts: Texts, names: Names = COMMAND_LINE) -> NatOptions:
-    """What NAT_FLAGS say; raises UsageError."""
-    values = read_flags(NAT_FLAGS, texts, names)
+def nat_options(
+    texts: Texts, names: Names = COMMAND_LINE, unreadable: Unreadable = ALL_READABLE
+) -> NatOptions:
+    """What NAT_FLAGS say; raises UsageError, or UsageErrors for several mistakes.
+
+    What is `unreadable` is told with them.
+    """
+    mistakes = Mistakes(unreadable.messages)
+    values = _read_right(NAT_FLAGS, texts, names, mistakes, unreadable.keys)
+    timeouts = _table(Timeouts, "timeout", values, names, mistakes)
+    limits = _table(Limits, "limit", values, names, mistakes)
+    if unreadable.keys or len(values) < len(NAT_FLAGS):
+        mistakes.raise_if_any()
     general = texts.get("nat") or DEFAULT_TYPE
     types = {protocol: str(texts.get(protocol) or general) for protocol in PROTOCOLS}
     behaviours: dict[str, Behaviour] = {
@@ -162,15 +212,7 @@ def nat_options(texts: Texts, names: Names = COMMAND_LINE) -> NatOptions:
     if values["other"] is not None:
         behaviours["other"] = values["other"]
     try:
-        timeouts = Timeouts(**dict(values["timeout"]))
-    except ValueError as error:
-        raise named_in_table("timeout", error, names) from None
-    try:
-        limits = Limits(**dict(values["limit"]))
-    except ValueError as error:
-        raise named_in_table("limit", error, names) from None
-    try:
-        settings = Settings(
+        said: dict[str, Any] = dict(
             externals=externals(values, values["one-to-one"]),
             internal=values["internal"],
             internal_except=values["internal-except"],
@@ -190,11 +232,30 @@ def nat_options(texts: Texts, names: Names = COMMAND_LINE) -> NatOptions:
             limits=limits,
             **behaviours,
         )
+        wrong = mistakes_of(RawSettings(**said))
     except ValueError as error:
         raise named(error, names) from None
+    for mistake in wrong:
+        mistakes.add(str(named(mistake, names)))
+    mistakes.raise_if_any()
+    settings = Settings(**said)
     if settings.deterministic:
         _refuse_interfaces(settings, "the ports of --deterministic follow from it", names)
     return NatOptions(settings, types)
+
+
+def _table(
+    owner: type[Table], flag: str, values: Mapping[str, Any], names: Names, mistakes: Mistakes
+) -> Table:
+    """What a flag of NAME=NUMBER says, without those that are out of range, which are noted."""
+    numbers = dict(values.get(flag, ()))
+    for name in list(numbers):
+        try:
+            owner(**{name: numbers[name]})
+        except ValueError as error:
+            mistakes.add(str(named_in_table(flag, error, names)))
+            del numbers[name]
+    return owner(**numbers)
 
 
 def fixed_nat_options(texts: Texts, why: str) -> NatOptions:
@@ -241,24 +302,39 @@ def _access(mode: int | None, group: int | None) -> Access:
     return Access(mode, group)
 
 
-def _state(path: Path | None, period: int, names: Names) -> StateOptions | None:
+def _check_period(values: Mapping[str, Any], names: Names) -> None:
+    period = values["period"]
     if not 1 <= period <= LONGEST_PERIOD:
         raise UsageError(
             f"{names.get('period', '--state-period')} {period}: must be 1..{LONGEST_PERIOD} seconds"
         )
-    return None if path is None else StateOptions(path, period)
 
 
-def _check_sharing(followed: Iterable[InterfaceAddress], sharing: bool, names: Names) -> None:
-    """An interface's address is the host's own too."""
-    for source in followed:
+def _check_lan(values: Mapping[str, Any], names: Names) -> None:
+    """What is set up for a LAN needs one."""
+    for key in ("wan", "share-address") if not values["lan"] else ():
+        if values[key]:
+            raise UsageError(
+                f"{names.get(key, '--' + key)}: is part of what --lan sets up on this host; give"
+                " --lan IFACE too"
+            )
+
+
+def _check_sharing(settings: Settings, values: Mapping[str, Any], names: Names) -> None:
+    """An address that is the host's own too."""
+    if values["share-address"] and settings.deterministic:
+        raise UsageError(
+            f"{names.get('share-address', '--share-address')}: the ports left depend on the host's"
+            " programs, which --deterministic contradicts; give the NAT an address of its own"
+        )
+    for source in sources(settings) if values["lan"] else ():
         flag = f"{names.get('external', '--external')} {source}"
         if source.version == 6:
             raise UsageError(
                 f"{flag}: an IPv6 address of the host cannot be shared with it; give the NAT"
                 " another address of the subnet"
             )
-        if not sharing:
+        if not values["share-address"]:
             raise UsageError(f"{flag}: is an address of this host too; share it by --share-address")
 
 
@@ -277,31 +353,29 @@ def _check_interfaces(values: Mapping[str, Any], names: Names) -> None:
             raise UsageError(f"{flag} {name}: is the LAN's interface too; they must differ")
 
 
-def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
-    """What RUN_FLAGS say; raises UsageError."""
-    values = read_flags(
-        (
-            *(*SOCKET_FLAGS, *HOST_FLAGS, USER_FLAG, *ACCESS_FLAGS),
-            *(*EVENT_FLAGS, METRICS_FLAG, *STATE_FLAGS),
-        ),
-        texts,
-        names,
+def run_options(
+    texts: Texts, names: Names = COMMAND_LINE, unreadable: Unreadable = ALL_READABLE
+) -> RunOptions:
+    """What RUN_FLAGS say; raises UsageError, or UsageErrors for several mistakes."""
+    flags = (
+        *(*SOCKET_FLAGS, *HOST_FLAGS, USER_FLAG, *ACCESS_FLAGS),
+        *(*EVENT_FLAGS, METRICS_FLAG, *STATE_FLAGS),
     )
-    nat = nat_options(texts, names)
-    for key in ("wan", "share-address") if not values["lan"] else ():
-        if values[key]:
-            raise UsageError(
-                f"{names.get(key, '--' + key)}: is part of what --lan sets up on this host; give"
-                " --lan IFACE too"
-            )
-    if values["share-address"] and nat.settings.deterministic:
-        raise UsageError(
-            f"{names.get('share-address', '--share-address')}: the ports left depend on the host's"
-            " programs, which --deterministic contradicts; give the NAT an address of its own"
-        )
-    _check_interfaces(values, names)
-    if values["lan"]:
-        _check_sharing(sources(nat.settings), values["share-address"], names)
+    mistakes = Mistakes()
+    values = _read_right(flags, texts, names, mistakes, unreadable.keys)
+    all_right = not mistakes.messages
+    with mistakes.noted():
+        nat = nat_options(texts, names, unreadable)
+    if all_right:
+        for check in (
+            _check_period,
+            _check_interfaces,
+            *(() if "lan" in unreadable.keys else (_check_lan,)),
+        ):
+            with mistakes.noted():
+                check(values, names)
+    mistakes.raise_if_any()
+    _check_sharing(nat.settings, values, names)
     return RunOptions(
         nat=nat,
         device=values["device"],
@@ -314,5 +388,5 @@ def run_options(texts: Texts, names: Names = COMMAND_LINE) -> RunOptions:
         user=values["user"],
         events=EventOptions(values["sink"], frozenset(values["kinds"]), values["destinations"]),
         metrics=values["listen"],
-        state=_state(values["file"], values["period"], names),
+        state=None if values["file"] is None else StateOptions(values["file"], values["period"]),
     )

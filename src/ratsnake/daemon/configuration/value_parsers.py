@@ -17,6 +17,7 @@ from ...portset import read_ports
 from ..user_errors import near
 from .event_kinds import KINDS, SINKS
 from .placeholder_addresses import OfInterface
+from .toml_values import seconds_of
 
 INTERFACE, IPV6 = "interface:", "ipv6"
 MOST_DIGITS = (
@@ -146,6 +147,9 @@ def table_names(owner: type[Timeouts | Limits]) -> list[str]:
 
 def _assignment(text: str, owner: type[Timeouts | Limits], right: str) -> tuple[str, int]:
     name, equals, number = text.partition("=")
+    seconds = seconds_of(number) if owner is Timeouts else None
+    if seconds is not None:
+        raise ValueError(f"must be in whole seconds, without a unit: {name}={seconds}")
     if not equals or not (number.isascii() and number.isdigit()):
         raise ValueError(f"must be {right}")
     known = table_names(owner)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ..user_errors import STATUS_USAGE, RunError, UsageError
+from ..user_errors import STATUS_USAGE, RunError, UsageError, UsageErrors
 
 ANSWER_SECONDS = 10.0  # without a byte from the server
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -132,5 +132,8 @@ def _row(path: str, line: bytes) -> dict[str, Any]:
 def _complaint(path: str, row: dict[str, Any]) -> Exception:
     """With the exit status of a command that fails so, it is complete by itself."""
     if "exit" in row:
+        several = row.get("errors", ())
+        if row["exit"] == STATUS_USAGE and len(several) > 1:
+            return UsageErrors(several)
         return (UsageError if row["exit"] == STATUS_USAGE else RunError)(row["error"])
     return RunError(f"{path}: {row['error']}")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..user_errors import STATUS_RUN, STATUS_USAGE, RunError, UsageError
+from ..user_errors import STATUS_RUN, STATUS_USAGE, RunError, UsageError, messages_of
 from .client_limits import Place, may_stream, room_for
 from .connection_accept import Accepting, NoDescriptorsError
 from .control_protocol import CHANGING, REQUEST_LIMIT, REQUEST_SECONDS, STALL_SECONDS
@@ -56,7 +56,7 @@ def _error(message: str) -> bytes:
 def _refused(error: UsageError | RunError) -> bytes:
     """A complaint that says all by itself."""
     status = STATUS_USAGE if isinstance(error, UsageError) else STATUS_RUN
-    return json_lines([{"error": str(error), "exit": status}])
+    return json_lines([{"error": str(error), "errors": messages_of(error), "exit": status}])
 
 
 def _failed(error: Exception) -> bytes:

@@ -46,7 +46,7 @@ def _check_ranges(owner: object, ranges: dict[str, tuple[int, int]], unit: str) 
         if not isinstance(value, int) or not least <= value <= most:
             name = item.name.replace("_", "-")
             raise ValueError(
-                f"{name}: {value!r} is not a whole number of {unit} in {least}..{most}"
+                f"{name}: {value!r}: must be a whole number{unit} from {least} to {most}"
             )
 
 
@@ -78,7 +78,7 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         from_zero = dict.fromkeys(("rest", "unanswered", "pairing"), (0, LONGEST_TIMEOUT))
-        _check_ranges(self, {"": (1, LONGEST_TIMEOUT), **from_zero}, "seconds")
+        _check_ranges(self, {"": (1, LONGEST_TIMEOUT), **from_zero}, " of seconds")
 
     @property
     def of_timers(self) -> tuple[int, ...]:
@@ -128,7 +128,7 @@ class Limits:
             "fragments": (4, MOST_ROWS),
             "icmp_errors": (0, MOST_A_SECOND),
         }
-        _check_ranges(self, ranges, "things")
+        _check_ranges(self, ranges, "")
 
 
 class Availability(Enum):

@@ -1,4 +1,4 @@
-"""The interfaces that `ratsnake init` proposes for WAN and LAN, and those it refuses."""
+"""This machine's interfaces: those `init` proposes for WAN and LAN, and names that have none."""
 
 import socket
 from collections.abc import Iterable
@@ -46,10 +46,15 @@ def check_interfaces(names: Iterable[str], wan: str, allow_missing: bool) -> Non
     names = list(names)
     if wan in names:
         raise ValueError(f"{wan} is the WAN already; WAN and LAN must be different interfaces")
-    present = interface_names()
     for name in () if allow_missing else missing_interfaces(names):
-        known = near(name, present) or f"; {interfaces_hint() or 'there is none but the loopback'}"
         raise ValueError(
-            f"no interface {name} here{known} ({ALLOW_MISSING} accepts one that comes later, or is"
-            " on another machine)"
+            f"no interface {name} here{nearest_interfaces(name)} ({ALLOW_MISSING} accepts one that"
+            " comes later, or is on another machine)"
         )
+
+
+def nearest_interfaces(name: str) -> str:
+    """What a message about a name without an interface goes on with."""
+    return near(name, interface_names()) or (
+        f"; {interfaces_hint() or 'there is none but the loopback'}"
+    )
