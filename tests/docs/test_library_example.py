@@ -16,5 +16,5 @@ def test_the_example_prints_what_it_says(tmp_path: Path) -> None:
     program.write_text(example)
     done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    said = [line for line in re.findall(r"^print.*?  # (.*)$", example, re.M)]
+    said = re.findall(r"^print.*?  # (.*)$", example, re.M)
     assert said and done.stdout.splitlines() == said

@@ -100,7 +100,7 @@ def _packet(source: str, destination: str, protocol: int, segment: bytes) -> byt
 def _checksum(octets: bytes | bytearray) -> int:
     """RFC 1071."""
     words = struct.unpack(f"!{(len(octets) + 1) // 2}H", bytes(octets) + bytes(len(octets) % 2))
-    total = sum(words)
+    total: int = sum(words)
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total ^ 0xFFFF
