@@ -549,6 +549,26 @@ def test_a_dead_servers_socket_is_replaced(tmp_path: Path) -> None:
         client.connect(path)
 
 
+def test_a_dead_servers_socket_may_be_removed_by_its_helper_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "control.sock")
+    unlink = os.unlink
+
+    def unlink_second(name: str) -> None:
+        unlink(name)
+        unlink(name)
+
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(path)
+        dead.listen()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", unlink_second)
+        claim = Claim(path)
+    claim.remove()
+    claim.close()
+
+
 def test_a_file_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "control.sock"
     path.write_text("precious")

@@ -16,6 +16,7 @@ from ratsnake.lab import EXTERNAL, Namespace, RunningNat, Topology
 from ratsnake.lab.topology import ROUTER_WAN, WAN_INTERFACE
 
 DEADLINE = 20.0  # seconds until what must happen is given up
+_PAUSE = 0.01
 
 DEVICE = "ratsnake"
 
@@ -54,9 +55,10 @@ def drops(nat: RunningNat) -> dict[str, int]:
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
-    """Ask until it is so.  What is asked (the control socket, the kernel) takes the time."""
+    """Ask until it is so, with pauses that leave the processor to what is to make it so."""
     deadline = time.monotonic() + DEADLINE
     while not condition():
+        time.sleep(_PAUSE)
         assert time.monotonic() < deadline, f"not in {DEADLINE:.0f} s: {what}"
 
 

@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 import time
+from contextlib import suppress
 
 from ..user_errors import RunError, UsageError
 from .control_protocol import BACKLOG, PATH_LIMIT, is_default
@@ -102,7 +103,8 @@ def _clear(path: str) -> None:
         raise RunError(
             f"a ratsnake is already running at {path}; stop it, or choose another --device"
         )
-    os.unlink(path)
+    with suppress(FileNotFoundError):  # the privileged helper of a killed run was faster
+        os.unlink(path)
 
 
 def _listen(path: str, access: Access) -> socket.socket:
