@@ -21,13 +21,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: build
 	@$(BIN)/ratsnake demo
 
-# Tests in which no NAT runs between network namespaces share the processors; those with one, which
-# have deadlines for its answers, have the machine to themselves.
-QUIET_TESTS := $(addprefix tests/,wire nat model portset device daemon cli docs host bench fuzz)
-
+# As many at once as there are processors, in one run: a test with a NAT between network namespaces
+# waits most of the time, and others use the processor meanwhile.
 test: build $(VENV)/test-extras
-	@$(BIN)/python -m pytest -n auto $(QUIET_TESTS)
-	@$(BIN)/python -m pytest $(addprefix --ignore=,$(QUIET_TESTS) tests/sanitized) tests
+	@$(BIN)/python -m pytest -n auto --dist worksteal --ignore=tests/sanitized tests
 
 lint: $(VENV)/lint-extras
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from support import missing_programs
 from support.flavours import Engine, load
 
 
@@ -28,3 +29,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.outcome = "failed"
         report.longrepr = f"skipped in CI: {report.longrepr}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how to install the programs whose tests were skipped."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    lines = missing_programs.advice(str(report.longrepr) for report in skipped)
+    if lines:
+        terminalreporter.section("programs that are not installed")
+        for line in lines:
+            terminalreporter.write_line(line)
