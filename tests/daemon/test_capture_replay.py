@@ -2,13 +2,18 @@
 
 import socket
 import struct
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from ratsnake import __version__
+from ratsnake.cli.capture import AFTER, BEFORE, INTERFACES
 from ratsnake.cli.main import main
 from ratsnake.daemon import random_seed
+from ratsnake.device.capture_file import open_capture
 from ratsnake.device.pcap_file import Format, Reader, Writer
+from ratsnake.device.pcapng_writer import Writer as NgWriter
 from support import layers, packets
 
 EN10MB, RAW = 1, 101
@@ -89,6 +94,42 @@ def test_link_headers_and_times_stay(
         ["1", "dropped by the NAT"],
         ["1", "no-mapping"],
     ]
+
+
+def test_a_pcapng_file_becomes_one_with_the_same_interfaces(tmp_path: Path, target: Path) -> None:
+    source = tmp_path / "in.pcapng"
+    with closing(NgWriter(source, "dumpcap", ())) as writer:
+        writer.interface(b"eth0", EN10MB)
+        writer.interface(b"tun0", RAW)
+        writer.packet(1, START, OUTBOUND)
+        writer.packet(0, START + 7, ETHERNET + b"\x08\x00" + OUTBOUND)
+    assert main(["replay", str(source), str(target), *NAT]) == 0
+    with open_capture(target) as reader:
+        first, second = reader
+        assert [source_of(reader.split(one).packet or b"") for one in (first, second)] == [
+            "203.0.113.1"
+        ] * 2
+    assert (first.time, first.interface) == (START, 1)
+    assert (second.time, second.interface, second.data[:12]) == (START + 7, 0, ETHERNET)
+
+
+def test_of_what_ratsnake_captured_the_packets_before_translation_are_replayed(
+    tmp_path: Path, target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "in.pcapng"
+    after = udp("203.0.113.1", "198.51.100.1")
+    with closing(NgWriter(source, f"ratsnake {__version__}", INTERFACES)) as writer:
+        for side, packet in ((BEFORE, OUTBOUND), (AFTER, after)):
+            writer.packet(side, START, packet, "packet 1: translated")
+        writer.statistics(BEFORE, START, 0)
+    assert main(["replay", str(source), str(target), *NAT]) == 0
+    with open_capture(target) as reader:
+        (record,) = reader
+    assert (record.interface, source_of(record.data)) == (BEFORE, "203.0.113.1")
+    lines = capsys.readouterr().err.splitlines()
+    assert "         2 packets read" in lines and "         1 written" in lines
+    assert any(line.startswith("         1 left out: translated already") for line in lines)
+    assert "         0 dropped by the NAT" in lines
 
 
 def test_a_fragment_that_waited_is_written_when_the_first_one_came(

@@ -9,8 +9,9 @@ import tracemalloc
 import pytest
 
 from ratsnake.device import pcap_file
+from ratsnake.device.capture_reader import PcapError, TruncatedRecord
 from ratsnake.device.packet_device import DeviceError
-from ratsnake.device.pcap_file import Format, PcapError, Reader, TruncatedRecord, Writer
+from ratsnake.device.pcap_file import Format, Reader, Writer
 
 MAGIC = {("<", 1000): 0xA1B2C3D4, ("<", 1): 0xA1B23C4D}
 MAGIC |= {(">", fraction): magic for (_, fraction), magic in list(MAGIC.items())}
@@ -62,8 +63,8 @@ def test_reads_each_format(capture, format):
         assert reader.size == path.stat().st_size
         first, second = reader
         assert reader.offset == reader.size
-    assert first == (10**9 + 2 * format.fraction, PACKET, len(PACKET), 24)
-    assert second == (3 * 10**9 + 4 * format.fraction, b"", 9, 24 + 16 + len(PACKET))
+    assert first[:4] == (10**9 + 2 * format.fraction, PACKET, len(PACKET), 24)
+    assert second[:4] == (3 * 10**9 + 4 * format.fraction, b"", 9, 24 + 16 + len(PACKET))
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -91,7 +92,6 @@ def test_link_type_without_the_checksum_bits_beside_it(capture):
 FOREIGN = [
     (b"", "the file is empty"),
     (b"\xd4\xc3", "starts with d4 c3"),
-    (b"\x0a\x0d\x0d\x0a" + bytes(100), "pcapng file; convert it with `editcap -F pcap"),
     (b"\x34\xcd\xb2\xa1" + bytes(100), "Kuznetzov"),
     (b"\x1f\x8b\x08" + bytes(100), "compressed; unpack it with gunzip"),
     (b"\x28\xb5\x2f\xfd" + bytes(100), "unzstd"),

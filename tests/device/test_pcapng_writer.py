@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from scapy.utils import RawPcapNgReader
 
-from ratsnake.device.pcapng_writer import PcapNgError, Writer
+from ratsnake.device.capture_reader import PcapError
+from ratsnake.device.pcapng_writer import Writer
 from support.packets import udp
 
 PACKET = bytes(udp(("192.168.1.10", 4000), ("198.51.100.1", 53), b"odd"))
@@ -34,11 +35,11 @@ def test_another_reader_reads_it(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be(tmp_path: Path) -> None:
-    with pytest.raises(PcapNgError, match="none/x: cannot be made: No such file"):
+    with pytest.raises(PcapError, match="none/x: cannot be made: No such file"):
         Writer(tmp_path / "none" / "x", "ratsnake", ())
 
 
 def test_a_full_disk_is_told() -> None:
     writer = Writer("/dev/full", "ratsnake", ("before",))
-    with pytest.raises(PcapNgError, match="/dev/full: cannot be written: No space left"):
+    with pytest.raises(PcapError, match="/dev/full: cannot be written: No space left"):
         writer.flush()

@@ -17,7 +17,7 @@ from scapy.layers.inet import IP, UDP
 from scapy.utils import RawPcapNgReader
 
 from end_to_end.harness import DEADLINE, greet, status, udp_pair, until
-from ratsnake.lab import EXTERNAL, RunningNat, Topology, nat
+from ratsnake.lab import EXTERNAL, LAN_PREFIX, RunningNat, Topology, nat
 
 
 def _command(running: RunningNat, file: Path, *arguments: str) -> list[str]:
@@ -89,6 +89,39 @@ def test_before_after_and_why(
     )
     (frame,) = json.loads(shown.stdout)
     assert frame["_source"]["layers"]["udp"]["udp.dstport"] == "999"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_was_stopped_has_all_it_counts_and_can_be_replayed(
+    number: signal.Signals, topology: Topology, tmp_path: Path, program: Callable[[str], str]
+) -> None:
+    file, again = tmp_path / "capture.pcapng", tmp_path / "again.pcapng"
+    with nat(topology) as running, udp_pair(topology) as (near, far):
+        with _capturing(running, file, "--protocol", "udp") as process:
+            until(lambda: bool(greet(near, far)) and len(_packets(file)) >= 8, "packets are there")
+            process.send_signal(number)
+            said, complaint = process.communicate(timeout=DEADLINE)
+        assert process.returncode == 0, complaint
+        remote = far.getsockname()[0]
+    packets = _packets(file)
+    count = len({why.split(":")[0] for _, _, why in packets})
+    assert said == f"{file}: {count} packets\n"
+    ended = subprocess.run(
+        [program("capinfos"), "-c", "-M", str(file)], capture_output=True, check=True, text=True
+    )
+    assert f" {len(packets)}\n" in ended.stdout
+    nat_flags = ["--external", EXTERNAL, "--internal", LAN_PREFIX]
+    done = subprocess.run(
+        [sys.executable, "-m", "ratsnake", "replay", str(file), str(again), *nat_flags],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    after = len([side for side, _, _ in packets if side == "after"])
+    assert f"{after} left out: translated already" in done.stderr
+    with RawPcapNgReader(str(again)) as reader:
+        replayed = [IP(raw) for raw, _ in reader]
+    assert {one[IP].src for one in replayed if one[IP].dst == remote} == {EXTERNAL}
 
 
 def test_it_ends_by_itself(topology: Topology, tmp_path: Path) -> None:

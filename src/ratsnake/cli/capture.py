@@ -12,6 +12,7 @@ from ..device.pcapng_writer import Writer
 from ..nat.rules.drop_reasons import REASONS
 from . import control_arguments
 from .progress import Progress
+from .stop_signals import StopSignals
 
 BEFORE, AFTER = 0, 1  # the file's interfaces
 INTERFACES = ("before", "after")
@@ -21,6 +22,7 @@ DEFAULT_SIZE = "100M"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = f"{parser.description} Ctrl-C or SIGTERM ends it."
     parser.add_argument("file", metavar="FILE.pcapng", help="where the packets go")
     parser.add_argument("--count", metavar="N", help="stop after so many packets")
     parser.add_argument(
@@ -49,16 +51,17 @@ def run(arguments: argparse.Namespace) -> int:
     writer = Writer(arguments.file, f"ratsnake {__version__}", INTERFACES)
     copies = _Copies(writer)
     try:
-        with Progress("capture", lambda done: f"{done} packets") as progress:
-            for row in answer:
+        with (
+            Progress("capture", lambda done: f"{done} packets") as progress,
+            StopSignals() as signals,  # the usual end
+        ):
+            for row in signals.until_stopped(answer):
                 if count is not None and copies.is_new(row) and copies.packets >= count:
                     break
                 copies.add(row)
                 progress.update(copies.packets, None)
                 if writer.size >= limit:
                     break
-    except KeyboardInterrupt:
-        pass  # the usual end
     finally:
         copies.close()
     dropped = f", {copies.dropped} of them dropped" if copies.dropped else ""

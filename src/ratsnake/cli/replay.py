@@ -9,10 +9,14 @@ from ..daemon.user_errors import UsageError
 from .argument_table import add_groups, texts
 from .progress import Progress
 
+TRANSLATED_ALREADY = "left out: translated already (the `after` packets of `ratsnake capture`)"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="IN.pcap", help="the capture to translate")
-    parser.add_argument("target", metavar="OUT.pcap", help="where the translated packets go")
+    parser.add_argument("source", metavar="IN", help="the capture to translate: pcap or pcapng")
+    parser.add_argument(
+        "target", metavar="OUT", help="where the translated packets go, in the same format"
+    )
     add_groups(parser, NAT_GROUPS)
     parser.add_argument(
         "--seed",
@@ -36,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         (counts.written, "written"),
         (counts.not_ip, "left out: not IP"),
         (counts.cut, "left out: the capture kept only a part"),
+        *([(counts.translated, TRANSLATED_ALREADY)] if counts.translated else []),
         (counts.held, "held until a first fragment came"),
         (counts.own, "sent by the NAT itself"),
         (sum(counts.dropped.values()), "dropped by the NAT"),

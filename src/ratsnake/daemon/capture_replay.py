@@ -3,10 +3,11 @@
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from ..device.pcap_file import Reader, Record, TruncatedRecord, Writer
+from ..device.capture_file import open_capture
+from ..device.capture_reader import CaptureReader, CaptureWriter, Record, TruncatedRecord
 from ..nat.rules.drop_reasons import FRAGMENT_HELD, REASONS
 from .configuration.option_parsing import NatOptions
 from .loop.engine_factory import make_nat
@@ -26,6 +27,7 @@ class Counts:
     written: int = 0
     not_ip: int = 0  # frames without an IP packet: left out
     cut: int = 0  # records that hold only part of their packet: left out
+    translated: int = 0  # copies that `ratsnake capture` made after translation: left out
     held: int = 0  # fragments kept until the first comes: sent then, by the NAT itself
     own: int = 0  # packets the NAT sent by itself: such fragments, and ICMP errors
     dropped: dict[str, int] = field(default_factory=dict)  # by the NAT, per reason
@@ -40,13 +42,15 @@ def replay(
     UsageError, RunError, or PcapError for a file that is not a capture or is damaged.
     """
     counts = Counts()
-    with Reader(source) as reader, _replacing(source, target) as part:
-        writer = Writer(part, reader.format)
-        with writer:
-            translator = _Translator(options, seed, reader, writer, counts)
-            for record in reader:
-                translator.take(record)
-                progress(reader.offset, reader.size)
+    with (
+        open_capture(source) as reader,
+        _replacing(source, target) as part,
+        closing(reader.writer(part)) as writer,
+    ):
+        translator = _Translator(options, seed, reader, writer, counts)
+        for record in reader:
+            translator.take(record)
+            progress(reader.offset, reader.size)
     return counts
 
 
@@ -54,7 +58,12 @@ class _Translator:
     """One capture's NAT, with its clock."""
 
     def __init__(
-        self, options: NatOptions, seed: bytes, reader: Reader, writer: Writer, counts: Counts
+        self,
+        options: NatOptions,
+        seed: bytes,
+        reader: CaptureReader,
+        writer: CaptureWriter,
+        counts: Counts,
     ) -> None:
         self._nat = make_nat(options.settings, seed)
         self._reader = reader
@@ -62,12 +71,16 @@ class _Translator:
         self._counts = counts
         self._origin: int | None = None
         self._now = 0  # ms since the first record
-        self._links: dict[int, bytes] = {}  # the last link header, by IP version
+        # The last link header and its interface, by IP version.
+        self._links: dict[int, tuple[bytes, int]] = {}
 
     def take(self, record: Record) -> None:
         counts = self._counts
         counts.read += 1
         self._advance(record.time)
+        if record.translated:
+            counts.translated += 1
+            return
         try:
             link, packet = self._reader.split(record)
         except TruncatedRecord:
@@ -79,7 +92,7 @@ class _Translator:
         translated = bytearray(packet)
         reason = self._nat.translate(translated, self._now)
         if not reason:
-            self._writer.write(record.time, link + translated)
+            self._writer.write(record.time, link + translated, record.interface)
             counts.written += 1
         elif reason == FRAGMENT_HELD:
             counts.held += 1
@@ -87,10 +100,11 @@ class _Translator:
             name = REASONS[reason].name
             counts.dropped[name] = counts.dropped.get(name, 0) + 1
         if packet:
-            self._links[packet[0] >> 4] = link
+            self._links[packet[0] >> 4] = (link, record.interface)
         while own := self._nat.outgoing():
             # Always of a version that was seen: it answers a packet, or waited for one.
-            self._writer.write(record.time, self._links[own[0] >> 4] + own)
+            link, interface = self._links[own[0] >> 4]
+            self._writer.write(record.time, link + own, interface)
             counts.own += 1
 
     def _advance(self, time: int) -> None:

@@ -8,7 +8,8 @@ import os
 import struct
 from collections.abc import Sequence
 
-from .packet_device import DeviceError
+from .capture_reader import PcapError
+from .packet_device import Packet
 
 SECTION_HEADER = 0x0A0D0D0A
 INTERFACE_DESCRIPTION = 1
@@ -26,14 +27,10 @@ DROPPED = 5
 NANOSECONDS = bytes([9])  # 10 to the minus
 
 
-class PcapNgError(DeviceError):
-    """A capture file that cannot be written; names the file."""
-
-
 class Writer:
     """A new file, with an interface for each name, numbered from 0.  `size` is its bytes so far.
 
-    Raises PcapNgError, as all methods do.
+    Raises PcapError, as all methods do.
     """
 
     def __init__(
@@ -44,21 +41,26 @@ class Writer:
         try:
             self._file = open(self._path, "wb")  # noqa: SIM115
         except OSError as error:
-            raise PcapNgError(f"{self._path}: cannot be made: {error.strerror}") from error
+            raise PcapError(f"{self._path}: cannot be made: {error.strerror}") from error
         section = struct.pack("<IHHq", BYTE_ORDER, 1, 0, -1)
         self._block(SECTION_HEADER, section, [(APPLICATION, application.encode())])
         for name in interfaces:
-            self._block(
-                INTERFACE_DESCRIPTION,
-                struct.pack("<HHI", LINK_TYPE_RAW, 0, 0),
-                [(NAME, name.encode()), (TIME_RESOLUTION, NANOSECONDS)],
-            )
+            self.interface(name.encode(), LINK_TYPE_RAW)
 
-    def packet(self, interface: int, time: int, data: bytes, comment: str) -> None:
-        """`time` in nanoseconds since 1970."""
+    def interface(self, name: bytes, link_type: int) -> None:
+        """One more; `name` may be empty."""
+        self._block(
+            INTERFACE_DESCRIPTION,
+            struct.pack("<HHI", link_type, 0, 0),
+            [*([(NAME, name)] if name else []), (TIME_RESOLUTION, NANOSECONDS)],
+        )
+
+    def packet(self, interface: int, time: int, data: Packet, comment: str = "") -> None:
+        """`time` in nanoseconds since 1970, below 2**64."""
         high, low = time >> 32, time & 0xFFFFFFFF
         fixed = struct.pack("<5I", interface, high, low, len(data), len(data))
-        self._block(ENHANCED_PACKET, fixed + _padded(data), [(COMMENT, comment.encode())])
+        options = [(COMMENT, comment.encode())] if comment else []
+        self._block(ENHANCED_PACKET, fixed + _padded(bytes(data)), options)
 
     def statistics(self, interface: int, time: int, dropped: int) -> None:
         """How many packets were missed at an interface."""
@@ -89,8 +91,8 @@ class Writer:
             raise self._failed(error) from error
         self.size += len(block)
 
-    def _failed(self, error: OSError) -> PcapNgError:
-        return PcapNgError(f"{self._path}: cannot be written: {error.strerror}")
+    def _failed(self, error: OSError) -> PcapError:
+        return PcapError(f"{self._path}: cannot be written: {error.strerror}")
 
 
 def _padded(data: bytes) -> bytes:

@@ -8,8 +8,9 @@ from contextlib import closing
 from ratsnake.daemon.capture_replay import Counts, replay
 from ratsnake.daemon.configuration.option_parsing import NatOptions
 from ratsnake.daemon.user_errors import RunError, UsageError
+from ratsnake.device.capture_file import open_capture
 from ratsnake.device.capture_link_types import LINK_TYPES
-from ratsnake.device.pcap_file import PcapError, Reader, TruncatedRecord
+from ratsnake.device.capture_reader import PcapError, TruncatedRecord
 from ratsnake.device.pcapng_writer import Writer as NgWriter
 from support.malformed import MALFORMED, WELL_FORMED
 from support.wire import packet
@@ -28,7 +29,7 @@ def nothing(read: int, size: int | None) -> None:
 def read_all(path: str) -> int:
     """How many records there are, with a packet or without."""
     count = 0
-    with Reader(path) as reader, closing(NgWriter(NG, "fuzz", ["in"])) as ng:
+    with open_capture(path) as reader, closing(NgWriter(NG, "fuzz", ["in"])) as ng:
         for record in reader:
             count += 1
             try:
@@ -52,7 +53,9 @@ def run(octets: bytes) -> None:
         counts: Counts = replay(NatOptions(settings, {}), SEED, str(SOURCE), str(TARGET), nothing)
     except (PcapError, RunError, UsageError):
         return
-    gone = counts.not_ip + counts.cut + counts.held + sum(counts.dropped.values())
+    gone = (
+        counts.not_ip + counts.cut + counts.translated + counts.held + sum(counts.dropped.values())
+    )
     assert counts.read == counts.written + gone
     assert read_all(str(TARGET)) == counts.written + counts.own
 
@@ -78,3 +81,9 @@ def seeds() -> Iterator[bytes]:
         if len(whole) < 400:
             yield b"\0" + capture(101, "<", [whole, out])
     yield b"\0\x0a\x0d\x0d\x0a"
+    for name in ("ratsnake", "other"):
+        with closing(NgWriter(NG, f"{name} 1", ["before", "after"])) as ng:
+            ng.packet(0, 7, out, "packet 1: translated")
+            ng.packet(1, 8, out, "packet 1: translated")
+            ng.statistics(0, 9, 0)
+        yield b"\0" + NG.read_bytes()
