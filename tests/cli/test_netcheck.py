@@ -181,6 +181,15 @@ def test_an_outside_address_that_is_not_public() -> None:
     assert "note           several outside addresses for one inside address" in text
 
 
+def test_the_page_names_every_field() -> None:
+    page = (ROOT / "docs" / "netcheck.md").read_text().partition("## JSON")[2]
+    answer = fields([STUN], [behind("eim/eif")])
+    (result,) = answer["results"]
+    inner = (result["answers"]["udp"][0], result["udp"], result["udp"]["consoles"])
+    for named in (answer, answer["servers"][0], result, *inner, Lifetime()._asdict()):
+        assert [name for name in named if f"`{name}`" not in page] == []
+
+
 def test_json_of_a_real_check(capsys: pytest.CaptureFixture[str]) -> None:
     with running() as server:
         name = f"127.0.0.1:{server.ports[0]}"

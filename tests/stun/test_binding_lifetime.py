@@ -60,22 +60,30 @@ def test_a_server_that_does_not_know_response_port() -> None:
     assert "error 420" in lifetime.unknown
 
 
-def test_a_server_that_ignores_response_port() -> None:
-    asked: list[tuple[str, int]] = []
-
-    def to_who_asked(answer: Answer) -> Iterable[Answer]:
-        return [answer._replace(destination=asked[-1])]
-
-    network = network_of(30, twist=to_who_asked)
+def answering_the_asker_from(seconds: float) -> VirtualNetwork:
+    """From then on answers go to whoever asked, whatever RESPONSE-PORT says."""
+    network = network_of(600)
     server = network.servers[0]
     original = server.answer
 
     def answer(octets: bytes, source: tuple[str, int], at: tuple[str, int]) -> list[Answer]:
-        asked.append(source)
-        return original(octets, source, at)
+        answers = original(octets, source, at)
+        late = network.time >= seconds
+        return [one._replace(destination=source) if late else one for one in answers]
 
     server.answer = answer  # type: ignore[method-assign]
+    return network
+
+
+def test_a_server_that_ignores_response_port() -> None:
+    network = answering_the_asker_from(0)
     assert measured(network).unknown == f"{SERVER} does not send to another port (RESPONSE-PORT)"
+
+
+def test_an_answer_to_the_asker_means_that_its_mapping_took_the_place() -> None:
+    """RFC 5780 section 4.6: the NAT gave the port to the other endpoint."""
+    lifetime = measured(answering_the_asker_from(60))
+    assert lifetime.unknown == "" and lifetime.gone is not None and lifetime.gone < 80
 
 
 def test_a_server_that_goes_away() -> None:

@@ -12,7 +12,7 @@ from ratsnake.nat.rules.behaviour import PRESETS, Filtering, Mapping, Selection,
 from ratsnake.stun.hairpinning import Hairpinning
 from ratsnake.stun.nat_check import CheckResult, UdpResult, check_network
 from ratsnake.stun.nat_classification import hides_its_mapping, nearest_types, port_selection
-from ratsnake.stun.stun_client import StunClient
+from ratsnake.stun.stun_client import BRIEF, Request, StunClient
 from ratsnake.stun.stun_message import Endpoint
 from support.bench import EXTERNAL, INSIDE, Bench
 from support.flavours import load
@@ -30,9 +30,9 @@ def rfc_5780(**keywords: Any) -> StunServer:
     return StunServer((A, B), **keywords)
 
 
-def ordinary(address: str, port: int = 3478) -> StunServer:
+def ordinary(address: str, port: int = 3478, **keywords: Any) -> StunServer:
     """One that knows nothing of RFC 5780."""
-    return StunServer((address,), (port,), frozenset())
+    return StunServer((address,), (port,), frozenset(), **keywords)
 
 
 def behind(nat_type: str, **keywords: Any) -> Bench:
@@ -324,6 +324,27 @@ def test_a_server_that_stops_answering() -> None:
     assert result.problem == "the servers have stopped answering"
 
 
+def test_a_public_other_address_of_a_private_server_is_used() -> None:
+    network = VirtualNetwork([StunServer((A, "9.9.9.9"))])
+    assert found(network).remotes.other == ("9.9.9.9", 3479)
+
+
+def test_an_answer_that_comes_in_at_another_socket_is_none() -> None:
+    asked: list[tuple[str, int]] = []
+
+    def crossed(answer: Answer) -> Iterable[Answer]:
+        """To whoever asked first, even if somebody else asked."""
+        asked.append(answer.destination)
+        return [answer._replace(destination=asked[0])]
+
+    network = VirtualNetwork([ordinary(A, twist=crossed)])
+    client = StunClient(network)
+    one, other = network.open(SERVER), network.open(SERVER)
+    outcomes = client.ask([Request(one, SERVER), Request(other, SERVER)])
+    assert [outcome.failure for outcome in outcomes] == ["", "no answer"]
+    assert client.ignored == BRIEF.tries
+
+
 def forging(answer: Answer) -> Iterable[Answer]:
     """Everything an attacker may try who sees no requests, and one who does but is elsewhere."""
     lie = ("203.0.113.66", 6666)
@@ -340,8 +361,10 @@ def forging(answer: Answer) -> Iterable[Answer]:
 
 
 def test_forged_and_malformed_responses_are_ignored() -> None:
-    result = check(natted("eim/eif", rfc_5780(twist=forging)))
-    assert result.udp is not None and result.ignored > 20
+    network = natted("eim/eif", rfc_5780(twist=forging))
+    result = check(network)
+    requests = len([1 for _, _, destination in network.sent if destination.address != EXTERNAL])
+    assert result.udp is not None and result.ignored == 7 * requests
     assert result.udp.mapping.mappings == (Mapping.EIM,)
     assert result.udp.mapping.external == (EXTERNAL,)
     assert result.udp.filtering.filterings == (Filtering.EIF,)

@@ -72,6 +72,21 @@ def test_a_closed_port_is_told_at_once() -> None:
     assert time.monotonic() - begun < 30  # it is 39.5 s for one that does not answer
 
 
+def plain(connection: socket.socket, request: bytes) -> None:
+    """A server that names its other address over UDP only."""
+    connection.sendall(success(request[8:20], connection.getpeername()))
+    connection.recv(1)
+
+
+def test_tcp_uses_the_other_address_that_udp_knows() -> None:
+    with running(stream=plain) as server:
+        endpoint = Endpoint(server.addresses[0], server.ports[0])
+        result = check(4, endpoint)
+    assert result.tcp is not None and result.tcp.mappings == (Mapping.EIM,)
+    remotes = {remote for _, found in result.tcp.seen for remote in found}
+    assert remotes == {endpoint, *(("127.0.0.2", port) for port in server.ports)}
+
+
 def nothing(connection: socket.socket, request: bytes) -> None:
     connection.recv(1)
 

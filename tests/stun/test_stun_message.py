@@ -2,6 +2,7 @@
 
 import random
 import struct
+import zlib
 from contextlib import suppress
 
 import pytest
@@ -108,6 +109,13 @@ def test_what_stands_twice_or_behind_the_integrity_does_not_count() -> None:
     assert read_response(signed).other is None
 
 
+def behind_the_fingerprint() -> bytes:
+    """The fingerprint itself is right (RFC 8489 section 14.7)."""
+    octets = success(ID, MAPPED, attribute(0x8028, bytes(4)), attribute(0x8022, b"late"))
+    value = zlib.crc32(octets[:-16]) ^ 0x5354554E
+    return octets[:-12] + struct.pack("!I", value) + octets[-8:]
+
+
 WRONG = {
     "empty": b"",
     "cut short": success(ID, MAPPED)[:19],
@@ -134,6 +142,7 @@ WRONG = {
     "IPv6 multicast": success(ID, ("ff02::1", 40000)),
     "unknown and required": success(ID, MAPPED, attribute(0x7FFF, b"")),
     "a wrong fingerprint": success(ID, MAPPED, attribute(0x8028, bytes(4))),
+    "an attribute behind the fingerprint": behind_the_fingerprint(),
     "a short fingerprint": success(ID, MAPPED, attribute(0x8028, b"")),
     "an error without a code": message(0x0111, ID),
     "an error of class 0": message(0x0111, ID, attribute(0x0009, bytes(4))),
