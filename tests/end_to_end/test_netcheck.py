@@ -1,6 +1,7 @@
 """`ratsnake netcheck` behind real NATs, with STUN servers that others wrote.
 
-Most of its time is waiting for packets that do not come; so all labs are at work side by side.
+Most of its time is waiting for packets that do not come; so all labs are at work side by side, in
+one test.
 """
 
 from __future__ import annotations
@@ -9,14 +10,12 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from end_to_end.stun_programs import coturn, stund
 from ratsnake.lab import EXTERNAL, EXTERNAL_6, Topology, masquerade, nat
@@ -65,55 +64,61 @@ def behind(
             return ask(topology, *arguments or [SERVER])
 
 
-@pytest.fixture(scope="module")
-def answers() -> Iterator[dict[str, Future[Answer]]]:
+def labs() -> dict[str, Callable[[], Answer]]:
     dual = {"external": (EXTERNAL, EXTERNAL_6), "internal": (LAN_PREFIX, LAN_PREFIX_6)}
     aging = ["--timeout", f"udp={LIFETIME}"]
-    wanted = {
+    return {
         **{name: partial(behind, partial(nat, nat_type=name)) for name in TYPES},
         "full-cone": partial(
             behind, partial(nat, nat_type="full-cone", arguments=aging), SERVER, "--lifetime", "4"
         ),
         "masquerade": partial(behind, masquerade),
         "no NAT": partial(behind, forward),
-        "stund": partial(behind, partial(nat, nat_type="eim/adf"), program="stund"),
+        "RFC 3489": partial(behind, partial(nat, nat_type="eim/adf"), program="stund"),
         "IPv6": partial(
             behind, partial(nat, nat_type="full-cone", **dual), SERVER, SERVER_6, ipv6=True
         ),
         "nobody": partial(behind, forward, "198.51.100.3", "nobody.invalid"),
     }
-    with ThreadPoolExecutor(len(wanted)) as threads:
-        yield {name: threads.submit(what) for name, what in wanted.items()}
 
 
-@pytest.fixture(autouse=True)
-def installed(program: Callable[[str], str]) -> None:
+def test_what_is_found(program: Callable[[str], str]) -> None:
     for name in ("turnserver", "stund", "nft"):
         program(name)
+    failures = {}
+    with ThreadPoolExecutor(len(labs())) as threads:
+        answers = {name: threads.submit(lab) for name, lab in labs().items()}
+        for name, answer in answers.items():
+            try:
+                CHECKS.get(name, partial(check_own_nat, name))(*answer.result())
+            except Exception as error:
+                failures[name] = repr(error)
+    assert failures == {}
 
 
-@pytest.mark.parametrize("name", TYPES)
-def test_our_own_nat(answers: dict[str, Future[Answer]], name: str) -> None:
-    status, answer = answers[name].result()
+def check_own_nat(name: str, status: int, answer: dict[str, Any]) -> None:
     (result,) = answer["results"]
+    kind = tuple(name.upper().split("/"))
     if name in PRESETS:
         assert name in result["udp"]["types"] and result["udp"]["types_exact"]
         behaviour = PRESETS[name].behaviour
         kind = (behaviour.mapping.name, behaviour.filtering.name)
-    else:
-        kind = tuple(name.upper().split("/"))
-    assert (status, result["udp"]["mapping"], result["udp"]["filtering"]) == (
-        0,
-        [kind[0]],
-        [kind[1]],
-    )
+    assert status == 0
+    assert (result["udp"]["mapping"], result["udp"]["filtering"]) == ([kind[0]], [kind[1]])
     assert result["udp"]["hairpinning"] == TYPES[name]
     assert result["udp"]["outside"] == [EXTERNAL]
     assert (result["tcp"]["mapping"], result["tcp"]["outside"]) == ([kind[0]], [EXTERNAL])
 
 
-def test_the_kernels_nat(answers: dict[str, Future[Answer]]) -> None:
-    status, answer = answers["masquerade"].result()
+def check_full_cone(status: int, answer: dict[str, Any]) -> None:
+    check_own_nat("full-cone", status, answer)
+    lifetime = answer["results"][0]["udp"]["lifetime"]
+    assert lifetime["unknown"] == ""
+    # A machine that stands still for a moment may put the end too early, but nothing lives longer.
+    assert lifetime["alive"] <= LIFETIME + 0.5 and lifetime["gone"] > lifetime["alive"]
+
+
+def check_masquerade(status: int, answer: dict[str, Any]) -> None:
     (result,) = answer["results"]
     assert (status, result["udp"]["mapping"], result["udp"]["filtering"]) == (0, ["EIM"], ["APDF"])
     assert (result["udp"]["ports"], result["udp"]["outside"]) == ("preserve", [EXTERNAL])
@@ -121,43 +126,41 @@ def test_the_kernels_nat(answers: dict[str, Future[Answer]]) -> None:
     assert (result["tcp"]["mapping"], result["tcp"]["ports"]) == (["EIM"], "preserve")
 
 
-def test_no_nat(answers: dict[str, Future[Answer]]) -> None:
-    _, answer = answers["no NAT"].result()
+def check_no_nat(status: int, answer: dict[str, Any]) -> None:
     (result,) = answer["results"]
-    assert not result["udp"]["nat"] and not result["tcp"]["nat"]
+    assert (status, result["udp"]["nat"], result["tcp"]["nat"]) == (0, False, False)
     assert result["udp"]["filtering"] == ["EIF"]
     assert result["udp"]["consoles"] == {"switch": ["A"], "playstation": ["1"], "xbox": ["Open"]}
 
 
-def test_a_server_of_rfc_3489(answers: dict[str, Future[Answer]]) -> None:
-    _, answer = answers["stund"].result()
+def check_rfc_3489(status: int, answer: dict[str, Any]) -> None:
     (result,) = answer["results"]
     assert (result["udp"]["mapping"], result["udp"]["filtering"]) == (["EIM"], ["ADF"])
-    assert result["tcp"] is None
+    assert (status, result["tcp"]) == (0, None)
 
 
-def test_both_versions_of_ip(answers: dict[str, Future[Answer]]) -> None:
-    _, answer = answers["IPv6"].result()
+def check_ipv6(status: int, answer: dict[str, Any]) -> None:
     found = {result["version"]: result["udp"] for result in answer["results"]}
-    assert {version: udp["outside"] for version, udp in found.items()} == {
-        4: [EXTERNAL],
-        6: [EXTERNAL_6],
-    }
+    outside = {version: udp["outside"] for version, udp in found.items()}
+    assert outside == {4: [EXTERNAL], 6: [EXTERNAL_6]}
     for udp in found.values():
         assert (udp["mapping"], udp["filtering"]) == (["EIM"], ["EIF"])
 
 
-def test_the_lifetime(answers: dict[str, Future[Answer]]) -> None:
-    _, answer = answers["full-cone"].result()
-    lifetime = answer["results"][0]["udp"]["lifetime"]
-    assert lifetime["unknown"] == ""
-    assert lifetime["alive"] <= LIFETIME + 1 and lifetime["gone"] >= LIFETIME
-
-
-def test_nobody_answers(answers: dict[str, Future[Answer]]) -> None:
-    status, answer = answers["nobody"].result()
+def check_nobody(status: int, answer: dict[str, Any]) -> None:
     assert status == 1
     assert answer["servers"][1]["problem"].startswith("no address")
     (result,) = answer["results"]
     assert result["udp"] is result["tcp"] is None
     assert result["answers"]["udp"][0]["failure"].startswith("ICMP error")
+
+
+#: By lab; those that are not here are NATs of ours by their types.
+CHECKS: dict[str, Callable[[int, dict[str, Any]], None]] = {
+    "full-cone": check_full_cone,
+    "masquerade": check_masquerade,
+    "no NAT": check_no_nat,
+    "RFC 3489": check_rfc_3489,
+    "IPv6": check_ipv6,
+    "nobody": check_nobody,
+}
