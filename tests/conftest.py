@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -19,6 +21,15 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 def engines() -> tuple[Engine, Engine]:
     """Both flavours, for tests that compare them."""
     return load("interpreted"), load("compiled")
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter; those above `tmp_path` are closed to others, at every
+    start of pytest anew."""
+    with TemporaryDirectory(prefix="ratsnake-test-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,7 +5,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -373,14 +372,6 @@ def as_nobody() -> Callable[[Callable[[], None]], None]:
             os.seteuid(0)
 
     return become
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """One that every user can look into, unlike pytest's."""
-    with TemporaryDirectory() as name:
-        os.chmod(name, 0o755)
-        yield Path(name)
 
 
 def test_a_folder_is_made_for_the_user_to_come(

@@ -139,11 +139,10 @@ def test_what_others_have_put_there_is_not_written_to(path: Path, tmp_path: Path
 
 
 @as_root
-def test_a_lock_file_of_roots_is_told_to_who_may_not_open_it(path: Path) -> None:
+def test_a_lock_file_of_roots_is_told_to_who_may_not_open_it(open_folder: Path) -> None:
+    path = open_folder / "state"
     StateLock(path, "nat0", None).close()
-    path.parent.chmod(0o777)
-    for folder in path.parents[1:3]:
-        folder.chmod(0o755)
+    open_folder.chmod(0o777)
 
     def take() -> str:
         os.setresuid(65534, 65534, 65534)

@@ -13,7 +13,10 @@ ROOT = Path(__file__).parents[2]
 
 def test_a_run_without_programs_says_how_to_install_them(tmp_path: Path) -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/docs/test_manual.py"],
+        [
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider"),
+            *("--basetemp", str(tmp_path / "inner"), "tests/docs/test_manual.py"),
+        ],
         cwd=ROOT,
         env={**os.environ, "PATH": str(tmp_path), "CI": ""},
         stdout=subprocess.PIPE,

@@ -213,12 +213,9 @@ def test_odd_texts_in_requests_are_told_and_end_nothing(topology: Topology) -> N
 
 @pytest.mark.parametrize("user", [(), ("--user", "nobody")], ids=["root", "nobody"])
 def test_of_two_nats_on_one_state_file_the_second_is_refused(
-    topology: Topology, tmp_path: Path, user: tuple[str, ...]
+    topology: Topology, open_folder: Path, user: tuple[str, ...]
 ) -> None:
-    path = tmp_path / "flows" / "state"
-    for folder in tmp_path.parents[:2]:
-        folder.chmod(0o755)
-    tmp_path.chmod(0o755)
+    path = open_folder / "flows" / "state"
     arguments = ["--state", str(path), "--state-period", "1", *user]
     with nat(topology, arguments=arguments) as running:
         until(path.exists, "it has been written")
@@ -227,7 +224,7 @@ def test_of_two_nats_on_one_state_file_the_second_is_refused(
         both = (
             rf"another NAT's \(device ratsnake, process {running.process.pid}\), which still runs"
         )
-        others = ["--device", "other", "--control", str(tmp_path / "other"), *arguments]
+        others = ["--device", "other", "--control", str(open_folder / "other"), *arguments]
         with (
             pytest.raises(GatewayError, match=both),
             nat(topology, external=["203.0.113.77"], arguments=others),
