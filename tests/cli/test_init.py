@@ -175,7 +175,7 @@ def test_a_file_that_is_there_is_replaced_by_force_only(
             ("--yes", "--setup", "mapp"),
             "--setup mapp: must be 1 to 4, or one of home-router, map-e, ",
         ),
-        (("--yes", "--setup", "full-cone"), "--external ADDR is needed: the outside address"),
+        (("--yes", "--setup", "full-cone"), "--external ADDR is needed: the external address"),
         (
             ("--yes", "--setup", "full-cone", "--external", "203.0.113.1", "--lan", "br0, br/0"),
             "--lan br0, br/0: interface name 'br/0' ",
@@ -273,10 +273,10 @@ def test_asked_at_a_terminal_until_every_answer_can_be_right(tmp_path: Path) -> 
             assert f"{number} {name} {SETUPS[name].title}" in unfolded
         assert max(map(len, menu.splitlines())) < 80
         assert "did you mean map-e?" in asked.answer("Which is yours (number or name): ", "map-e\n")
-        asked.answer("any address of it: ", "203.0.113.1\n")
-        assert "is not an IPv6 prefix" in asked.answer("any address of it: ", f"{LINE}\n")
+        asked.answer("any address in it: ", "203.0.113.1\n")
+        assert "is not an IPv6 prefix" in asked.answer("any address in it: ", f"{LINE}\n")
         asked.answer("ea=16: ", f"{RULE}\n")
-        assert "(there are " in asked.answer("your LAN is on", "\x15br0\n")
+        assert "(there are " in asked.answer("of your LAN", "\x15br0\n")
         status, shown = asked.end()
         assert (status, f"{path} is written." in shown) == (0, True)
     assert options_of(read(path), {}).lans == ("br0",)
@@ -287,7 +287,7 @@ def test_what_is_given_is_not_asked(tmp_path: Path) -> None:
     given = ("--setup", "subscribers", *ANSWERS["subscribers"], "--deterministic", "no")
     with terminal(str(path), "--allow-missing", *given) as asked:
         asked.answer("[routed]: ", "link\n")
-        asked.answer("your WAN is on", "wan0\n")
+        asked.answer("of your WAN", "wan0\n")
         asked.answer("[100.64.0.0/10]: ", "\n")
         asked.answer("[512]: ", "128\n")
         assert asked.end()[0] == 0

@@ -97,14 +97,14 @@ TRIALS: tuple[Trial, ...] = (
     ),
     Trial(
         "udp-flood",
-        "64-byte UDP, one flow, sent as fast as can be: what arrives",
+        "64-byte UDP, one flow, sent as fast as possible: how much arrives",
         (Measure("udp-flood", "UDP flood, received", "kpps"),),
         Seconds(1, 0.5),
         lambda site, seconds: {"udp-flood": trials_udp.flood(site, seconds)},
     ),
     Trial(
         "udp-rate",
-        "64-byte UDP, one flow: the highest rate of which less than 1 % is lost",
+        "64-byte UDP, one flow: the highest rate at which less than 1 % is lost",
         (Measure("udp-rate", "UDP at < 1 % loss", "kpps"),),
         Seconds(0.4, 0.2),
         lambda site, seconds: {"udp-rate": trials_udp.lossless(site, seconds)},
@@ -118,7 +118,7 @@ TRIALS: tuple[Trial, ...] = (
     ),
     Trial(
         "flows",
-        "100,000 datagrams/s spread over 50,000 existing flows: what is lost",
+        "100,000 datagrams/s over 50,000 existing flows: how many are lost",
         (
             Measure("flows-loss", "lost, 50,000 flows", "%", less=True, compared=False),
             Measure("flows-cpu", "CPU, 50,000 flows", "µs/packet", less=True),

@@ -23,14 +23,14 @@ ENGINE = "engine"
 ENGINE_SUMMARY = "the engine alone: packets, sessions, memory, ports, gaps"
 
 DESCRIPTION = """\
-Measure ratsnake, the null forwarder (the least a NAT behind a TUN device can
-do) and the kernel's own NAT, each between a LAN and an internet in network
-namespaces. In every round each of them has a new network, and one trial after
-another is made with all of them in turn; what is shown are medians over the
-rounds. The engine by itself, without packets from outside, is measured last.
-It takes about 9 minutes, with --quick one; each peer adds 2 minutes.
+Measure ratsnake, the null forwarder (the least that a NAT behind a TUN device
+can do) and the kernel's own NAT, each between a LAN and an internet in network
+namespaces. In every round each of them gets a new network, and each trial runs
+with all of them in turn; the results are medians over the rounds. Last, the
+engine is measured alone, without packets from outside. All this takes about 9
+minutes, or one with --quick; each peer adds 2 minutes.
 
-Needs root or a user namespace, iperf3 and sockperf (`make bench` installs
+You need root or a user namespace, iperf3 and sockperf (`make bench` installs
 them), and nft for the kernel's NAT. docs/performance.md explains the numbers.
 """
 
@@ -44,32 +44,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"  {name + ':':13}{text}" for name, text in summaries.items()
     )
     parser.add_argument(
-        "--quick", action="store_true", help="one round with short loads, in a minute"
+        "--quick", action="store_true", help="run one round with short loads; takes a minute"
     )
     parser.add_argument(
         "--rounds",
         metavar="N",
-        help=f"rounds to make: {benchmark_rounds.ROUNDS}, or with --quick 1",
+        help=f"the number of rounds (default: {benchmark_rounds.ROUNDS}; 1 with --quick)",
     )
     parser.add_argument(
         "--only",
         metavar="TRIAL[,TRIAL...]",
         action="append",
-        help="make these trials only; repeatable",
+        help="run only these trials; may repeat",
     )
     parser.add_argument(
         "--peer",
         metavar="NAME=COMMAND",
         action="append",
         default=[],
-        help="measure another NAT too: the shell runs COMMAND in the router, where it has to make "
-        "the TUN device $RATSNAKE_BENCH_DEVICE and translate to $RATSNAKE_BENCH_EXTERNAL (the "
-        "other variables: docs/performance.md); repeatable",
+        help="measure another NAT too: the shell runs COMMAND in the router, where it must create "
+        "the TUN device $RATSNAKE_BENCH_DEVICE and translate to $RATSNAKE_BENCH_EXTERNAL (for the "
+        "other variables see docs/performance.md); may repeat",
     )
-    parser.add_argument("--json", metavar="FILE", help="write every value of every round")
-    parser.add_argument("--plot", metavar="FILE", help="draw it: FILE.svg or FILE.png")
+    parser.add_argument("--json", metavar="FILE", help="write every value of every round to FILE")
+    parser.add_argument("--plot", metavar="FILE", help="draw the results: FILE.svg or FILE.png")
     parser.add_argument(
-        "--from", dest="source", metavar="FILE", help="measure nothing, show what --json wrote"
+        "--from",
+        dest="source",
+        metavar="FILE",
+        help="measure nothing; show the results that --json wrote",
     )
 
 

@@ -23,17 +23,23 @@ DEFAULT_SIZE = "100M"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = f"{parser.description} Ctrl-C or SIGTERM ends it."
-    parser.add_argument("file", metavar="FILE.pcapng", help="where the packets go")
-    parser.add_argument("--count", metavar="N", help="stop after so many packets")
+    parser.add_argument("file", metavar="FILE.pcapng", help="the file to write")
+    parser.add_argument("--count", metavar="N", help="stop after N packets")
     parser.add_argument(
         "--size",
         metavar="BYTES",
         default=DEFAULT_SIZE,
-        help=f"stop when the file is so large; k, M and G may follow (default: {DEFAULT_SIZE})",
+        help=f"stop when the file has this size; k, M and G may follow (default: {DEFAULT_SIZE})",
     )
-    parser.add_argument("--protocol", metavar="NAME", help="only of this protocol, such as udp")
-    parser.add_argument("--host", metavar="ADDR", help="only from or to this inside address")
-    parser.add_argument("--remote", metavar="ADDR", help="only from or to this remote address")
+    parser.add_argument(
+        "--protocol", metavar="NAME", help="only packets of this protocol, such as udp"
+    )
+    parser.add_argument(
+        "--host", metavar="ADDR", help="only packets from or to this internal address"
+    )
+    parser.add_argument(
+        "--remote", metavar="ADDR", help="only packets from or to this remote address"
+    )
     control_arguments.add_socket(parser)
 
 

@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the configuration file (default: {DEFAULT_FILE})",
     )
     parser.add_argument(
-        "--schema", action="store_true", help="print the file's JSON Schema, for editors, instead"
+        "--schema",
+        action="store_true",
+        help="print the JSON Schema of the file instead, for editors",
     )
 
 

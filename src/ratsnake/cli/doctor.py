@@ -13,10 +13,10 @@ from . import control_arguments
 from .argument_table import texts
 
 MORE = (
-    "The running NAT looks anew: at what it has changed on this host, which it makes again where"
-    " others have undone it, and at interfaces, routes, settings and the packet filter. Where none"
-    " runs, root is told what a killed one left, and which of the kernel's own rules are gone. The"
-    " exit status is 1 if anything is wrong."
+    "The running NAT checks its changes to this host, and restores those that other programs have"
+    " undone. It also checks interfaces, routes, settings and the packet filter. If no NAT runs,"
+    " this command tells root what a killed NAT left, and which of the kernel's own rules are"
+    " missing. The exit status is 1 if there is any problem."
 )
 
 _ROOTS = "what killed runs left on this host; type `sudo ratsnake doctor`"

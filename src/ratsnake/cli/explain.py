@@ -14,14 +14,14 @@ WITH_PORTS = ("tcp", "udp", "udplite", "dccp", "sctp")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("protocol", metavar="PROTOCOL", help="tcp, udp, icmp, udplite, dccp, sctp")
     parser.add_argument(
-        "source", metavar="SRC:PORT", help="who sends; of icmp the port is the identifier"
+        "source", metavar="SRC:PORT", help="the sender; for icmp the port is the identifier"
     )
-    parser.add_argument("destination", metavar="DST:PORT", help="whereto")
+    parser.add_argument("destination", metavar="DST:PORT", help="the destination")
     parser.add_argument(
         "--in",
         dest="inbound",
         action="store_true",
-        help="ask about the packet that comes back: from DST to the outside endpoint of SRC",
+        help="ask about the packet that comes back, from DST to the external endpoint of SRC",
     )
     control_arguments.add_arguments(parser)
 

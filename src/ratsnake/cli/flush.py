@@ -13,7 +13,7 @@ from .argument_table import add_flags, texts
 from .progress import Progress
 
 REMOTE_HELP = (
-    "only sessions with remote hosts of this prefix; a mapping is ended when it has no others"
+    "only sessions with remote hosts in this prefix; a mapping ends if it has no other sessions"
 )
 FLAGS = tuple(
     replace(flag, help=REMOTE_HELP) if flag.key == "remote" else flag for flag in FILTER_FLAGS
@@ -22,9 +22,11 @@ FLAGS = tuple(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     control_arguments.add_arguments(parser)
-    which = parser.add_argument_group("which flows", "Several filters must all be met.")
+    which = parser.add_argument_group(
+        "which flows", "With several filters, a flow must match all of them."
+    )
     add_flags(which, FLAGS)
-    which.add_argument("--all", action="store_true", help="end every flow there is")
+    which.add_argument("--all", action="store_true", help="end all flows")
 
 
 def run(arguments: argparse.Namespace) -> int:

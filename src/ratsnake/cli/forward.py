@@ -13,17 +13,17 @@ from .reload import told
 from .text_format import Column, columns
 
 TASKS = {
-    "add": "make outside ports lead to an inside host",
-    "remove": "undo that; flows that came by it end",
-    "list": "list the static forwards, and where each comes from",
+    "add": "forward external ports to an internal host",
+    "remove": "remove a static forward and end its flows",
+    "list": "list the static forwards, and whether each is configured or live",
 }
 UNTIL = "until the next `ratsnake reload` or restart"
-LASTS = f"It is so {UNTIL}; then what the configuration file says counts."
+LASTS = f"This lasts {UNTIL}; then the configuration file counts again."
 COLUMNS = (Column("FORWARD"), Column("ORIGIN"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = f"{parser.description} What add and remove do is so {UNTIL}."
+    parser.description = f"{parser.description} Changes last {UNTIL}."
     tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
     for name, summary in TASKS.items():
         more = "" if name == "list" else f" {LASTS}"
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         task.add_argument(
             "forward",
             metavar="FORWARD",
-            help="in the notation of `run --forward`, such as tcp:8080=192.168.1.10:80",
+            help="the forward, in the notation of `run --forward`: tcp:8080=192.168.1.10:80",
         )
         control_arguments.add_socket(task)
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 TASKS = {
     "plan": (
-        "print what `ratsnake run` would change on this host, as commands, and change nothing; of a"
-        " NAT that runs, which of it is in force"
+        "print the changes that `ratsnake run` would make on this host, as commands, without making"
+        " them; if the NAT runs, say which of them are in force"
     ),
-    "repair": "remove what killed runs left behind: the LAN's packets then go their own way",
+    "repair": "remove what killed NATs left; the LAN's packets then take the host's other routes",
 }
 
 

@@ -31,11 +31,11 @@ SETUP = Question("setup", "SETUP", "Which is yours (number or name)", _setup_nam
 HEAD = """\
 # ratsnake: {title}.
 #
-# `ratsnake check {path}` shows all settings in force, also those that are not here;
-# docs/configuration.md and ratsnake.toml(5) say what each means.
+# `ratsnake check {path}` shows all settings, even those that this file leaves out;
+# docs/configuration.md and ratsnake.toml(5) explain each one.
 """
 USER = """\
-# Who to be once all is set up, without any privilege: useradd --system ratsnake
+# After set-up, run without privileges as this user: useradd --system ratsnake
 # user = "ratsnake"
 """
 
@@ -46,16 +46,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         nargs="?",
         default=str(DEFAULT_FILE),
-        help=f"what to write (default: {DEFAULT_FILE})",
+        help=f"the file to write (default: {DEFAULT_FILE})",
     )
     parser.add_argument(
-        "--yes", action="store_true", help="ask nothing: take the flags, and defaults for the rest"
+        "--yes", action="store_true", help="ask nothing: use the flags, and defaults for the rest"
     )
-    parser.add_argument("--force", action="store_true", help="replace a file that exists")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
     parser.add_argument(
         ALLOW_MISSING,
         action="store_true",
-        help="accept a WAN or LAN that does not exist here: it comes later, or the file is for"
+        help="accept a WAN or LAN that does not exist here: it comes up later, or the file is for"
         " another machine",
     )
     parser.add_argument(

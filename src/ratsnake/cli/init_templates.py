@@ -99,7 +99,7 @@ def one_of(*known: str) -> Callable[[str], None]:
 LAN = Question(
     "lan",
     "IFACE,...",
-    "The interface your LAN is on, or several",
+    "The interface of your LAN, or several",
     each_of("lan"),
     lambda answers: default_lan(answers.get("wan", "")),
     interfaces_hint,
@@ -108,20 +108,18 @@ LAN = Question(
 #: How the packets of an outside address come to this machine, and what the file says of it.
 PLACES = {
     "routed": "It is routed to this machine, and must not be assigned to an interface.",
-    "link": "It is of the WAN's subnet, and must not be assigned to an interface.",
-    "own": "It is the WAN's own: this machine keeps the ports it uses.",
+    "link": "It lies in the WAN's subnet, and must not be assigned to an interface.",
+    "own": "It is the WAN's own; this machine keeps the ports it uses itself.",
 }
 WAYS_OUT = {
-    "link": "The way out; ratsnake answers there for outside addresses of its subnet.",
-    "own": "The way out, whose MTU counts.",
+    "link": "The interface to the internet; ratsnake answers on its link for external addresses.",
+    "own": "The interface to the internet; its MTU counts.",
 }
-FOLLOWED = (
-    "It is the WAN's own, whatever that is at the time: this machine keeps the ports it uses."
-)
+FOLLOWED = "The address that the WAN has at the time; this machine keeps the ports it uses itself."
 PLACE = Question(
     "place",
     "PLACE",
-    "Is the outside address routed to this machine (routed), of the WAN's subnet (link), or the"
+    "Is the external address routed to this machine (routed), in the WAN's subnet (link), or the"
     " WAN's own (own)",
     one_of(*PLACES),
     lambda answers: "routed",
@@ -136,7 +134,7 @@ def place(answers: Answers) -> str:
 EXTERNAL = Question(
     "external",
     "ADDR",
-    "The outside address",
+    "The external address",
     READ["external"],
     applies=lambda answers: place(answers) != "own",
     optional=True,
@@ -144,13 +142,13 @@ EXTERNAL = Question(
 SEVERAL_EXTERNAL = replace(
     EXTERNAL,
     metavar="ADDR,...",
-    text="The outside addresses",
+    text="The external addresses",
     check=each_of("external"),
 )
 WAN = Question(
     "wan",
     "IFACE",
-    "The interface your WAN is on",
+    "The interface of your WAN",
     READ["wan"],
     lambda answers: default_wan(),
     interfaces_hint,
@@ -160,7 +158,7 @@ WAN = Question(
 INTERNAL = Question(
     "internal",
     "PREFIX,...",
-    "The prefixes your subscribers have their addresses from",
+    "The prefixes that contain your subscribers' addresses",
     each_of("internal"),
     lambda answers: "100.64.0.0/10",
 )
@@ -174,9 +172,8 @@ def check_line(text: str) -> None:
 
 def lan_line(answers: Answers) -> Line:
     names = words(answers["lan"])
-    if len(names) == 1:
-        return Line("host", "lan", names[0], "What comes in by this interface is translated.")
-    return Line("host", "lan", names, "What comes in by these interfaces is translated.")
+    value: Value = names[0] if len(names) == 1 else names
+    return Line("host", "lan", value, "Packets that arrive here are translated.")
 
 
 def external_line(answers: Answers) -> Line:
@@ -189,7 +186,7 @@ def external_line(answers: Answers) -> Line:
         "nat",
         "external",
         given,
-        comment if len(given) == 1 else comment.replace("It is", "Each is"),
+        comment if len(given) == 1 else comment.replace("It", "Each", 1),
     )
 
 
@@ -198,7 +195,7 @@ def host_lines(answers: Answers) -> Iterator[Line]:
     if place(answers) != "routed":
         yield Line("host", "wan", answers["wan"], WAYS_OUT[place(answers)])
     if place(answers) == "own":
-        yield Line("host", "share-address", True, "The outside address is this machine's too.")
+        yield Line("host", "share-address", True, "The external address is also this machine's.")
 
 
 def is_known(line: IPv6Network) -> bool:
@@ -228,22 +225,22 @@ def map_e_lines(answers: Answers) -> Iterator[Line]:
         "nat",
         "ports",
         f"{MAP_E}:{edge.prefix}{rule}",
-        f"The {len(edge.ports)} of its ports that are yours.",
+        f"The {len(edge.ports)} ports of this address that are yours.",
     )
     yield Line(
         "types",
         "nat",
         "quasi-restricted-cone",
-        "With so few ports, each serves many remotes.  `ratsnake types` explains the others.",
+        "Each of the few ports serves many remotes.  `ratsnake types` explains the other types.",
     )
-    yield Line("packets", "mtu", TUNNEL_MTU, "What the tunnel leaves of Ethernet's 1500.")
+    yield Line("packets", "mtu", TUNNEL_MTU, "The tunnel's MTU: 1500 minus the IPv6 header.")
     yield lan_line(answers)
 
 
 def map_e_left(answers: Answers) -> Iterator[str]:
     _, edge = customer_edge(answers)
     relay = edge.rule.relay or "BORDER-RELAY"
-    yield "Make the tunnel, with your WAN for wan0 (docs/map-e.md):"
+    yield "Create the tunnel, with your WAN in place of wan0 (docs/map-e.md):"
     yield f"    ip -6 address add {edge.address}/128 dev wan0"
     yield "    ip link add map-e type ip6tnl mode ipip6 encaplimit none dev wan0 \\"
     yield f"        local {edge.address} remote {relay}"
@@ -256,7 +253,7 @@ def forward_line() -> Line:
         "rules",
         "forward",
         [],
-        'As many as you like, such as "tcp:8080=192.168.1.10:80".',
+        'Ports to forward to hosts in the LAN, such as "tcp:8080=192.168.1.10:80".',
     )
 
 
@@ -266,7 +263,7 @@ def home_router_lines(answers: Answers) -> Iterator[Line]:
         "types",
         "nat",
         "port-restricted-cone",
-        "As most home routers are.  `ratsnake types` explains the others; for games, full-cone.",
+        "The type of most home routers; for games use full-cone (see `ratsnake types`).",
     )
     yield forward_line()
     yield from host_lines(answers)
@@ -278,15 +275,15 @@ def full_cone_lines(answers: Answers) -> Iterator[Line]:
         "types",
         "udp",
         "full-cone",
-        "Games and peer-to-peer programs use UDP: whoever learns a port of theirs may send to it.\n"
-        "So may a stranger; a host's own firewall is still the host's.",
+        "Games and peer-to-peer programs use UDP.  Anybody who learns one of their ports may send\n"
+        "to it, even a stranger; a firewall on the host itself still applies.",
     )
     yield Line("types", "icmp", "full-cone")
     yield Line(
         "types",
         "tcp",
         "port-restricted-cone",
-        "TCP is let in only from where it was sent to; forward ports for servers, as below.",
+        "TCP gets in only from where the host has sent to; for servers, forward ports below.",
     )
     yield forward_line()
     yield from host_lines(answers)
@@ -294,32 +291,32 @@ def full_cone_lines(answers: Answers) -> Iterator[Line]:
 
 def subscribers_lines(answers: Answers) -> Iterator[Line]:
     yield external_line(answers)
-    yield Line("nat", "internal", words(answers["internal"]), "Where your subscribers are.")
+    yield Line("nat", "internal", words(answers["internal"]), "The addresses of your subscribers.")
     if answers["deterministic"] == "yes":
         yield Line(
             "nat",
             "deterministic",
             True,
-            "The ports of each address of these prefixes follow from it (RFC 7422), and `ratsnake\n"
-            "who` tells whose a port is, without a log.  Keep the order of addresses and prefixes.",
+            "The ports of each address are computed from it (RFC 7422), so `ratsnake who` finds\n"
+            "a port's subscriber without a log.  Keep the order of addresses and prefixes.",
         )
     else:
         yield Line(
             "nat",
             "port-block",
             int(answers["block"]),
-            "Ports are given in blocks (RFC 6888 REQ-14): one line of log for each is enough.",
+            "Ports are assigned in blocks (RFC 6888 REQ-14): the log needs one line for each.",
         )
         yield Line(
-            "nat", "blocks-per-host", BLOCKS_PER_HOST, "The most that one subscriber may have."
+            "nat", "blocks-per-host", BLOCKS_PER_HOST, "How many blocks a subscriber may have."
         )
     yield from host_lines(answers)
     yield Line(
         "limits",
         "host-sessions",
         4000,
-        "The sessions a subscriber may have, so that none takes all there is (RFC 6888 REQ-4),\n"
-        "and how many it may open a second.",
+        "How many sessions one subscriber may have, so that nobody uses up all of them (RFC 6888\n"
+        "REQ-4), and how many it may open a second.",
     )
     yield Line("limits", "host-rate", 200)
 
@@ -329,7 +326,7 @@ STATE = Line(
     "state",
     "file",
     "/var/lib/ratsnake/state",
-    "Flows are kept here, so that connections outlive a restart.",
+    "Flows are saved here, so that connections survive a restart.",
 )
 
 
@@ -339,7 +336,7 @@ def nothing_left(answers: Answers) -> Iterator[str]:
 
 SETUPS = {
     "home-router": Setup(
-        "a home router whose WAN has the address, by DHCP or PPPoE or for good",
+        "a home router whose WAN has a fixed address, or one from DHCP or PPPoE",
         (WAN, LAN),
         home_router_lines,
         nothing_left,
@@ -350,13 +347,13 @@ SETUPS = {
             Question(
                 "prefix",
                 "IPV6-PREFIX",
-                "The IPv6 prefix of your line, or any address of it",
+                "The IPv6 prefix of your line, or any address in it",
                 check_line,
             ),
             Question(
                 "rule",
                 "RULE",
-                f"The provider's rule, where it is not known, such as {EXAMPLE}",
+                f"The provider's rule, if ratsnake does not know it, such as {EXAMPLE}",
                 read_rule,
                 applies=lambda answers: not is_known(read_end_user_prefix(answers["prefix"])),
                 optional=True,
@@ -367,7 +364,7 @@ SETUPS = {
         map_e_left,
     ),
     "full-cone": Setup(
-        "a router for games and peer-to-peer programs, which are to be reachable",
+        "a router that makes games and peer-to-peer programs reachable",
         (PLACE, EXTERNAL, WAN, LAN),
         full_cone_lines,
         nothing_left,
@@ -383,14 +380,14 @@ SETUPS = {
             Question(
                 "deterministic",
                 "YES|NO",
-                "Compute each subscriber's ports, so that no log is needed: yes or no",
+                "Compute each subscriber's ports, so that you need no log: yes or no",
                 one_of("yes", "no"),
                 lambda answers: "no",
             ),
             Question(
                 "block",
                 "PORTS",
-                f"How many ports a subscriber gets at a time, {BLOCKS_PER_HOST} times at most",
+                f"How many ports a block has; a subscriber gets at most {BLOCKS_PER_HOST} blocks",
                 READ["port-block"],
                 lambda answers: "512",
                 applies=lambda answers: answers["deterministic"] == "no",

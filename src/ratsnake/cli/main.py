@@ -25,28 +25,28 @@ from ..device.packet_device import DeviceError
 
 COMMANDS = {
     "run": "run the NAT in the foreground",
-    "init": "write a configuration file for a usual set-up, after a few questions",
-    "check": "check a configuration file and show the settings it makes",
-    "reload": "have the running NAT read its configuration file anew",
+    "init": "ask a few questions and write a configuration file for a common set-up",
+    "check": "check a configuration file and show all its settings",
+    "reload": "apply a changed configuration file to the running NAT",
     "forward": "add, remove or list static forwards of the running NAT",
-    "host": "show what a run changes on this host, or remove what a killed one left",
-    "doctor": "list what is wrong on this host now, with the commands that help",
-    "status": "show what the running NAT does",
-    "mappings": "list the running NAT's mappings",
-    "sessions": "list the running NAT's sessions",
-    "top": "show the running NAT live: traffic, busiest hosts, ports, drops",
-    "watch": "show what happens in the running NAT, as it happens",
-    "capture": "copy packets before and after translation into a file",
-    "explain": "tell what the running NAT would do with a packet, and why",
-    "flush": "end chosen flows of the running NAT",
+    "host": "show what the NAT changes on this host, or remove what a killed NAT left",
+    "doctor": "list problems of this host, with the commands that solve them",
+    "status": "show the state of the running NAT: traffic, usage, drops",
+    "mappings": "list the mappings of the running NAT",
+    "sessions": "list the sessions of the running NAT",
+    "top": "watch the running NAT live: traffic, busiest hosts, ports, drops",
+    "watch": "show events of the running NAT as they happen",
+    "capture": "save packets before and after translation in a pcapng file",
+    "explain": "say what the running NAT would do with a packet, and why",
+    "flush": "end selected flows of the running NAT",
     "types": "explain the NAT types",
-    "netcheck": "find out which NAT is in front of this machine, asking STUN servers",
-    "ports": "show which ports of a shared address a PSID has",
-    "map-e": "show what a MAP-E line gives, from its IPv6 prefix",
-    "who": "tell whose an outside port is where ports are deterministic",
+    "netcheck": "find out which NAT is in front of this machine, with STUN servers",
+    "ports": "show which ports of a shared address belong to a PSID",
+    "map-e": "compute the address and ports of a MAP-E line from its IPv6 prefix",
+    "who": "say which host an external port belongs to, with deterministic ports",
     "demo": "show each NAT type at work, in network namespaces",
-    "replay": "translate a capture file offline",
-    "bench": "measure the NAT beside other ways of forwarding",
+    "replay": "translate a capture file, without a network",
+    "bench": "measure the NAT and compare it with other ways of forwarding",
 }
 
 #: Modules that an incomplete installation lacks, and what to do about it.
@@ -102,7 +102,7 @@ def make_parser(names: Collection[str]) -> tuple[Parser, dict[str, Parser]]:
     """
     parser = Parser(
         prog="ratsnake",
-        description="A userspace NAT whose RFC 4787 behaviour you choose.",
+        description="A NAT in user space whose behaviour (RFC 4787) you choose.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"ratsnake {__version__}")

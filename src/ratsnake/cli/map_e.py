@@ -20,12 +20,14 @@ EXAMPLE_LAN = "br0"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "prefix", metavar="IPV6-PREFIX", help="your line's prefix (/56, /64) or an address of it"
+        "prefix",
+        metavar="IPV6-PREFIX",
+        help="the IPv6 prefix of your line (/56, /64), or an address in it",
     )
     parser.add_argument(
         "--rule",
         metavar="RULE",
-        help=f"the provider's rule, if not known: {SYNTAX}; e.g. {EXAMPLE}",
+        help=f"the provider's rule, if ratsnake does not know it: {SYNTAX}, such as {EXAMPLE}",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 

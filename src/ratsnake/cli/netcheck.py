@@ -15,9 +15,9 @@ from .netcheck_report import fields, lines
 from .progress import Line
 
 MORE = (
-    "It asks STUN servers, those that are named and no others, how this machine looks from outside,"
-    " and needs no privileges. One server that implements RFC 5780 shows mapping and filtering;"
-    " of ordinary servers it takes two, and they show the mapping only. The exit status is 1 if no"
+    "It asks the STUN servers that you name, and no others, how the machine looks from outside, and"
+    " needs no privileges. One server that implements RFC 5780 shows mapping and filtering."
+    " Ordinary servers show only the mapping, and you need two of them. The exit status is 1 if no"
     " server answers."
 )
 NO_SERVER = (
@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lifetime",
         metavar="SECONDS",
-        help="measure too how long an idle UDP mapping lives, if it is not longer than this; takes"
-        " up to three times as long",
+        help="also measure how long an idle UDP mapping lives, up to this limit; takes up to three"
+        " times as long",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 

@@ -26,12 +26,18 @@ FORMAT_FLAGS = {"offset": "--offset A", "psid_len": "--psid-len K", "psid": "--p
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = USAGE
     parser.add_argument(
-        "kind", metavar="PROVIDER", help=f"{', '.join(PROVIDERS)}; or {MAP_E} for any other"
+        "kind", metavar="PROVIDER", help=f"{', '.join(PROVIDERS)}, or {MAP_E} for any other line"
     )
-    parser.add_argument("number", metavar="PSID", nargs="?", help="the line's PSID: 33 or 0x21")
-    parser.add_argument("--offset", metavar="A", help=f"{MAP_E}: bits of a port before the PSID")
-    parser.add_argument("--psid-len", metavar="K", help=f"{MAP_E}: bits of the PSID")
-    parser.add_argument("--psid", metavar="N", help=f"{MAP_E}: the PSID, decimal or 0x and hex")
+    parser.add_argument(
+        "number", metavar="PSID", nargs="?", help="the PSID of the line, such as 33 or 0x21"
+    )
+    parser.add_argument(
+        "--offset", metavar="A", help=f"{MAP_E}: the number of bits before the PSID in a port"
+    )
+    parser.add_argument("--psid-len", metavar="K", help=f"{MAP_E}: the number of bits of the PSID")
+    parser.add_argument(
+        "--psid", metavar="N", help=f"{MAP_E}: the PSID, decimal or hexadecimal with 0x"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON, for programs")
     form.add_argument("--nft", action="store_true", help="print an nftables set, for `nft -f`")

@@ -9,9 +9,10 @@ from ..daemon.configuration.settings_diff import Difference
 from . import control_arguments
 
 MORE = (
-    "The file is the one that `ratsnake run` was started with, and its flags still win over it. It"
-    " is checked as a whole: where anything is wrong, nothing changes. Flows that the new settings"
-    " allow go on as if nothing had happened, the others end. Forwards added live are gone then."
+    "The NAT reads the file with which `ratsnake run` was started; the flags of `ratsnake run`"
+    " still override it. If anything in the file is wrong, nothing changes. Flows that the new"
+    " settings allow continue without interruption, and the others end. Forwards that were added"
+    " live are removed."
 )
 
 

@@ -15,13 +15,13 @@ TRANSLATED_ALREADY = "left out: translated already (the `after` packets of `rats
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="IN", help="the capture to translate: pcap or pcapng")
     parser.add_argument(
-        "target", metavar="OUT", help="where the translated packets go, in the same format"
+        "target", metavar="OUT", help="the file for the translated packets, in the same format"
     )
     add_groups(parser, NAT_GROUPS)
     parser.add_argument(
         "--seed",
         metavar="N",
-        help="draw the same random ports every time for the same N (a whole number;"
+        help="choose the same random ports each time for the same N (a whole number;"
         " the engine's seed is SHAKE-256 of it)",
     )
 

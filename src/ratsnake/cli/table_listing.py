@@ -38,10 +38,10 @@ class Table:
                 "sort",
                 "KEY",
                 self._key,
-                f"sort by {', '.join(self.keys)}; numbers from the largest on (default: as they"
-                f" lie in the table); without --limit the first {MOST_SORTED} rows are shown",
+                f"sort by {', '.join(self.keys)}; numbers from the largest down; without --limit"
+                f" only the first {MOST_SORTED} rows are shown (default: the order of the table)",
             ),
-            Flag("limit", "N", _limit, "show so many rows at most"),
+            Flag("limit", "N", _limit, "show at most N rows"),
         )
 
     def _key(self, text: str) -> Key:
@@ -54,10 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser, table: Table) -> None:
     control_arguments.add_socket(parser)
     which = parser.add_argument_group("which rows")
     add_flags(which, (*FILTER_FLAGS, *table.flags()))
-    which.add_argument("--reverse", action="store_true", help="with --sort: the other way round")
+    which.add_argument("--reverse", action="store_true", help="with --sort: reverse the order")
     how = parser.add_argument_group("how").add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print JSON, for programs")
-    how.add_argument("--csv", action="store_true", help="print CSV, the first line being a heading")
+    how.add_argument("--csv", action="store_true", help="print CSV with a heading")
 
 
 def print_table(arguments: argparse.Namespace, table: Table) -> None:

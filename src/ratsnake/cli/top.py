@@ -42,8 +42,14 @@ def _order(text: str) -> str:
 
 
 FLAGS = (
-    Flag("interval", "SECONDS", _seconds, "how often to look (default: 2)", default="2"),
-    Flag("sort", "KEY", _order, "the busiest hosts by bytes or sessions (default: bytes)", BY[0]),
+    Flag("interval", "SECONDS", _seconds, "how often to refresh (default: 2)", default="2"),
+    Flag(
+        "sort",
+        "KEY",
+        _order,
+        "order the busiest hosts by bytes or sessions (default: bytes)",
+        BY[0],
+    ),
 )
 
 
@@ -51,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     control_arguments.add_socket(parser)
     add_flags(parser, (*FLAGS, *FILTERS.values()))
     parser.add_argument(
-        "--once", action="store_true", help="print one screen, after one interval, and end"
+        "--once", action="store_true", help="print one screen after one interval, and exit"
     )
 
 

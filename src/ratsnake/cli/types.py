@@ -9,16 +9,18 @@ from ..nat.rules.behaviour import PRESETS, Behaviour
 WIDTH = 80
 
 TERMS = """\
-Mapping: how much of the remote endpoint decides which outside port is used; EIM
-  nothing of it (endpoint-independent), ADM its address, APDM address and port.
-Filtering: who may send to that port; EIF anybody, ADF the addresses already
-  sent to, APDF the endpoints already sent to (RFC 4787 sections 4 and 5).
-Ports: exclusive, one mapping each; overload, several mappings whose remotes
-  differ; distinct, never one port for two remotes; sticky, the port had last;
-  preserve, the inside one; random; sequential; parity, even stays even.
-Any other combination is written out: MAPPING/FILTERING[+WORD...], such as
-  eim/adf or apdm/apdf+overload+preserve+parity. Words not given: exclusive,
-  random.\
+Mapping: the part of the remote endpoint that decides which external port is
+  used. EIM: none (endpoint-independent); ADM: its address; APDM: its address
+  and port.
+Filtering: who may send to that port. EIF: anybody; ADF: addresses that the host
+  has sent to; APDF: endpoints that it has sent to (RFC 4787 sections 4 and 5).
+Ports: exclusive, one mapping for each port; overload, several mappings with
+  different remotes; distinct, a new port for each remote; sticky, the port that
+  the host had last; preserve, the internal port; random; sequential; parity,
+  even stays even.
+You can write any other combination: MAPPING/FILTERING[+WORD...], such as
+  eim/adf or apdm/apdf+overload+preserve+parity. The default words are exclusive
+  and random.\
 """
 
 

@@ -21,12 +21,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kind",
         action="append",
         metavar="KIND",
-        help=f"only these: {', '.join(KINDS)}; may repeat (default: all but session)",
+        help=f"only events of this kind: {', '.join(KINDS)}; may repeat (default: all except"
+        " session)",
     )
-    parser.add_argument("--protocol", metavar="NAME", help="only of this protocol, such as udp")
-    parser.add_argument("--host", metavar="ADDR", help="only of this inside address")
     parser.add_argument(
-        "--destinations", action="store_true", help="tell remote endpoints too (RFC 6888 REQ-12)"
+        "--protocol", metavar="NAME", help="only events of this protocol, such as udp"
+    )
+    parser.add_argument("--host", metavar="ADDR", help="only events of this internal address")
+    parser.add_argument(
+        "--destinations", action="store_true", help="show remote endpoints too (RFC 6888 REQ-12)"
     )
 
 

@@ -20,7 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "subject",
         metavar="ADDRESS[:PORT]",
-        help="an outside address and port: whose are they? Or an inside address: what has it?",
+        help="an external address and port, to find their host; or an internal address, to find its"
+        " ports",
     )
     add_flags(parser, WHO_FLAGS)
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")

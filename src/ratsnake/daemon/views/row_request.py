@@ -28,15 +28,20 @@ FILTER_FLAGS = (
         "host",
         "PREFIX[:PORT]",
         parse_endpoints,
-        "only inside hosts of this prefix, such as 192.168.1.10 or 192.168.1.0/24; `*` is any, and"
-        " an IPv6 prefix before a port stands in brackets",
+        "only internal hosts in this prefix, such as 192.168.1.10 or 192.168.1.0/24; `*` means any;"
+        " put an IPv6 prefix in brackets if a port follows",
     ),
-    Flag("external", "ADDR[:PORT]", parse_endpoints, "only this outside address, or port"),
+    Flag(
+        "external",
+        "ADDR[:PORT]",
+        parse_endpoints,
+        "only this external address or port, such as 203.0.113.1:4000 or *:4000",
+    ),
     Flag(
         "remote",
         "PREFIX[:PORT]",
         parse_endpoints,
-        "only remote hosts of this prefix; a mapping that is for any remote is for these too",
+        "only remote hosts in this prefix; a mapping that serves any remote matches too",
     ),
 )
 NUMBERS = ("start", "limit", "generation")
