@@ -39,7 +39,7 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
             "or a configuration file: `ratsnake init` writes one",
         ),
         (["run", "--external", "203.0.113.1", "--nat", "restrictd-cone"], "did you mean"),
-        (["replay", "in.pcap"], "required: OUT.pcap"),
+        (["replay", "in.pcap"], "required: OUT"),
         (["replay", "a", "b"], "--external ADDR[=PORTS] is needed"),
         (["replay", "a", "b", "--external", "203.0.113.1", "--seed", "x"], "--seed x: must be"),
         (["status", "--device", "a b"], "--device a b: "),

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rule",
         metavar="RULE",
-        help=f"the provider's rule, if ratsnake does not know it: {SYNTAX}, such as {EXAMPLE}",
+        help=f"the provider's rule, if ratsnake does not know it (such as {EXAMPLE}): {SYNTAX}",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
