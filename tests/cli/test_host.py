@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,52 @@ def test_the_plan_of_a_nat_that_runs_says_what_is_missing(
     assert _planned(capsys)[-1] == (
         f"# {len(rules) + 1} of {count} are missing: `ratsnake reload` makes them again"
     )
+
+
+def test_what_shares_an_address_is_summed_up_or_listed_by_all(
+    machine: Namespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = (*_PLAN[:-3], "interface:wan0", *_PLAN[-2:], "--share-address")
+    assert main(list(shared)) == 0
+    short = capsys.readouterr().out.splitlines()
+    assert main([*shared, "--all"]) == 0
+    full = capsys.readouterr().out.splitlines()
+    (summary,) = [line for line in short if "what divides the shared address: " in line]
+    amounts = {kind: int(count) for kind, count in re.findall(r"(ip \w+|nft) \((\d+)\)", summary)}
+    assert set(amounts) == {"ip route", "nft", "ip rule"}
+    commands = [line for line in full if line and not line.startswith("#")]
+    left_out = [line for line in commands if line not in short]
+    assert len(left_out) == sum(amounts.values()) > 15
+    assert [line for line in commands if line in short] == [
+        line for line in short if line and not line.startswith("#")
+    ]
+    assert sum(line.startswith("ip rule") for line in left_out) == amounts["ip rule"]
+    assert short.index(summary) < short.index("sysctl net.ipv4.ip_forward=1")
+    assert max(map(len, (line for line in short if line.startswith("# ")))) <= 110
+
+
+def test_what_is_missing_of_a_shared_address_is_listed_all_the_same(
+    machine: Namespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ratsnake.daemon.configuration.configuration_file import run_options_of
+    from ratsnake.daemon.host_integration.host_setup_manager import with_addresses
+    from ratsnake.daemon.host_integration.host_values import NOTHING
+    from ratsnake.daemon.host_integration.settings_for_host import fit, request_of
+
+    texts = {"device": "nat0", "lan": ["lan0"], "wan": "wan0", "share-address": "yes"}
+    options = run_options_of({**texts, "external": ["interface:wan0"], "internal": [_PLAN[-1]]})
+    install(request_of(fit(options, with_addresses(options, NOTHING)).options))
+    shared = (*_PLAN[:-3], "interface:wan0", *_PLAN[-2:], "--share-address")
+    assert main(list(shared)) == 0
+    said = capsys.readouterr().out
+    assert "\n# in force: what divides the shared address: " in said and "MISSING" not in said
+    _type("ip rule del priority 52 ipproto udp dport 1024-32767")
+    assert main(list(shared)) == 0
+    said = capsys.readouterr().out
+    at = said.index(
+        "# MISSING: these are the NAT's, where no socket of the host waits\nip rule add"
+    )
+    assert " ipproto 17 dport 1024-32767 " in said[at:]
 
 
 def _doctor(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:

@@ -19,7 +19,7 @@ import pytest
 
 from ratsnake.cli.main import main
 from ratsnake.cli.top import after
-from ratsnake.cli.top_screen import KEYS, screen
+from ratsnake.cli.top_screen import KEYS, NARROW_KEYS, keys, screen
 from ratsnake.cli.top_snapshot import Choice, Look, Observer
 from ratsnake.daemon.user_errors import RunError
 from ratsnake.nat.views.row_tuples import PROTOCOL_NAMES
@@ -29,7 +29,7 @@ LINE = rb"\x1b\[%d(;\d+H|d)"  # the cursor goes there
 BOLD = rb"\x1b\[(?:0;)?1m(?:\x1b\[[\d;]+m)*"
 SHELL_SIZE = {"LINES": "24", "COLUMNS": "80"}  # as some shells export it
 PATIENCE = 20.0  # seconds until a terminal is given up
-SIZES = [(80, 24), (120, 40), (40, 12), (20, 3), (5, 1), (200, 100)]
+SIZES = [(80, 24), (120, 40), (60, 24), (40, 12), (20, 3), (5, 1), (200, 100)]
 
 
 def host(n: int, rate: float | None = 1_000_000.0) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def test_a_screen_fits_its_terminal(width: int, height: int) -> None:
         lines = screen(one, Choice(host="2001:db8::/32"), width, height)
         assert len(lines) == height
         assert max(map(len, lines)) <= width
-        assert lines[-1] == KEYS[:width]
+        assert lines[-1] == keys(width)
 
 
 def test_what_is_on_a_screen() -> None:
@@ -79,6 +79,41 @@ def test_what_is_on_a_screen() -> None:
         "no-port 1.5 3 no external port is free for this flow",
         "filtered 0.0 17 inbound from a remote the filter refuses",
     ]
+
+
+def test_no_column_is_lost_in_60_columns() -> None:
+    wide = words(screen(look(), Choice(), 80, 40))
+    narrow = words(screen(look(), Choice(), 60, 40))
+    for name in ("HOST SESSIONS *OUT bit/s IN bit/s", "PORTS OF PROTOCOL USED OF %"):
+        at, there = narrow.index(name), wide.index(name)
+        assert narrow[at : at + 3] == wide[there : there + 3]
+    assert narrow[1:3] == ["out 9.6Mbit/s 1234 packets/s", "in 96bit/s 0 packets/s"]
+    assert narrow[3:5] == ["sessions 131072 (50 %, 41 new/s)", "mappings 12 (0 %, 3 new/s) hosts 7"]
+
+
+def test_what_is_cut_says_so() -> None:
+    long = "2001:db8:1234:5678:9abc:def0:1234:5678"
+    one = look(hosts=[{**host(1), "host": long}])
+    (row,) = (line for line in screen(one, Choice(), 60, 24) if line.startswith("2001:"))
+    assert row.split() == ["2001:db8:1234…f0:1234:5678", "1", "8.0M", "8.0M"]
+    assert len(row) == 60
+    assert any(line.startswith(long) for line in screen(one, Choice(), 80, 24))
+    assert screen(one, Choice(), 40, 5)[0].rstrip().endswith("up 2h")
+    assert screen(one, Choice(), 20, 5)[0] == "ratsnake 0.1.0 on r…"
+    assert screen(one, Choice(), 20, 5, "a message that is long")[-1] == "a message that is l…"
+
+
+@pytest.mark.parametrize(
+    ("width", "text"), [(80, KEYS), (60, NARROW_KEYS[0]), (45, NARROW_KEYS[1]), (9, "q quit")]
+)
+def test_the_keys_are_told_as_well_as_there_is_room(width: int, text: str) -> None:
+    assert keys(width) == text
+    assert keys(4) == ""
+
+
+def test_the_keys_in_60_columns_are_all_there() -> None:
+    letters = re.findall(r"(?:^|  )(\w+) ", KEYS)
+    assert set(letters) <= set(NARROW_KEYS[0].split())
 
 
 def test_what_a_drop_means_is_cut_between_words() -> None:

@@ -6,6 +6,7 @@ import selectors
 import signal
 import threading
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from ratsnake.daemon import logging_setup
 from ratsnake.daemon.control import control_protocol
 from ratsnake.daemon.control.control_protocol import default_path, path_of_running
 from ratsnake.daemon.loop.packet_loop_thread import NICE, PacketLoopThread, going_first
+from ratsnake.daemon.run_description import ready
 from ratsnake.daemon.signal_wakeup import PACKET_LOOP_ENDED, STOP_SIGNALS, Wakeup
 from ratsnake.daemon.user_errors import UsageError
 from ratsnake.daemon.views.status_object import Facts, Outside, resident_memory, status, summary
+from ratsnake.portset import read_ports
 
 ADDRESSES = (
     Outside("203.0.113.1", "1024-65535"),
@@ -25,6 +28,17 @@ ADDRESSES = (
     Outside("2001:db8::1", None),
 )
 FACTS = Facts("0.1", "ratsnake", True, ("csum",), ADDRESSES, {"tcp": "full-cone"})
+
+
+def test_the_ready_line_sums_up_many_ranges_of_ports() -> None:
+    def line(ports: str) -> str:
+        return ready(replace(FACTS, external=(Outside("203.0.113.1", ports),)))
+
+    few = "1024-8021,8023-32767,61000-65534"
+    assert f" external=203.0.113.1 ports={few} tcp=" in line(few)
+    many = str(read_ports("v6plus:86"))
+    summed = "(240 ports in 15 ranges, 5472-5487 to 62816-62831)"
+    assert f" external=203.0.113.1 ports={summed} tcp=" in line(many)
 
 
 class FakeTotals:

@@ -288,7 +288,7 @@ def test_the_command_tells_which_address_an_interface_has(
     machine: Namespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flags = ["--external", "interface:wan0", "--lan", "lan0", "--share-address", *FLAGS[2:]]
-    assert main(["host", "plan", *flags]) == 0
+    assert main(["host", "plan", "--all", *flags]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "# interface:wan0 is now 198.51.100.254" in lines
     assert any("to 198.51.100.254/32" in line for line in lines)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -33,12 +34,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         task = tasks.add_parser(name, help=summary, description=summary.capitalize() + ".")
         task.allow_abbrev = False
         if name == "plan":
+            task.add_argument(
+                "--all",
+                action="store_true",
+                help="list each change that a shared address needs too, instead of their number",
+            )
             add_flags(task, [CONFIG_FLAG])
             add_groups(task, RUN_GROUPS)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    lines = {"plan": lambda: _plan(run_options_of(texts(arguments))), "repair": _repair}
+    lines = {
+        "plan": lambda: _plan(run_options_of(texts(arguments)), arguments.all),
+        "repair": _repair,
+    }
     for line in _asked(lines[arguments.task]):
         print(line)
     return 0
@@ -51,7 +60,7 @@ def _asked(task: Callable[[], list[str]]) -> list[str]:
         raise RunError(str(error)) from None
 
 
-def _plan(options: RunOptions) -> list[str]:
+def _plan(options: RunOptions, in_full: bool) -> list[str]:
     from ..daemon.host_integration.host_setup_manager import with_addresses
     from ..daemon.host_integration.host_values import NOTHING
     from ..daemon.host_integration.settings_for_host import fit, request_of
@@ -63,16 +72,26 @@ def _plan(options: RunOptions) -> list[str]:
     fitted = fit(options, found)
     foreseen = foresee(request_of(fitted.options))
     there = foreseen.in_force
-    steps = [
-        (step.reason if there is None else _marked(step, step.change in there), str(step.change))
-        for step in foreseen.plan.steps
-    ]
+    steps = foreseen.plan.steps
+    lines = []
+    for summed, group in groupby(
+        steps, lambda step: step.sharing and (there is None or step.change in there)
+    ):
+        if summed and not in_full:
+            lines += _counted(list(group), there is not None)
+            continue
+        pairs = [
+            (step.reason if there is None else _marked(step, step.change in there), step.change)
+            for step in group
+        ]
+        for reason, changes in groupby(pairs, lambda pair: pair[0]):
+            lines += _explained(reason, [str(change) for _, change in changes])
     return [
         *(_ahead(options.device) if there is None else _of_running(options.device)),
         *(f"# {source} is now {address}" for source, address in found.addresses.items()),
         *(f"# {note}" for note in fitted.notes),
         *_explained("left behind by a killed run", map(str, foreseen.left.all())),
-        *(line for reason, commands in _together(steps) for line in _explained(reason, commands)),
+        *lines,
         *(
             line
             for text in (*fitted.warnings, *foreseen.plan.warnings)
@@ -96,6 +115,23 @@ def _of_running(device: str) -> list[str]:
     ]
 
 
+def _counted(steps: Sequence[Step], in_force: bool) -> list[str]:
+    """What shares addresses, in numbers."""
+    kinds = Counter(_kind(str(step.change)) for step in steps)
+    amounts = ", ".join(f"{kind} ({amount})" for kind, amount in kinds.items())
+    return [
+        "",
+        f"# {'in force: ' if in_force else ''}what divides the shared address: {amounts}.",
+        "# The NAT gets pings and the packets for its ports, this host keeps all others;",
+        "# `ratsnake host plan --all` lists these commands too.",
+    ]
+
+
+def _kind(command: str) -> str:
+    """The program, and of ip(8) its object."""
+    return " ".join(command.split()[: 2 if command.startswith("ip ") else 1])
+
+
 def _marked(step: Step, in_force: bool) -> str:
     return f"{'in force' if in_force else 'MISSING'}: {step.reason}"
 
@@ -112,12 +148,6 @@ def _repair() -> list[str]:
     from ..host.installation.install_changes import repair
 
     return list(repair()) or ["# nothing was left behind"]
-
-
-def _together(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
-    """Neighbouring commands with one reason, together."""
-    for reason, group in groupby(pairs, key=lambda pair: pair[0]):
-        yield reason, [command for _, command in group]
 
 
 def _explained(reason: str, commands: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..daemon.user_errors import RunError
 from ..nat.rules.drop_reasons import REASONS
-from ..portset import PortSet
+from ..portset.port_summary import port_summary
 from . import control_arguments
 from .text_format import amount, duration
 
@@ -97,11 +97,7 @@ def ports(text: str | None) -> str:
     """An address's ports; a MAP-E line's are up to 63 ranges."""
     if text is None:
         return "forwards only"
-    ranges = text.split(",")
-    if len(ranges) <= FEW_RANGES:
-        return f"ports {text}"
-    count = len(PortSet.parse(text))
-    return f"{count} ports in {len(ranges)} ranges, {ranges[0]} to {ranges[-1]}"
+    return port_summary(text, FEW_RANGES) or f"ports {text}"
 
 
 def _traffic(counters: dict[str, Any], rates: dict[str, Any] | None) -> Iterator[str]:

@@ -17,7 +17,7 @@ from ..daemon.views.row_request import FILTER_FLAGS
 from ..nat.views.row_tuples import PROTOCOL_NAMES
 from . import control_arguments
 from .argument_table import add_flags, texts
-from .top_screen import KEYS, is_heading, screen
+from .top_screen import is_heading, screen
 from .top_snapshot import BY, Choice, Look, Observer
 
 LEAST_SECONDS, MOST_SECONDS = 0.5, 60.0
@@ -103,7 +103,7 @@ class Live:
         self._observer = observer
         self._choice = choice
         self._look = look
-        self._message = KEYS
+        self._message: str | None = None  # the keys
 
     def run(self, interval: float) -> None:
         with contextlib.suppress(curses.error):  # of a terminal that cannot hide it
@@ -124,7 +124,7 @@ class Live:
     def _look_again(self) -> None:
         try:
             self._look = self._observer.look(self._choice)
-            self._message = KEYS
+            self._message = None
         except RunError as error:  # it may come back: a NAT is started anew
             self._message = str(error)
 

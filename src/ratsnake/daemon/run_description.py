@@ -3,10 +3,12 @@
 from .. import __version__
 from ..device.linux_tun import LinuxTun
 from ..nat.compiled_flag import COMPILED
+from ..portset.port_summary import port_summary
 from .configuration.option_parsing import RunOptions
 from .host_integration.host_values import HostValues
 from .views.status_object import Facts, Outside
 
+FEW_RANGES = 4  # of ports are written out: a shared address seldom has more
 USUAL = ("tcp", "udp", "icmp")  # the protocols whose NAT types are always told
 
 
@@ -53,8 +55,9 @@ def ready(facts: Facts) -> str:
     external = ",".join(one.address for one in facts.external if one.address)
     ports = {one.ports for one in facts.external if one.ports}
     shown = ports.pop() if len(ports) == 1 else "several"
+    many = port_summary(shown, FEW_RANGES)
     return (
-        f"ready: {facts.device} external={external} ports={shown} {types}"
+        f"ready: {facts.device} external={external} ports={f'({many})' if many else shown} {types}"
         f" offload={','.join(facts.offload) or 'none'}"
         f" engine={'compiled' if facts.compiled else 'interpreted'}"
     )

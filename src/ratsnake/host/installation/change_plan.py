@@ -45,10 +45,11 @@ _LAST_METRIC = 0xFFFFFFFF
 
 @dataclass(frozen=True)
 class Step:
-    """A change and why it is needed."""
+    """A change and why it is needed; `sharing`: only because an address is the host's too."""
 
     change: Change
     reason: str
+    sharing: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,22 +117,8 @@ def steps_of(
         # From the last to the first, so that none leads to a rule that is not there yet.
         steps += reversed(_rules(request, family, number))
     if request.shared:
-        steps += [
-            Step(
-                Route(f"{one.address}/32", request.device, shared_table(number)),
-                "the way to the NAT's part of a shared address, while the device is there",
-            )
-            for one in request.shared
-        ]
-        steps += [
-            Step(match, "packets that a socket of the host waits for are the host's")
-            for match in matches
-            if not unmatched
-        ]
         inside = _inside_address(netlink, request, IPV4) is not None
-        rules = sharing_rules(request, number, inside)
-        steps += reversed([Step(*pair) for pair in rules])
-        steps.append(Step(SharingFirst(number), "the rules before it are in force from here on"))
+        steps += _sharing(request, number, [] if unmatched else matches, inside)
     steps += _proxies(netlink, request, number)
     steps += [
         Step(UdpGro(name, number), "UDP datagrams that arrive together pass together")
@@ -144,6 +131,24 @@ def steps_of(
         *([_unguarded(request, lack)] if lack else []),
         *([_unmatched(unmatched)] if unmatched else []),
     )
+
+
+def _sharing(
+    request: Request, number: int, matches: Sequence[SocketMatch], inside: bool
+) -> list[Step]:
+    """What divides addresses between the NAT and the host (shared_address_rules.py)."""
+    ways = [
+        Route(f"{one.address}/32", request.device, shared_table(number)) for one in request.shared
+    ]
+    way = "the way to the NAT's part of a shared address, while the device is there"
+    socket = "packets that a socket of the host waits for are the host's"
+    pairs: list[tuple[Change, str]] = [
+        *((one, way) for one in ways),
+        *((one, socket) for one in matches),
+        *reversed(list(sharing_rules(request, number, inside))),
+        (SharingFirst(number), "the rules before it are in force from here on"),
+    ]
+    return [Step(change, reason, sharing=True) for change, reason in pairs]
 
 
 def _guard(request: Request, families: Sequence[Family], number: int) -> Guard | None:
