@@ -29,20 +29,20 @@ success
 a failure at run time
 .TP
 2
-a request or configuration that cannot be right"""
+a wrong command line or configuration"""
 FILES = f""".TP
 .I {DEFAULT_FILE}
 the configuration of \\fBratsnake run\\fR, see {FILE_PAGE}
 .TP
 .I /run/ratsnake/DEVICE.sock
 the control socket of a NAT that root or a service runs"""
-FILE_DESCRIPTION = """\\fBratsnake run \\-\\-config\\fR \\fIFILE\\fR reads it; without the flag,
-\\fI{file}\\fR is read if it is there.
-It is TOML: sections in brackets, and in each of them lines of the form
+FILE_DESCRIPTION = """\\fBratsnake run \\-\\-config\\fR \\fIFILE\\fR reads this file; without the flag,
+it reads \\fI{file}\\fR if that exists.
+The format is TOML: sections in brackets, each with lines of the form
 .RI \\(dq KEY " = " VALUE \\(dq.
-Every flag of \\fBratsnake run\\fR has its key, and a flag wins over its key.
-The file is checked as a whole before anything is touched;
-\\fBratsnake check\\fR \\fIFILE\\fR does only that, and prints the settings in force."""
+Every flag of \\fBratsnake run\\fR has a key, and a flag overrides its key.
+The whole file is checked before anything changes;
+\\fBratsnake check\\fR \\fIFILE\\fR only checks it and prints all settings."""
 EXAMPLE = """.nf
 [nat]
 external = ["203.0.113.1"]
@@ -74,7 +74,7 @@ def command_page(name: str, parser: argparse.ArgumentParser) -> str:
 
 
 def main_page(parser: argparse.ArgumentParser) -> str:
-    page = page_of(parser, "ratsnake", "a userspace NAT whose RFC 4787 behaviour you choose")
+    page = page_of(parser, "ratsnake", "a NAT in user space whose behaviour (RFC 4787) you choose")
     page.synopsis = ["ratsnake", "COMMAND", "[ARGUMENT ...]"]
     (subparsers,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     parser._actions.remove(subparsers)
