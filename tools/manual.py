@@ -36,8 +36,8 @@ the configuration of \\fBratsnake run\\fR, see {FILE_PAGE}
 .TP
 .I /run/ratsnake/DEVICE.sock
 the control socket of a NAT that root or a service runs"""
-FILE_DESCRIPTION = """\\fBratsnake run \\-\\-config\\fR \\fIFILE\\fR reads this file; without the flag,
-it reads \\fI{file}\\fR if that exists.
+FILE_DESCRIPTION = """\\fBratsnake run \\-\\-config\\fR \\fIFILE\\fR reads this file;
+without the flag, it reads \\fI{file}\\fR if that exists.
 The format is TOML: sections in brackets, each with lines of the form
 .RI \\(dq KEY " = " VALUE \\(dq.
 Every flag of \\fBratsnake run\\fR has a key, and a flag overrides its key.
