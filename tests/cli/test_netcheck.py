@@ -1,6 +1,8 @@
 """`ratsnake netcheck`: what it refuses, and how it shows what was found."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -106,11 +108,14 @@ def test_headings(nat_type: str, heading: str, width: int) -> None:
 def test_ordinary_servers() -> None:
     ordinary = [StunServer((one,), (3478,), frozenset()) for one in (A, B)]
     two = behind("adm/adf", *ordinary, ports=[SERVER, Endpoint(B, 3478)])
-    assert "mapping        ADM or APDM: name a second server, or one that" in shown(two)
-    assert "filtering      not known: no server that answers has a second" in shown(two)
+    assert (
+        "mapping        ADM or APDM: a server that implements RFC 5780 would tell which"
+        in shown(two)
+    )
+    assert "filtering      not known: none of these servers has a second address" in shown(two)
     one = shown(behind("adm/adf", ordinary[0]))
-    assert one.startswith("UDP over IPv4: a NAT, of a type that this does not show\n")
-    assert "mapping        not known: name a second server, or one that implements RFC" in one
+    assert one.startswith("UDP over IPv4: a NAT of unknown type\n")
+    assert "mapping        not known: add a server at another address, or use one that" in one
     assert "nearest" not in one and "--nat" not in one
     cone = behind("eim/adf", *ordinary, ports=[SERVER, Endpoint(B, 3478)])
     assert shown(cone).startswith(
@@ -170,14 +175,14 @@ def test_lifetimes(lifetime: Lifetime, said: str) -> None:
     assert fields([], [changed])["results"][0]["udp"]["lifetime"]["alive"] == lifetime.alive
 
 
-def test_an_outside_address_that_is_not_public() -> None:
+def test_an_outside_address_that_is_private() -> None:
     result = behind("eim/eif")
-    assert result.udp is not None and "not public" not in shown(result)
+    assert result.udp is not None and "is private" not in shown(result)
     (local, found), *rest = result.udp.mapping.seen
     inner = {remote: Endpoint("100.64.0.9", one.port) for remote, one in found.items()}
     mapping = replace(result.udp.mapping, seen=((local, inner), *rest))
     text = shown(replace(result, udp=replace(result.udp, mapping=mapping)))
-    assert "note           the outside address is not public: another NAT" in text
+    assert "note           the outside address is private: another NAT" in text
     assert "note           several outside addresses for one inside address" in text
 
 
@@ -188,6 +193,21 @@ def test_the_page_names_every_field() -> None:
     inner = (result["answers"]["udp"][0], result["udp"], result["udp"]["consoles"])
     for named in (answer, answer["servers"][0], result, *inner, Lifetime()._asdict()):
         assert [name for name in named if f"`{name}`" not in page] == []
+
+
+WITHOUT = """
+import socket, sys
+for name in ("fcntl", "pwd", "grp", "termios", "resource", "curses", "pyroute2"):
+    sys.modules[name] = None
+for name in ("MSG_ERRQUEUE", "AF_UNIX", "AF_NETLINK", "AF_PACKET", "SO_REUSEPORT"):
+    delattr(socket, name)
+import ratsnake.cli.netcheck
+"""
+
+
+def test_it_needs_nothing_that_only_linux_has() -> None:
+    """Python says so by an exception."""
+    subprocess.run([sys.executable, "-c", WITHOUT], check=True)
 
 
 def test_json_of_a_real_check(capsys: pytest.CaptureFixture[str]) -> None:

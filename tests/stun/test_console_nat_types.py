@@ -43,7 +43,7 @@ def test_where_something_is_not_known() -> None:
     assert found.peer_to_peer.startswith("direct by hole punching with many")
     found = consequences(True, [Mapping.ADM, Mapping.APDM], ALL, Selection.RANDOM)
     assert (found.switch, found.xbox) == (("D",), ("Strict",))
-    assert found.peer_to_peer.startswith("direct with few unless")
+    assert found.peer_to_peer.startswith("direct with few, unless")
     found = consequences(True, tuple(Mapping), ALL, Selection.RANDOM)
     assert found.switch == ("A", "B", "D")
     assert found.peer_to_peer == "not known without the mapping"

@@ -26,7 +26,7 @@ MAPPINGS = {
     Mapping.APDM: "another outside port for each remote address and port",
 }
 FILTERINGS = {
-    Filtering.EIF: "anybody may send to it",
+    Filtering.EIF: "anyone may send to it",
     Filtering.ADF: "only addresses it has sent to may send to it",
     Filtering.APDF: "only endpoints it has sent to may send to it",
 }
@@ -37,7 +37,7 @@ PORTS = {
 }
 HAIRPINNING = {
     None: "",
-    Hairpinning.NO: "no: hosts behind it do not reach each other by their outside endpoints",
+    Hairpinning.NO: "no: hosts behind it cannot reach each other at their outside endpoints",
     Hairpinning.ANSWERED: "yes, once both sides have sent",
     Hairpinning.UNASKED: "yes",
 }
@@ -45,7 +45,8 @@ _PRIVATE = tuple(
     map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
 )
 _MASQUERADE = "Linux's masquerade"
-_MORE_SERVERS = "name a second server, or one that implements RFC 5780"
+_OTHER_SERVER = "add a server at another address, or use one that implements RFC 5780"
+_BETTER_SERVER = "a server that implements RFC 5780 would tell which"
 _NO_UDP = "no server answers over UDP, but over TCP: UDP is blocked, or the servers do not speak it"
 
 
@@ -101,7 +102,7 @@ def _verdict(udp: UdpResult) -> str:
             return "no NAT"
         return "no NAT, but a firewall that lets in answers only"
     if len(mapping.mappings) == len(Mapping):
-        return "a NAT, of a type that this does not show"
+        return "a NAT of unknown type"
     names, exact = nearest_types(mapping.mappings, filtering.filterings, mapping.selection)
     if not exact:
         return f"{_written(udp) or 'a NAT'}, a combination without a name"
@@ -114,7 +115,7 @@ def _udp_rows(udp: UdpResult) -> Iterator[tuple[str, str]]:
     unknown = udp.filtering.unknown
     yield "filtering", f"{filtering}: {unknown}" if unknown else filtering
     if udp.filtering.varies:
-        yield "", "it differs from port to port; this is the strictest"
+        yield "", "it varies from port to port; this is the strictest seen"
     if udp.hairpinning is not None:
         yield "hairpinning", HAIRPINNING[udp.hairpinning]
     if udp.lifetime is not None:
@@ -132,10 +133,12 @@ def _mapping_rows(mapping: MappingResult) -> Iterator[tuple[str, str]]:
     if not mapping.translated:
         return
     text = _possible(mapping.mappings, MAPPINGS)
-    unknown = len(mapping.mappings) > 1
-    yield "mapping", f"{text}: {_MORE_SERVERS}" if unknown else text
+    if len(mapping.mappings) > 1:
+        nothing = len(mapping.mappings) == len(Mapping)
+        text = f"{text}: {_OTHER_SERVER if nothing else _BETTER_SERVER}"
+    yield "mapping", text
     if mapping.varies:
-        yield "", "it differs from port to port; this is the strictest"
+        yield "", "it varies from port to port; this is the strictest seen"
     local, external = mapping.seen[0][0].port, next(iter(mapping.seen[0][1].values())).port
     yield "ports", f"{PORTS[mapping.selection]} ({local} is {external} outside)"
 
@@ -161,7 +164,7 @@ def _type_rows(udp: UdpResult) -> Iterator[tuple[str, str]]:
         if _like_masquerade(udp):
             alike.append(_MASQUERADE)
         if alike:
-            yield "looks the same", f"{', '.join(alike)}, while no other host has the port"
+            yield "looks the same", f"{', '.join(alike)} (while no other host wants the port)"
     written = _written(udp)
     if written:
         yield "as --nat", written
@@ -216,11 +219,11 @@ def _lifetime(lifetime: Lifetime) -> str:
 
 def _notes(udp: UdpResult) -> Iterator[str]:
     for remote in udp.mapping.silent:
-        yield f"{remote} does not answer, and nothing is known from it"
+        yield f"{remote} does not answer, so it shows nothing"
     if any(one.response and one.response.rewritten for one in udp.contact.outcomes.values()):
         yield "something on the way rewrites addresses inside packets (an ALG)"
     if udp.mapping.translated and any(map(_is_private, udp.mapping.external)):
-        yield "the outside address is not public: another NAT follows behind this server's network"
+        yield "the outside address is private: another NAT is between this server and the internet"
     if len(udp.mapping.external) > 1:
         yield "several outside addresses for one inside address: arbitrary pooling, RFC 4787 REQ-2"
 

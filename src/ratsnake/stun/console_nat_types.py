@@ -34,7 +34,7 @@ _RELAY = (
 )
 #: Hole punching (RFC 5128 section 3.3), by whether the mapping is endpoint-independent.
 _PUNCHING = {
-    (True, _EIF): "direct with everybody; strangers get in too, so this can be a server",
+    (True, _EIF): "direct with everybody; strangers get in too, so this host can be a server",
     (True, _ADF): "direct with everybody, once both sides have sent (hole punching)",
     (True, _APDF): (
         "direct by hole punching, except with peers behind a symmetric NAT: those need a relay"
@@ -47,7 +47,7 @@ _PUNCHING = {
     (False, _APDF): _RELAY,
 }
 _EITHER = "direct by hole punching with many; which ones depends on the filtering"
-_RELAY_OR_NOT = "direct with few unless anybody may send to it; that takes the filtering"
+_RELAY_OR_NOT = "direct with few, unless the filtering is EIF"
 _UNKNOWN = "not known without the mapping"
 _BLOCKED = "none over UDP; programs that can use TCP or a relay over TCP may work"
 

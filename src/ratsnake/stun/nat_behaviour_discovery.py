@@ -107,7 +107,7 @@ def find_remotes(contact: Contact) -> Remotes:
         if other is None or other == server:
             continue
         if not _may_be_other(server, other):
-            notes.append(f"{server} names {other} as its other address, which is not used")
+            notes.append(f"{server} names {other} as its other address, which cannot be used")
             continue
         return Remotes(_destinations(contact.answered, server, other), server, other, tuple(notes))
     return Remotes(_destinations(contact.answered, None, None), notes=tuple(notes))
@@ -148,7 +148,7 @@ def observe_filtering(
     """Raises OSError where no socket can be had."""
     if remotes.server is None or remotes.other is None:
         return FilteringResult(
-            unknown="no server that answers has a second address to send from (RFC 5780)"
+            unknown="none of these servers has a second address to send from (RFC 5780)"
         )
     server, other = remotes.server, remotes.other
     with ExitStack() as stack:
@@ -168,7 +168,7 @@ def observe_filtering(
         each = [possible_filterings(None if one_address else far, near) for far, near in pairs]
         if not any(passed) and not _really_sends(client, remotes, mappings):
             return FilteringResult(
-                unknown=f"{server} says that it sends from {other} too, but does not"
+                unknown=f"{server} advertises {other}, but does not send from it"
             )
         filterings, varies = agreed(each)
         unknown = f"{server} has a second port, but no second address" if one_address else ""
