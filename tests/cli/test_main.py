@@ -80,12 +80,20 @@ def test_types_in_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"{behaviour.mapping.name}/{behaviour.filtering.name}" in line
 
 
+# What is missing is installed where this interpreter looks for it.
+PIP = f"{sys.executable} -m pip"
+
+
 @pytest.mark.parametrize(
     ("raised", "status", "message"),
     [
         (OSError(28, "No space left on device", "/x"), 1, "error: /x: No space left on device"),
         (ValueError("odd"), 1, "a defect of ratsnake, please report it: ValueError: odd ("),
-        (ModuleNotFoundError("x", name="cython"), 1, "it needs Cython: pip install cython"),
+        (ModuleNotFoundError("x", name="cython"), 1, f"needs Cython: {PIP} install cython\n"),
+        (
+            ModuleNotFoundError("x", name="prometheus_client"),
+            *(1, f"the library prometheus-client: {PIP} install prometheus-client\n"),
+        ),
         (ModuleNotFoundError("x", name="y"), 1, "a defect of ratsnake, please report it: Mod"),
         (KeyboardInterrupt(), 130, ""),
     ],
@@ -125,3 +133,25 @@ def test_a_reader_that_leaves_is_no_error() -> None:
             [sys.executable, "-m", "ratsnake", "types"], stdout=closed, stderr=subprocess.PIPE
         )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_package_that_is_missing_is_one_that_there_is() -> None:
+    """Each is a dependency or an extra of ours, under that name."""
+    project = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    for _, package in entry.MISSING.values():
+        assert f'"{package}>=' in project
+
+
+@pytest.mark.parametrize(
+    ("protocol", "said"),
+    [
+        ("upd", "upd: no such protocol; did you mean udp?"),
+        ("gre!", "gre!: no such protocol; there are tcp, udp, icmp, udplite, dccp, sctp, other"),
+    ],
+)
+def test_explain_names_a_misspelt_protocol(
+    protocol: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    question = ("192.168.1.10:4000", "198.51.100.1:53", "--control", "/nowhere")
+    assert main(["explain", protocol, *question]) == 2
+    assert capsys.readouterr().err == f"ratsnake: error: {said}\n"

@@ -135,7 +135,7 @@ class Scene:
         self.reloading = Reloading(
             self.sources, self.active_settings, self.manager, lambda: "all is well"
         )
-        self.forwards = LiveForwards(self.active_settings)
+        self.forwards = LiveForwards(self.active_settings, self.sources)
 
     def may_fail(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:
@@ -342,7 +342,10 @@ def test_forwards_are_added_and_removed_until_the_next_reload(scene: Scene) -> N
         }
     ]
     assert (row["kept"], row["ended"], row["origin"]) == (10, 2, "live")
+    assert (row["file"], row["by_flag"]) == (str(scene.file), False)
     assert scene.listed() == {configured: "configured", "udp:4000-4009=192.168.1.11": "live"}
+    again = scene.forward(add="udp:4000-4009=192.168.1.11", again=True)
+    assert (again["changed"], again["origin"]) == ([], "live")
     assert scene.forward(remove=configured)["origin"] == "configured"
     assert scene.listed() == {"udp:4000-4009=192.168.1.11": "live"}
     assert [len(settings.forwards) for settings in scene.nat.settings] == [2, 1]

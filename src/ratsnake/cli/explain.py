@@ -4,7 +4,8 @@ import argparse
 import json
 from typing import Any
 
-from ..daemon.user_errors import RunError, UsageError
+from ..daemon.user_errors import RunError, UsageError, near
+from ..nat.views.row_tuples import PROTOCOL_NAMES
 from . import control_arguments
 
 RIGHT = "right is ADDRESS:PORT, such as 192.168.1.10:4000 or [2001:db8::1]:443"
@@ -27,6 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.protocol not in PROTOCOL_NAMES:
+        known = near(arguments.protocol, PROTOCOL_NAMES)
+        hint = known or f"; there are {', '.join(PROTOCOL_NAMES)}"
+        raise UsageError(f"{arguments.protocol}: no such protocol{hint}")
     ports = arguments.protocol in WITH_PORTS
     source, destination = (
         _endpoint(arguments.source, ports),

@@ -49,14 +49,15 @@ COMMANDS = {
     "bench": "measure the NAT and compare it with other ways of forwarding",
 }
 
-#: Modules that an incomplete installation lacks, and what to do about it.
+#: Modules that an incomplete installation lacks: what needs them, and the package they are in.
 MISSING = {
-    "cython": "this installation is not compiled, and to be interpreted it needs Cython:"
-    " pip install cython",
-    "pyroute2": "pyroute2 is not installed: pip install pyroute2",
-    "prometheus_client": "--metrics needs the library prometheus-client: pip install"
-    " ratsnake[metrics]",
-    "matplotlib": "--plot needs matplotlib: pip install matplotlib",
+    "cython": (
+        "this installation is not compiled, and to be interpreted it needs Cython",
+        "cython",
+    ),
+    "pyroute2": ("ratsnake needs pyroute2", "pyroute2"),
+    "prometheus_client": ("--metrics needs the library prometheus-client", "prometheus-client"),
+    "matplotlib": ("--plot needs matplotlib", "matplotlib"),
 }
 
 STATUS_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -90,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return STATUS_INTERRUPTED
     except ModuleNotFoundError as error:
-        return _complain(MISSING.get(error.name or "", _defect(error)), STATUS_RUN)
+        return _complain(_missing(error), STATUS_RUN)
     except Exception as error:
         return _complain(_defect(error), STATUS_RUN)
 
@@ -156,6 +157,14 @@ def _reader_left() -> int:
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """With the command that installs it where this program looks for it."""
+    if error.name not in MISSING:
+        return _defect(error)
+    what, package = MISSING[error.name]
+    return f"{what}: {sys.executable} -m pip install {package}"
 
 
 def _defect(error: Exception) -> str:

@@ -86,7 +86,7 @@ class Service:
         self._reloading = Reloading(
             sources, active_settings, service_manager, lambda: state(self._facts)
         )
-        self._forwards = LiveForwards(active_settings)
+        self._forwards = LiveForwards(active_settings, sources)
 
     def run(self, announce: Callable[[], None]) -> None:
         with selectors.DefaultSelector() as selector:

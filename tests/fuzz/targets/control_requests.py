@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from ratsnake.daemon.configuration.configuration_file import NOTHING, Asked, asked
+from ratsnake.daemon.configuration.configuration_file import NOTHING, Asked, Sources, asked
 from ratsnake.daemon.control import control_server
 from ratsnake.daemon.control.control_protocol import REQUEST_LIMIT
 from ratsnake.daemon.control.control_server import ControlServer
@@ -82,7 +82,7 @@ class Served:
         self.packet_loop = PacketLoop(self.nat, -1, False)
         live = LiveNat(self.nat, self.packet_loop)
         self.capturing = Capturing(self.packet_loop.capture, self.packet_loop.locked)
-        forwards = LiveForwards(ActiveSettings())  # type: ignore[arg-type]
+        forwards = LiveForwards(ActiveSettings(), Sources(TEXTS, None))  # type: ignore[arg-type]
         self.listener = Listener()
         self.selector = selectors.DefaultSelector()
 

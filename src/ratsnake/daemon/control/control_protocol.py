@@ -69,8 +69,12 @@ last.  What is ended stays ended where the client leaves meanwhile.
     {"command": "reload"}        reads the configuration file anew
     {"command": "forward", "add": "tcp:8080=192.168.1.10:80"}      or "remove"
 
+With "again": true the forward that is added may be there already.
+
 Both have one row, {"changed": [{"key", "old", "new"}], "kept", "ended": sessions, "notes",
-"warnings": [texts]}; that of `reload` has the "file" too. `forwards` lists the static forwards,
+"warnings": [texts], "file"}. The row of `forward` also has "origin", as below, and "by_flag":
+whether a flag of `ratsnake run` wins over the file's forwards; its "file" is null where the NAT
+runs without. `forwards` lists the static forwards,
 rows of {"forward", "protocols", "external", "external_ports", "internal", "internal_ports",
 "remotes", "origin": "configured" or "live"}; it changes nothing.
 
@@ -100,6 +104,7 @@ REQUEST_SECONDS = 5.0  # for the whole request to arrive
 STALL_SECONDS = 10.0  # without the client taking a byte of the answer
 PATH_LIMIT = 107  # bytes: sun_path of unix(7), less its closing zero
 WATCHERS = 4  # of the clients, so that others find a place beside them
+CONFIGURED, LIVE = "configured", "live"  # where a forward comes from
 CHANGING = ("flush", "reload", "forward", "doctor")  # commands that are not for everybody
 
 ROOT_FOLDER = "/run/ratsnake"

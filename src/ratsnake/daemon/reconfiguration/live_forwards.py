@@ -5,25 +5,27 @@ from dataclasses import replace
 from typing import Any
 
 from ...nat.settings.static_forward import Forward, resolve
-from ..configuration.configuration_file import Asked
+from ..configuration.configuration_file import Asked, Sources
 from ..configuration.flag_table import FORWARD_FLAG
 from ..configuration.option_parsing import run_options
+from ..control.control_protocol import CONFIGURED, LIVE
 from ..control.control_server import Page, Request
 from ..user_errors import UsageError, near, tried
 from .active_settings import ActiveSettings
 
-CONFIGURED, LIVE = "configured", "live"
 LISTED = 4  # forwards that a message lists
 
 
 class LiveForwards:
-    def __init__(self, active_settings: ActiveSettings) -> None:
+    def __init__(self, active_settings: ActiveSettings, sources: Sources) -> None:
+        """`sources` are where the forwards that last are read from."""
         self._active_settings = active_settings
+        self._sources = sources
 
     def answer(self, request: Request) -> dict[str, Any]:
         """Add or remove one; raises UsageError or RunError with nothing changed."""
         if isinstance(request.get("add"), str):
-            return self._add(request["add"])
+            return self._add(request["add"], request.get("again") is True)
         if isinstance(request.get("remove"), str):
             return self._remove(request["remove"])
         raise ValueError('forward needs "add" or "remove", each with a forward')
@@ -35,11 +37,14 @@ class LiveForwards:
             for text, forward in self._present()
         ]
 
-    def _add(self, text: str) -> dict[str, Any]:
-        wanted = self._read(text)
-        if any(forward == wanted for _, forward in self._present()):
+    def _add(self, text: str, again: bool) -> dict[str, Any]:
+        """`again`: one that is there already is no mistake."""
+        wanted, texts = self._read(text), texts_of(self._active_settings.asked)
+        if all(forward != wanted for _, forward in self._present()):
+            texts.append(text)
+        elif not again:
             raise UsageError(f"forward {text}: is there already")
-        return self._change([*texts_of(self._active_settings.asked), text], wanted)
+        return self._change(texts, wanted)
 
     def _remove(self, text: str) -> dict[str, Any]:
         unwanted = self._read(text)
@@ -58,7 +63,13 @@ class LiveForwards:
         options = run_options(changed, {**before.names, FORWARD_FLAG.key: "forward"})
         asked = replace(before, texts=changed, options=options)
         row = tried(lambda: self._active_settings.change_for_now(asked)).row()
-        return {**row, "origin": self._origin(forward)}
+        file = self._sources.file
+        return {
+            **row,
+            "origin": self._origin(forward),
+            "file": None if file is None else str(file.absolute()),
+            "by_flag": self._sources.flags.get(FORWARD_FLAG.key) is not None,
+        }
 
     def _origin(self, forward: Forward) -> str:
         """Whether it comes with what the NAT was told to keep to."""
