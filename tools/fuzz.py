@@ -48,7 +48,7 @@ class Result:
     corpus: int = 0
     seconds: float = 0.0
     failed: bool = False
-    host_values: list[Path] = field(default_factory=list)
+    findings: list[Path] = field(default_factory=list)
 
 
 def main() -> int:
@@ -184,7 +184,7 @@ def fuzz(name: str, seconds: int, runtime: Path, board: Board) -> Result:
     board.tell(result, 0)
     result.seconds = time.monotonic() - began
     result.failed = process.returncode != 0
-    result.host_values = sorted(set(FINDINGS.glob(f"{name}-*")) - before)
+    result.findings = sorted(set(FINDINGS.glob(f"{name}-*")) - before)
     return result
 
 
@@ -200,13 +200,13 @@ def print_summary(results: list[Result]) -> None:
         rate = one.runs / one.seconds if one.seconds else 0
         print(
             f"{one.name:<18}{one.runs:>10}{rate:>10.0f}{one.covered:>8}{one.corpus:>8}"
-            f"  {len(one.host_values) or ('failed' if one.failed else 'none')}"
+            f"  {len(one.findings) or ('failed' if one.failed else 'none')}"
         )
     for one in results:
         if one.failed:
             print(f"\n{one.name}: {WORK / one.name}.log ends with")
             print("\n".join(_tail(WORK / f"{one.name}.log")))
-        for path in one.host_values:
+        for path in one.findings:
             print(f"  see it again: make fuzz FUZZ='--again {path.relative_to(ROOT)} {one.name}'")
 
 

@@ -95,7 +95,7 @@ class ActiveSettings:
         now: Callable[[], int],
     ) -> None:
         """`now` is the packet loop's clock in milliseconds; `tell` is called when something here or
-        of the host's host values has changed."""
+        of the host values has changed."""
         self.asked = self.configured = asked
         self.fitted = fitted
         self._nat = nat
