@@ -1,15 +1,15 @@
 # make demo    build, and show every NAT type at work in network namespaces
 # make test    build, and pass every test
 # make lint    types, lint and format
-# make sanitize  all that is compiled, and a flooded NAT, under AddressSanitizer and UBSan
-# make fuzz    inputs that nobody thought of, for FUZZ_SECONDS in all (120); make fuzz FUZZ=--help
-# make man     build/man: the manual pages
-# make completion  build/completion: what bash, zsh and fish complete
-# make pictures  docs/demo.svg and docs/top.svg, of what the demo and `ratsnake top` show now
-# make bench   build, install what makes load, and measure; make bench BENCH=--quick in a minute
-# make profile  where the time goes under load, with perf; make profile PROFILE="tcp-1-out --null"
+# make sanitize  all compiled code, and a flooded NAT, under AddressSanitizer and UBSan
+# make fuzz    random inputs, for FUZZ_SECONDS in all (120); make fuzz FUZZ=--help
+# make man     write the manual pages to build/man
+# make completion  write completion for bash, zsh and fish to build/completion
+# make pictures  redraw docs/demo.svg and docs/top.svg from the demo and `ratsnake top`
+# make bench   build, install load generators, and measure; make bench BENCH=--quick in a minute
+# make profile  show where the time goes under load, with perf; make profile PROFILE="tcp-1-out --null"
 # make soak    an hour of floods, reloads and mishaps; make soak SOAK="--seconds 300 --seed 7"
-# make clean   remove what the others made
+# make clean   remove what the other targets created
 
 PYTHON ?= python3
 VENV := .venv
