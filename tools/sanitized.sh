@@ -46,5 +46,5 @@ RATSNAKE_SANITIZE=$flavour CC=$cc "$python" tools/build.py build --build-base $b
 LD_PRELOAD=${SANITIZER_RUNTIME:-$runtime} \
 ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
 ASAN_SYMBOLIZER_PATH=$symbolizer UBSAN_SYMBOLIZER_PATH=$symbolizer \
-PYTHONPATH="$PWD/$base/lib" PYTHONMALLOC=malloc CC=$cc \
+PYTHONPATH="$PWD/$base/lib" PYTHONMALLOC=malloc RATSNAKE_SANITIZED=1 CC=$cc \
     exec "$@"

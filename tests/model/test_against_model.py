@@ -91,7 +91,7 @@ DRAWN = given(
 
 
 @EACH_COMBINATION
-@examples(100)
+@examples(100, sanitized=25)
 @DRAWN
 def test_the_compiled_engine_and_the_model_agree(combination: str, **drawn: Any) -> None:
     agree(load("compiled"), combination, **drawn)

@@ -54,7 +54,7 @@ class Succeeding(Pair):
 
 
 @EACH_COMBINATION
-@examples(100)
+@examples(100, sanitized=25)
 @DRAWN
 def test_the_model_does_not_notice_who_took_over_compiled(combination: str, **drawn: Any) -> None:
     agree(load("compiled"), combination, **drawn, kind_of_pair=Succeeding)
