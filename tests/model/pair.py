@@ -25,7 +25,7 @@ REMOTE_PORTS = (80, 443)
 PROTOCOLS = ("udp", "tcp", "icmp")
 FLAGS = ("S", "SA", "A", "FA", "R", "RA", "PA", "SF", "")
 SEQUENCES = (0, 99, 100, 101, 100 + 1023, 100 + 1024, 100 + 4095, 100 + 4096, 1 << 31)
-ROUND = 1024  # ms, in which a ring's order says nothing (see sessions.py)
+ROUND = 1024  # ms, in which a ring's order says nothing (see session_table.py)
 FOREVER = ROUND << 10  # longer than any timeout
 
 

@@ -173,3 +173,13 @@ def test_granted_blocks_are_roughly_uniform_and_follow_the_key(engine: Engine) -
 def test_both_flavours_grant_the_same_blocks(engines: tuple[Engine, Engine]) -> None:
     first, second = (blocks(engine, (tuple(range(1, 60001)),), 100) for engine in engines)
     assert [first.grant(1, 0) for _ in range(600)] == [second.grant(1, 0) for _ in range(600)]
+
+
+def test_no_block_is_held_and_dropped_without_a_trace(engine: Engine) -> None:
+    """Number 0 stands for a port that is in no block."""
+    table = blocks(engine)
+    table.drop(0)
+    table.hold(0)
+    table.drop(0)
+    assert table.free_blocks(0) == table.total(0)
+    assert sorted(table.grant(1, 0) for _ in range(table.total(0))) == [1, 2, 3, 4, 5]

@@ -212,3 +212,15 @@ def test_ports_that_have_rested_are_unused_though_only_some_are_woken(
     given = {bench.open("udp", (OTHER, 1 + n), (R1, 80))[1] for n in range(resting)}
     assert len(given) == resting
     assert bench.send(packets.opening("udp", (OTHER, 9999), (R1, 80))) == "no-port"
+
+
+def test_sessions_that_end_with_their_mapping_count_in_the_sweep(engine: Engine) -> None:
+    """Outsiders can give each mapping very many; packets wait while they end."""
+    site = Site(engine, "eim/eif", timeouts={"udp": 60})
+    externals = [site.open("udp", (HOST, 1000 + n), REMOTE) for n in range(4)]
+    for external in externals:
+        for n in range(100):
+            site.answer("udp", (V4.remotes[1], 1000 + n), external)
+    site.now = 1_000_000
+    assert 64 <= site.nat.expire(site.now, 64) <= 64 + 101
+    assert site.nat.usage()["sessions"] >= 404 - 64 - 101

@@ -5,7 +5,7 @@ import pytest
 from support.availability import become
 from support.flavours import Engine
 from support.flood import HONEST, Flood
-from support.site import SEED, V4, Site, settings
+from support.site import SEED, V4, V6, Site, settings
 from support.wire import packet, tcp
 
 FAR = (V4.remotes[0], 80)
@@ -267,3 +267,46 @@ def test_a_host_has_its_share_of_what_there_is(engine: Engine, way: str) -> None
 def test_a_share_of_100_is_no_limit(engine: Engine) -> None:
     site = Site(engine, ports="10000-10009", limits={"host_share": 100})
     assert fill(site, A, 11) == ["translated"] * 10 + ["no-port"]
+
+
+def test_a_host_without_an_address_of_its_version_evicts_nobody(engine: Engine) -> None:
+    """No room that others make would help it, neither with ports left nor with a full table."""
+    for limits in ({}, {"mappings": 8}):
+        site = Site(
+            engine,
+            "eim/apdf",
+            externals={V4.external: "10000-10099"},
+            timeouts={"unanswered": 2},
+            limits=limits,
+        )
+        assert fill(site) == ["translated"] * 8
+        site.now = PATIENCE
+        refused = {
+            site.attempt("udp", (V6.hosts[0], 3000 + n), (V6.remotes[0], 80)) for n in range(100)
+        }
+        assert "translated" not in refused
+        assert site.nat.counters()["gave_way"] == 0
+        assert len(site.mappings()) == 8
+
+
+def test_a_host_with_its_block_on_an_address_that_was_given_up_evicts_nobody(
+    engine: Engine,
+) -> None:
+    """It may have no other block, and what was searched for another host is nothing to it."""
+    site = Site(
+        engine,
+        "eim/apdf",
+        externals={V4.external: "10000-10031", "203.0.113.77": "10000-10031"},
+        timeouts={"unanswered": 2},
+        port_block=8,
+        blocks_per_host=1,
+    )
+    hosts = [f"192.168.1.{n}" for n in range(10, 16)]
+    place = {host: site.open("udp", (host, 1000), FAR)[0] for host in hosts}
+    (paired, *_) = hosts
+    other = next(host for host in hosts if place[host] != place[paired])
+    become(site, GIVEN_UP=(place[paired],))
+    assert fill(site, other, 7, first=2000) == ["translated"] * 7
+    site.now = PATIENCE
+    assert fill(site, paired, 1, first=3000) == ["no-port"]
+    assert site.nat.counters()["gave_way"] == 0

@@ -14,7 +14,7 @@ WORDS = tuple(0x9E3779B97F4A7C15 * n % (1 << 64) for n in range(1, 9))
 WAITING, KNOWN, REFUSED = 1, 2, 3
 LIFETIME = 100
 DATAGRAMS, WAITERS = 12, 3
-PARCELS, OCTETS = 6, 100
+PACKETS, OCTETS = 6, 100
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Model:
         return [packet for datagram in every for packet in datagram.held]
 
     def hold(self, n: int, packet: bytes) -> bool:
-        while len(self.held()) == PARCELS or len(b"".join(self.held())) + len(packet) > OCTETS:
+        while len(self.held()) == PACKETS or len(b"".join(self.held())) + len(packet) > OCTETS:
             oldest = next(iter(self.unlearnt))
             if oldest == n:
                 return False
@@ -93,7 +93,7 @@ def test_the_table_answers_like_its_model(
     engine: Engine, steps: list[tuple[str, int, int]]
 ) -> None:
     modules = engine.modules
-    packet_pool = modules["nat.packets.packet_pool"].PacketPool(PARCELS, OCTETS)
+    packet_pool = modules["nat.packets.packet_pool"].PacketPool(PACKETS, OCTETS)
     secret = modules["nat.tables.hash_secret"].Secret(WORDS)
     table: Any = modules["nat.packets.fragment_tracking"].Fragments(
         DATAGRAMS, packet_pool, secret, LIFETIME

@@ -17,7 +17,7 @@ from support.traffic import Traffic
 TIMEOUTS = {"udp": 60, "icmp": 20, "tcp_opening": 30, "tcp_closing": 20, "rest": 12}
 SMALL = {"mappings": 40, "sessions": 60, "inbound_sessions": 10, "unanswered_sessions": 4}
 FEW = {**SMALL, "host_mappings": 6, "host_sessions": 9, "host_rate": 2}
-ROUND = 1024  # ms, in which the order of expiry says nothing (see sessions.py)
+ROUND = 1024  # ms, in which the order of expiry says nothing (see session_table.py)
 OTHER_EXTERNAL = "203.0.113.2"
 HOST = (INSIDE, 4000)
 

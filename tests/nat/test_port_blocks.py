@@ -174,3 +174,20 @@ def test_a_sticky_port_is_found_in_whatever_block_it_is(engine: Engine) -> None:
     site.open("udp", (HOST, 5000), REMOTE)
     site.now = 60_000
     assert site.open("udp", (HOST, 5000), (V4.remotes[1], 80))[1] == late
+
+
+@pytest.mark.parametrize("protocol", sorted(WITH_PORTS))
+def test_no_mapping_has_a_port_of_a_block_that_a_forward_has(engine: Engine, protocol: str) -> None:
+    """Blocks serve all protocols, so the forward of one takes its port from the blocks: a mapping
+    with it would have no block to hold, and to give back."""
+    site = site_of(
+        engine, "eim/apdf+preserve", blocks_per_host=1, forwards=("tcp:2001=192.168.1.99",)
+    )
+    for _ in range(5):
+        for host in V4.hosts[:3]:
+            assert site.open(protocol, (host, 2001), remote(protocol))[1] != 2001
+        site.now += 1_000_000
+        site.nat.expire(site.now, 100)
+    # All nine blocks are free again.
+    hosts = [f"192.168.1.{n}" for n in range(100, 109)]
+    assert [site.attempt("udp", (host, 4000), REMOTE) for host in hosts] == ["translated"] * 9

@@ -194,6 +194,17 @@ def test_errors_about_exchanged_prefixes(engine: Engine, protocol: str) -> None:
     assert bench.packet == error(OUTSIDE_B, A, opening(protocol, (A, 4000), (OUTSIDE_B, 4000)), 1)
 
 
+def test_errors_that_would_tell_an_inside_address_are_dropped(engine: Engine) -> None:
+    """About a later fragment, whose quotation cannot be read, or a host translated by port."""
+    bench = exchanging(engine)
+    for about in split(udp((V6.r1, 80), (A, 4000), bytes(300)))[1:]:
+        assert bench.send(error(A, V6.r1, about, 1)) == "icmp-embedded"
+    for about in split(udp((OUTSIDE_A, 4000), (V6.r1, 80), bytes(300)))[1:]:
+        assert bench.send(error(V6.r3, OUTSIDE_A, about, 1)) == "icmp-embedded"
+    about = udp((V6.r1, 80), (V6.inside, 4000))
+    assert bench.send(error(A, V6.r1, about, 1)) == "source"
+
+
 def test_errors_of_the_router_itself_about_exchanged_prefixes(engine: Engine) -> None:
     bench = exchanging(engine)
     outer = udp((OUTSIDE_A, 4000), (V6.r1, 80))

@@ -148,7 +148,7 @@ class Engine:
     """One flavour: `engine.nat.nat` is its module ratsnake.nat.nat, and so on.
 
     The names tests need most are attributes: Nat, Settings, External, Timeouts, Limits, Behaviour,
-    PRESETS, REASONS, PortSet, Worker, LiveNat.
+    PRESETS, REASONS, PortSet, PacketLoop, LiveNat.
     """
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:

@@ -37,7 +37,7 @@ class GapLoop:
     """`gaps` are the nanoseconds from one packet to the next, `own` the loop's own part of them."""
 
     def __init__(self, load: Load, packet_loop: PacketLoop, idle: bool = False) -> None:
-        """`packet loop` must be of the load's NAT, and not run.
+        """`packet_loop` must be of the load's NAT, and not run.
 
         `idle`: do all but the NAT's part, to see what the machine does by itself.
         """

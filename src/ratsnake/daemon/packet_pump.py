@@ -1,6 +1,6 @@
 """Move packets between a NAT and a `Device` by hand: for embedding and for tests.
 
-`packet loop` is what a running NAT uses; this is for who has a loop and a clock of his own.
+A running NAT uses the packet loop; this is for callers with a loop and a clock of their own.
 """
 
 from ratsnake.device.packet_device import Device

@@ -1,5 +1,5 @@
 cimport cython
-from ratsnake.wire.header_faults cimport FAULTS, FRAGMENT, OFFLOAD, PROTOCOL
+from ratsnake.wire.header_faults cimport FAULTS, FRAGMENT, ICMP_EMBEDDED, OFFLOAD, PROTOCOL
 from ratsnake.wire.ip cimport parse
 from ratsnake.wire.ipv6 cimport FRAGMENT_HEADER_SIZE, FRAGMENT_IDENTIFICATION
 from ratsnake.wire.byte_order cimport be32, put32

@@ -13,7 +13,7 @@ import cython
 
 if not cython.compiled:
     from ratsnake.wire.byte_order import be32, put32
-    from ratsnake.wire.header_faults import FAULTS, FRAGMENT, OFFLOAD, PROTOCOL
+    from ratsnake.wire.header_faults import FAULTS, FRAGMENT, ICMP_EMBEDDED, OFFLOAD, PROTOCOL
     from ratsnake.wire.integer_types import M32, Bytes, u32, u64
     from ratsnake.wire.ip import parse
     from ratsnake.wire.ipv6 import FRAGMENT_HEADER_SIZE, FRAGMENT_IDENTIFICATION
@@ -54,8 +54,8 @@ from .views.traffic_counters import Traffic
 from .views.view_factory import Overview
 
 SEED_BYTES = 80  # eight hash secrets and the generator's key, 64 bits each
-PARCELS = 4096  # packets that wait: held fragments, and what is to be sent
-PARCEL_OCTETS = 4 << 20
+POOLED_PACKETS = 4096  # packets that wait: held fragments, and what is to be sent
+POOLED_OCTETS = 4 << 20
 
 
 class Nat:
@@ -76,7 +76,7 @@ class Nat:
         self.prefetcher = Prefetcher(flows)
         self.stateless = Stateless(flows.realm, settings.nptv6)
         self.sharing = Sharing(flows.realm, settings.externals)
-        self.packet_pool = PacketPool(PARCELS, PARCEL_OCTETS)
+        self.packet_pool = PacketPool(POOLED_PACKETS, POOLED_OCTETS)
         self.output_queue = OutputQueue(self.packet_pool)
         self.fragments = Fragments(
             settings.limits.fragments,
@@ -260,7 +260,16 @@ class Nat:
         if self.sharing.active and self.sharing.may_be_hosts(self.translator.packet):
             self.traffic.pass_on(False, size)
             return TRANSLATED
-        return self.pass_by(b, size, reason) if self.stateless.active else reason
+        if not self.stateless.active:
+            return reason
+        if (
+            reason == ICMP_EMBEDDED
+            and self.stateless.prefixes
+            and self.translator.packet.version == 6
+        ):
+            # The prefix in a quoted packet that cannot be read cannot be exchanged.
+            return reason
+        return self.pass_by(b, size, reason)
 
     def pass_by(self, b: Bytes, size: u32, otherwise: u32) -> u32:
         """The verdict on a packet that needs no session, or `otherwise` if it does."""

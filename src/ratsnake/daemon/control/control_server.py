@@ -82,7 +82,7 @@ class ControlServer:
     `commands` gives, by name, a function that returns the answer's rows page by page, or a stream;
     it gets the request, and raises ValueError where that is wrong, UsageError or RunError where
     the reason says all by itself.
-    `allowed` is who may ask, and who may ask for a change (protocol.CHANGING).
+    `allowed` is who may ask, and who may ask for a change (control_protocol.CHANGING).
     """
 
     def __init__(

@@ -168,7 +168,7 @@ class PacketLoop:
         more: u32
         while failed >= 0 and not self.stopping:
             self.rounds += 1
-            failed = self.batch.receive(self.fd, 0 if ended == SWEEP else LINGER)
+            failed = self.batch.receive(self.fd, 0 if ended >= SWEEP else LINGER)
             if failed < 0:
                 break
             arrived = self.batch.count

@@ -13,14 +13,14 @@ NICE = -20
 
 
 class Loop(Protocol):
-    """The part of Worker that is used here."""
+    """The part of PacketLoop that is used here."""
 
     def run(self) -> int: ...
     def stop(self) -> None: ...
 
 
 class PacketLoopThread:
-    """Runs `packet loop` while entered; leaving stops it and waits for its end.
+    """Runs the packet loop while entered; leaving stops it and waits for its end.
 
     `ended` is called from the thread when the packet loop is over, for whatever reason. After
     leaving, `error` is the errno the loop ended with (0: it was stopped), and `failure` the

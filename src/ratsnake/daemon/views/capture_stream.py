@@ -20,7 +20,7 @@ from ..loop.live_nat import TableLock
 
 PERIOD = 0.05  # seconds between two looks
 WAITING = 16 << 20  # bytes for the client; then the packet loop's own buffer fills up
-HEAD = struct.Struct(">QQIBBxx")  # as capture.py has it
+HEAD = struct.Struct(">QQIBBxx")  # as packet_capture.py has it
 MISSED = b'{"missed":%d}\n'
 SIDES = ("before", "after", "own")
 ANY_PROTOCOL = 255

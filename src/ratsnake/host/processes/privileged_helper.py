@@ -3,8 +3,8 @@
 The process that reads packets from the internet shall hold no privilege, and may end at any moment:
 by a defect, a kill -9, for want of memory.  Undoing the routing takes privileges, and somebody who
 is still there.  So before the first packet it divides: the helper, a forked child, holds what
-undoing needs and waits (`keeper_process`).  It takes no order but "do number N", of tasks that were
-fixed then, each of them once.  When its parent is gone, however, it does all that is left.
+undoing needs and waits (`privileged_helper_process`).  It takes no order but "do number N", of
+tasks that were fixed then, each of them once.  When its parent is gone, it does all that is left.
 
 An attendant lives there too, if there is one: what it does it does of its own accord, and it judges
 by itself what it is asked for.

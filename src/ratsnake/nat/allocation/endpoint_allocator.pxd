@@ -45,6 +45,7 @@ cdef class Allocator:
     cdef bint arbitrary, waits
     cdef u32 external, port, endpoint
     cdef u32 pool_of(self, u32 protocol, u32 external) noexcept nogil
+    cdef u32 addresses_for(self, u32 version) noexcept nogil
     cdef bint find(self, Packet p, u32 host, u64 now) noexcept nogil
     cdef bint look(self, Packet p, u32 base, u32 count, u32 host, u64 now) noexcept nogil
     cdef bint is_used(self, u32 protocol, u32 external, u32 port) noexcept nogil

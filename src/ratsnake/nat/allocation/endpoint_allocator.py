@@ -108,7 +108,7 @@ class Allocator:
             self.sets = table.hosts if table else 0
         self.positions = Positions(
             [
-                pool_ranges(protocol, row, external, reserved)
+                pool_ranges(protocol, row, external, reserved, self.mode == BLOCKS)
                 for protocol in range(PROTOCOLS)
                 for row, external in enumerate(settings.externals)
             ],
@@ -135,6 +135,10 @@ class Allocator:
     def pool_of(self, protocol: u32, external: u32) -> u32:
         return protocol * self.externals + external
 
+    def addresses_for(self, version: u32) -> u32:
+        """How many external addresses there are for mappings of hosts of an IP version."""
+        return self.ipv6 if version == 6 else self.ipv4
+
     def find(self, p: Packet, host: u32, now: u64) -> bool:
         """Whether there is an external endpoint for the flow of an outbound packet.
 
@@ -142,11 +146,9 @@ class Allocator:
         `waits` says whether that is because the host waits for a lost address.
         """
         self.waits = False
-        count: u32 = self.ipv4
-        base: u32 = 0
-        if p.version == 6:
-            base = count
-            count = self.ipv6
+        self.selector.forget_search()
+        count: u32 = self.addresses_for(p.version)
+        base: u32 = self.ipv4 if p.version == 6 else 0
         if count == 0:
             return False
         self.endpoint = 0

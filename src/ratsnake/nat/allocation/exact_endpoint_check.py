@@ -1,7 +1,7 @@
 """Whether a mapping may have just this external endpoint, where another NAT has given it.
 
-What `allocation` prefers, a parity, a class or the internal port, is no condition here: a mapping
-that came to be without it goes on.
+What `endpoint_allocator` prefers, a parity, a class or the internal port, is no condition here: a
+mapping that came to be without it goes on.
 """
 
 import cython

@@ -10,14 +10,23 @@ PROTOCOL_NUMBERS = ((0, 255),)
 
 
 def pool_ranges(
-    protocol: int, row: int, external: External, reserved: set[tuple[int, int, int, int]]
+    protocol: int,
+    row: int,
+    external: External,
+    reserved: set[tuple[int, int, int, int]],
+    in_blocks: bool,
 ) -> Ranges:
-    """The ports of an external address that mappings of a protocol may get."""
+    """The ports of an external address that mappings of a protocol may get.
+
+    `in_blocks`: they are those of blocks (`block_ports`), so that each lies in one.
+    """
     if external.ports is None:
         return ()
     if protocol == OTHER:
         return PROTOCOL_NUMBERS
-    taken = [(first, last) for p, x, first, last in reserved if (p, x) == (protocol, row)]
+    taken = [
+        (first, last) for p, x, first, last in reserved if x == row and (p == protocol or in_blocks)
+    ]
     return external.ports.without(taken)
 
 

@@ -193,11 +193,14 @@ class PortBlocks:
             self.previous[self.heads[host]] = before
 
     def hold(self, block: u32) -> None:
-        """A mapping got one of the block's ports."""
-        self.held[block] += 1
+        """A mapping got one of the block's ports; 0 is no block."""
+        if block:
+            self.held[block] += 1
 
     def drop(self, block: u32) -> None:
-        """One of the block's mappings ended; without mappings it is free again."""
+        """One of the block's mappings ended; without mappings it is free again.  0 is no block."""
+        if block == 0:
+            return
         self.held[block] -= 1
         if self.held[block]:
             return

@@ -30,6 +30,7 @@ cdef class PortSelector:
     cdef u32 following(self, u32 port, u32 half, u32 first, u32 last) noexcept nogil
     cdef u32 following_any(self, u32 port, u32 first, u32 last) noexcept nogil
     cdef bint acceptable(self, Packet p, u32 position, u64 now) noexcept nogil
+    cdef void forget_search(self) noexcept nogil
     cdef u32 some_port(self, Packet p) noexcept nogil
     cdef u32 fitting(self, Packet p, u32 start, u32 first, u32 last) noexcept nogil
     cdef bint covers(self, u32 first, u32 last) noexcept nogil

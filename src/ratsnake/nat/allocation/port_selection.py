@@ -164,6 +164,12 @@ class PortSelector:
             self.pools.wake_port(self.pool, self.ring, position, now)
         return self.pools.is_unused(self.pool, position)
 
+    def forget_search(self) -> None:
+        """No port has been searched for the next flow yet, and none stands in its way."""
+        self.contested = NONE32
+        self.first = 1
+        self.last = 0
+
     def some_port(self, p: Packet) -> u32:
         """Any port of the window searched last, of the parity wanted; or NONE32."""
         half: u32 = self.half_of(p)

@@ -1,4 +1,4 @@
-"""Which external endpoint a flow would get if it asked: `allocation` for who only looks.
+"""Which external endpoint a flow would get if it asked: `endpoint_allocator` for who only looks.
 
 It follows the same order, asks the same selector for the port the policy prefers, and takes
 nothing: no port, no block, no random number, no memory of the endpoint.  So a port that would be

@@ -1,8 +1,9 @@
 """What would become of a packet, and why: the way through the NAT, for who only looks.
 
 The tables, the realm, the forwards, the filter and the preference for a port are asked just as
-`stateless`, `translator` and `admission` ask them, in the same order; what ends, enters or takes
-something there is looked at here.  tests/nat/test_packet_explainer.py holds the two together.
+`stateless_translation`, `packet_translator` and `session_admission` ask them, in the same order;
+what ends, enters or takes something there is looked at here.  tests/nat/test_packet_explainer.py
+holds the two together.
 """
 
 from ipaddress import IPv4Address, IPv6Address

@@ -10,7 +10,7 @@ if not cython.compiled:
     from ..tables.session_table import INSIDE_SENT
     from .flow_record import AT_FLAGS, AT_IDLE, FLOW_SIZE
 
-    ROUNDS = 590_626  # of 1,024 ms, in which the order says nothing (sessions.py): a week of them
+    ROUNDS = 590_626  # a week of 1,024 ms each, in which the order says nothing
 
 from ..nat import Nat
 from .flow_insertion import FlowInserter

@@ -1,6 +1,6 @@
 """Why a packet was dropped: every reason has a number, a name and a counter.
 
-The numbers below those here are the faults of form in `wire.faults`.
+The numbers below those here are the faults of form in `wire.header_faults`.
 """
 
 from typing import NamedTuple

@@ -108,7 +108,7 @@ class Forward:
 
     @property
     def protocol_rows(self) -> tuple[int, ...]:
-        """The protocols by their row numbers in `wire.packet`."""
+        """The protocols by their row numbers in `wire.packet_fields`."""
         return tuple(PROTOCOL_ROWS[name] for name in self.protocols)
 
     @property

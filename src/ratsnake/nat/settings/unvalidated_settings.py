@@ -64,7 +64,7 @@ class RawSettings:
 
     @property
     def behaviours(self) -> tuple[Behaviour, ...]:
-        """In the order of the protocol numbers in `wire.packet`."""
+        """In the order of the protocol numbers in `wire.packet_fields`."""
         return (
             self.tcp,
             self.udp,

@@ -24,7 +24,7 @@ class PolicyTable:
     rows: Policies
 
     def __init__(self, behaviours: Sequence[Behaviour]) -> None:
-        """`behaviours`: one for each protocol, in the order of `wire.packet`."""
+        """`behaviours`: one for each protocol, in the order of `wire.packet_fields`."""
         self.rows = new_policies(STATIC + PROTOCOLS)
         for row, behaviour in enumerate((*behaviours, *[FORWARDED] * PROTOCOLS)):
             self.rows[row].mapping = behaviour.mapping

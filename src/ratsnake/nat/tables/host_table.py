@@ -101,8 +101,9 @@ class HostTable:
     def settle(self, row: u32) -> None:
         """Forget the host if it has nothing, as after a refused mapping.
 
-        Its bucket is forgotten with it.  A refused mapping opened nothing, and a session has been
-        idle for a whole timeout when it ends: a bucket that fills up in that time loses nothing.
+        Its bucket is forgotten with it.  A refused mapping opened nothing, and a session that
+        expires has been idle for a whole timeout, in which the bucket fills up.  Only a host all of
+        whose flows were flushed or evicted gets a full one early.
         """
         if self.rows[row].mappings or self.rows[row].forwards or self.rows[row].sessions:
             return

@@ -15,7 +15,7 @@ cdef enum:
 cdef u64 patience_with(Flows flows, Packet p) noexcept nogil
 cdef bint may_give_way(Flows flows, u32 m, u64 patience, u64 now) noexcept nogil
 cdef u32 some_mapping(Flows flows) noexcept nogil
-cdef bint helps(Flows flows) noexcept nogil
+cdef bint helps(Flows flows, Packet p) noexcept nogil
 cdef bint is_anywhere(Flows flows, Packet p) noexcept nogil
 cdef bint mapping_gives_way(Flows flows, Packet p, u64 now) noexcept nogil
 cdef bint session_may_give_way(Flows flows, u32 i, u64 patience, u64 now) noexcept nogil

@@ -62,12 +62,15 @@ def some_mapping(flows: Flows) -> u32:
     return 0 if flows.mappings.rows[row].policy == FREE else row
 
 
-def helps(flows: Flows) -> bool:
+def helps(flows: Flows, p: Packet) -> bool:
     """Whether the end of another mapping may help a flow that was refused one.
 
-    Not where its host has its share, nor where it waits for a lost address.
+    Not where its host has its share, where it waits for a lost address, or where no external
+    address is of its version.
     """
-    return flows.refusal == MAPPING_LIMIT or flows.refusal == NO_PORT
+    return (
+        flows.refusal == MAPPING_LIMIT or flows.refusal == NO_PORT
+    ) and flows.allocator.addresses_for(p.version) != 0
 
 
 def is_anywhere(flows: Flows, p: Packet) -> bool:
@@ -86,7 +89,7 @@ def mapping_gives_way(flows: Flows, p: Packet, now: u64) -> bool:
 
     Of the candidates the oldest goes.  One of the packet's own host is as good as another.
     """
-    if flows.patience == 0 or not helps(flows):
+    if flows.patience == 0 or not helps(flows, p):
         return False
     patience: u64 = patience_with(flows, p)
     r: Mappings = flows.mappings.rows

@@ -55,7 +55,7 @@ cdef class Flows:
     cdef void leave(self, u32 i) noexcept nogil
     cdef void answer(self, u32 i) noexcept nogil
     cdef void detach(self, u32 i, u64 ended) noexcept nogil
-    cdef void end_session(self, u32 i, u64 now) noexcept nogil
+    cdef u32 end_session(self, u32 i, u64 now) noexcept nogil
     cdef void end_mapping(self, u32 m, u64 ended) noexcept nogil
     cdef bint alive(self, u32 m, u64 now) noexcept nogil
     cdef bint meets(self, u32 i, u64 now) noexcept nogil

@@ -302,8 +302,8 @@ class Flows:
         m[s[i].mapping].sessions -= 1
         self.sessions.remove(i)
 
-    def end_session(self, i: u32, now: u64) -> None:
-        """End a session, and its mapping if the inside has no other in it.
+    def end_session(self, i: u32, now: u64) -> u32:
+        """End a session, and its mapping if the inside has no other in it; how many have ended.
 
         Sessions that only outsiders sent in do not keep a mapping (RFC 7857 section 7): with ever
         new ones they could hold it open for ever.  They are few: see `unanswered_limit`.  A static
@@ -312,12 +312,15 @@ class Flows:
         m: Mappings = self.mappings.rows
         mapping: u32 = self.sessions.rows[i].mapping
         ended: u64 = min(now, self.sessions.rows[i].expires)
+        count: u32 = 1
         self.detach(i, ended)
         if m[mapping].confirmed or (m[mapping].policy >= STATIC and m[mapping].sessions):
-            return
+            return count
+        count += m[mapping].sessions
         while m[mapping].sessions:
             self.detach(m[mapping].first, ended)
         self.end_mapping(mapping, ended)
+        return count
 
     def alive(self, m: u32, now: u64) -> bool:
         """Whether the mapping has a confirmed session that has not expired.
@@ -391,7 +394,10 @@ class Flows:
         return False
 
     def expire(self, now: u64, budget: u32) -> u32:
-        """End at most `budget` expired sessions; return how many were ended."""
+        """End expired sessions until `budget` have ended; return how many did.
+
+        Those that end with the last mapping are counted, and may be more.
+        """
         self.sessions.tidy()
         ended: u32 = 0
         timer: u32
@@ -399,7 +405,6 @@ class Flows:
         for timer in range(1, TIMERS + 1):
             i = self.sessions.oldest(timer)
             while i and ended < budget and self.sessions.rows[i].expires <= now:
-                self.end_session(i, now)
-                ended += 1
+                ended += self.end_session(i, now)
                 i = self.sessions.oldest(timer)
         return ended

@@ -1,7 +1,7 @@
 """Whole packets, and first fragments: direction, session, rewrite.
 
 A packet of a known session needs one look-up and its rewrite.  Everything else is decided in
-`admission` (may it open a session?) and `errors` (ICMP errors).
+`session_admission` (may it open a session?) and `icmp_error_translation`.
 """
 
 from __future__ import annotations

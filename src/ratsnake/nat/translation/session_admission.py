@@ -170,7 +170,7 @@ def dynamic_mapping(flows: Flows, p: Packet, host: u32, now: u64) -> u32:
     ended: u32 = flows.expire(now, ROOM) if m == 0 else 0
     if ended:
         m = flows.make_mapping(p, flows.hosts.enter(p.source_high, p.source_low), now)
-    if m == 0 and ended == ROOM and flows.refusal == NO_PORT and reclaim(flows, p, now):
+    if m == 0 and ended >= ROOM and flows.refusal == NO_PORT and reclaim(flows, p, now):
         m = flows.make_mapping(p, flows.hosts.enter(p.source_high, p.source_low), now)
     if m == 0 and mapping_gives_way(flows, p, now):
         m = flows.make_mapping(p, flows.hosts.enter(p.source_high, p.source_low), now)

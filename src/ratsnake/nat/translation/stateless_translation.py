@@ -89,13 +89,9 @@ class Stateless:
                 return SOURCE
             if self.translator.is_external(p.source_high):
                 return SOURCE
-        if (
-            back
-            and out
-            and p.is_error
-            and not self.translator.is_internal(quoted_high(b, p, RECEIVER))
-        ):
-            # An internal host has met no packet to a remote one.
+        if out and p.is_error and not self.translator.is_internal(quoted_high(b, p, RECEIVER)):
+            # It has met no packet to a remote one, nor one to a host that is translated by port,
+            # whose address the error would tell.
             return SOURCE
         if out:
             if not back and (

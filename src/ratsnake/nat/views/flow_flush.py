@@ -78,6 +78,7 @@ class MappingFlush(FlushPage):
         while i < end and not self.is_done():
             if (
                 m[i].policy != FREE
+                and m[i].first
                 and m[i].created <= self.began
                 and self.wanted.has_local(self.translator.flows, i)
             ):

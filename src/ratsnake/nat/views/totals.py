@@ -76,7 +76,8 @@ class Totals(PacketLoopCall):
             "outbound": {"packets": self.packets_out, "bytes": self.bytes_out},
             "inbound": {"packets": self.packets_in, "bytes": self.bytes_in},
             "icmp_errors_sent": self.sent,
-            # Fragments that wait are no loss: they are sent, or counted as what ends their wait.
+            # Fragments that wait are no loss; those whose first fragment does not come are dropped
+            # with the datagram, which nothing counts again.
             "fragments_held": dropped.pop(REASONS[FRAGMENT_HELD].name),
             "dropped": dropped,
             "mappings_made": self.made,

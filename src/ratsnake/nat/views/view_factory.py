@@ -21,13 +21,13 @@ class Overview:
         self, flows: Flows, error_policy: ErrorPolicy, traffic: Traffic, events: Events
     ) -> None:
         self._flows = flows
-        self._answers = error_policy
+        self._error_policy = error_policy
         self._traffic = traffic
         self._events = events
 
     def totals(self) -> Totals:
         """For `Nat.counters` and `Nat.usage`."""
-        return Totals(self._flows, self._answers, self._traffic)
+        return Totals(self._flows, self._error_policy, self._traffic)
 
     def mapping_page(
         self, start: int, count: int, now: int, wanted: RowFilter | None = None
