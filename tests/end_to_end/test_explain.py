@@ -47,7 +47,11 @@ def test_what_is_said_is_what_happens(topology: Topology) -> None:
         (("udp", "192.0.2.1:x", "198.51.100.1"), 2, "'x' is not a port"),
         (("udp", "2001:db8::1", "2001:db8::2"), 2, "stands in brackets"),
         (("tcp", "192.0.2.1:4000", "198.51.100.1"), 2, "198.51.100.1: has no port"),
-        (("gre", "192.0.2.1", "198.51.100.1"), 1, "protocol gre: must be one of tcp"),
+        (
+            ("gre", "192.0.2.1", "198.51.100.1"),
+            2,
+            "gre: no such protocol; there are tcp, udp, icmp",
+        ),
     ],
 )
 def test_a_wrong_question(

@@ -243,9 +243,9 @@ def test_a_forward_makes_a_service_reachable_at_once_and_its_removal_ends_it(
         listener.listen()
         assert not _reaches(topology, listener)
         code, out, _ = _typed(running, "forward", "add", _FORWARD)
-        assert (code, out.splitlines()[0]) == (
-            0,
-            f"{_FORWARD}: added until the next `ratsnake reload` or restart",
+        assert (code, out.splitlines()[0]) == (0, f"{_FORWARD}: added")
+        assert out.splitlines()[-1] == (
+            f"This lasts until the next `ratsnake reload` or restart; --save writes it to {file}."
         )
         assert _reaches(topology, listener)
         listed = _typed(running, "forward", "list")[1].split()
@@ -266,6 +266,13 @@ def test_a_forward_makes_a_service_reachable_at_once_and_its_removal_ends_it(
             {"key": "rules.forward", "old": [_FORWARD], "new": []}
         ]
         assert not _reaches(topology, listener)
+        before = file.read_text()
+        code, out, _ = _typed(running, "forward", "add", _FORWARD, "--save")
+        assert (code, out.splitlines()[-1]) == (0, f"saved in {file}")
+        assert file.read_text().startswith(before)
+        assert _typed(running, "reload")[0] == 0
+        assert _typed(running, "forward", "list")[1].split()[2:] == [_FORWARD, "configured"]
+        assert _reaches(topology, listener)
 
 
 def test_a_hang_up_of_all_reloads_the_nat_and_leaves_its_helper(
