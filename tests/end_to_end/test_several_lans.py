@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from end_to_end.frames import captured, sniffer
-from end_to_end.harness import DEADLINE, drops, greet, readable, router_state, rows
+from end_to_end.harness import DEADLINE, drops, greet, readable, router_state, rows, until
 from end_to_end.second_lan import PREFIX, ROUTER_ADDRESS, SecondLan
 from ratsnake.daemon.control.control_client import ask
 from ratsnake.lab import EXTERNAL, Host, Topology, nat, traffic_generator
-from ratsnake.lab.ping_and_traceroute import ping
+from ratsnake.lab.ping_and_traceroute import PathError, ping
 from ratsnake.lab.topology import LAN_PREFIX
 
 INTERNAL = [LAN_PREFIX, PREFIX]
@@ -34,7 +34,15 @@ def _pair(topology: Topology, host: Host) -> Iterator[tuple[socket.socket, socke
 def _works(topology: Topology, host: Host) -> None:
     with _pair(topology, host) as (near, far):
         assert greet(near, far)[0] == EXTERNAL
-    ping(host, topology.remotes[0], timeout=DEADLINE)
+    until(lambda: _answered(host, topology.remotes[0]), "a ping is answered")
+
+
+def _answered(host: Host, address: str) -> bool:
+    try:
+        ping(host, address, timeout=2.0)
+    except PathError:
+        return False
+    return True
 
 
 def test_each_lan_is_translated_and_one_reaches_the_other(topology: Topology) -> None:

@@ -30,7 +30,7 @@ _SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 _ROOM = 8 << 20  # bytes; the receiver shall not be what loses
 _STEPS = 6  # of the search: the last halves a 1/32 of the range
 _OPENING_RATE = 50_000  # datagrams a second that open flows; half of it at each further try
-_OPENING_TRIES = 4
+_OPENING_TRIES = 6
 _OPENED = 0.999
 
 _PERCENTILE = re.compile(r"percentile (\d+)\.000 *= *([\d.]+)")
