@@ -111,4 +111,11 @@ CONFIGURATIONS = (
     settings("eim/eif+preserve+parity", inbound_refresh=False, mtu=576),
     settings("adm/apdf+overload+sticky", "1024-1027", decrement_ttl=True),
     settings("apdm/adf+distinct+sequential", "1024-1030"),
+    settings(
+        "eim/eif+preserve",
+        "1024-1087",
+        port_block=8,
+        blocks_per_host=1,
+        forwards=tuple(map(parse_forward, ("tcp:1026=192.168.1.10", "udp:1036=192.168.1.11"))),
+    ),
 )
