@@ -1,4 +1,4 @@
-"""The library example of the README runs as it stands, and prints what its comments say."""
+"""The example of docs/library.md runs as it stands, and prints what its comments say."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "library.md"
 
 
 def test_the_example_prints_what_it_says(tmp_path: Path) -> None:
-    (example,) = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.M | re.S)
+    (example,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
     program = tmp_path / "pasted.py"
     program.write_text(example)
     done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True)
