@@ -110,6 +110,21 @@ def test_status_of_many_port_ranges_and_types(
     assert "udp full-cone" in text
 
 
+def test_status_of_hosts_with_types_of_their_own(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    every = ("tcp", "udp", "icmp", "udplite", "dccp", "sctp")
+    console = {"prefix": "192.168.1.50/32", "types": dict.fromkeys(every, "full-cone")}
+    others = {"prefix": "192.168.1.0/28", "types": {"udp": "full-cone"}}
+    player.rows = [{**STATUS, "host_types": [console, others]}]
+    lines = shown(player, capsys, "status").splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("NAT type"))
+    assert [line.split(None, 1) for line in lines[at + 1 : at + 3]] == [
+        ["192.168.1.50/32:", "full-cone"],
+        ["192.168.1.0/28:", "udp full-cone"],
+    ]
+
+
 def test_mappings(player: Player, capsys: pytest.CaptureFixture[str]) -> None:
     player.rows = [MAPPING, {**MAPPING, "remote": "198.51.100.1", "remote_port": 3478}]
     lines = shown(player, capsys, "mappings").splitlines()

@@ -20,6 +20,7 @@ from ratsnake.daemon.configuration.configuration_file import (
     options_of,
 )
 from ratsnake.daemon.configuration.flag_table import RUN_FLAGS
+from ratsnake.daemon.configuration.host_nat_types import TYPE_KEYS
 from ratsnake.daemon.configuration.json_schema import schema
 from ratsnake.daemon.configuration.option_parsing import run_options
 from ratsnake.daemon.configuration.toml_values import EXAMPLES
@@ -90,7 +91,8 @@ def test_a_file_says_what_the_flags_say() -> None:
 def test_every_flag_has_its_key_and_the_reverse() -> None:
     keys = [key for flags in KEYS.values() for key in flags]
     tables = [flag.key for flag in TABLE_FLAGS.values()]
-    assert sorted([*keys, *tables]) == sorted(flag.key for flag in RUN_FLAGS)
+    several = [flag.key for flag in RUN_FLAGS if flag.tables]
+    assert sorted([*keys, *tables, *several]) == sorted(flag.key for flag in RUN_FLAGS)
 
 
 def test_a_flag_wins_over_its_key() -> None:
@@ -462,3 +464,89 @@ def test_check_notes_interfaces_that_are_not_here(
         f"ratsnake: note: {file}: host.wan qqq: {missing}; there are br0, eth0",
         f"ratsnake: note: {file}: host.lan eth99: {missing}; did you mean eth0?",
     ]
+
+
+HOSTS = """
+[[hosts]]
+prefix = "192.168.1.50/32"
+nat = "full-cone"
+other = "eim/eif"
+
+[[hosts]]
+prefix = "192.168.1.0/28"
+udp = "full-cone"
+tcp = "symmetric"
+"""
+
+
+def test_types_of_hosts_are_tables_and_flags_that_win_over_them() -> None:
+    types = ["192.168.1.50=full-cone,other:eim/eif", "192.168.1.0/28=tcp:symmetric,udp:full-cone"]
+    made = options(EXTERNAL + HOSTS)
+    assert made == options(EXTERNAL, host_nat=types)
+    console, others = made.nat.settings.hosts
+    full, symmetric = PRESETS["full-cone"].behaviour, PRESETS["symmetric"].behaviour
+    assert str(console.prefix) == "192.168.1.50/32"
+    assert console.behaviours == (full,) * 7
+    assert others.behaviours == (symmetric, full, *(None,) * 5)
+    (only,) = options(EXTERNAL + HOSTS, host_nat=["192.168.1.9=symmetric"]).nat.settings.hosts
+    assert str(only.prefix) == "192.168.1.9/32" and only.other is None
+    assert options(EXTERNAL).nat.settings.hosts == ()
+
+
+def test_the_keys_of_types_of_hosts_are_those_of_all_hosts() -> None:
+    assert tuple(KEYS["types"]) == TYPE_KEYS
+
+
+def test_what_is_in_force_says_the_types_of_hosts() -> None:
+    read = from_document(parsed(EXTERNAL + HOSTS), "home.toml")
+    again = parsed(effective(read, options_of(read, {})))
+    assert again["hosts"] == [
+        {"prefix": "192.168.1.50/32", "nat": "full-cone", "other": "eim/eif"},
+        {"prefix": "192.168.1.0/28", "tcp": "symmetric", "udp": "full-cone"},
+    ]
+    jsonschema.validate(again, schema())
+
+
+HOST = '[[hosts]]\nprefix = "192.168.1.50/32"\n'
+FULL_CONE = 'nat = "full-cone"\n'
+HOST_MISTAKES = [
+    ('[hosts]\nprefix = "192.168.1.50/32"', "hosts: must be tables, each headed [[hosts]]"),
+    ("[[hosts]]", "hosts[1]: has no prefix; give it an internal host or prefix"),
+    ("[[hosts]]\n" + FULL_CONE, "hosts[1]: has no prefix;"),
+    (HOST, 'hosts[1]: has no type for 192.168.1.50/32; give it one, such as nat = "full-cone"'),
+    (HOST + 'nat = "full-cne"', "hosts[1].nat full-cne: no such NAT type; did you mean full-cone?"),
+    (HOST + FULL_CONE + HOST + "udp = 1", "hosts[2].udp: 1: must be a text in quotes"),
+    (HOST + 'upd = "full-cone"', "hosts[1].upd: no such key; did you mean udp?"),
+    ('[[hosts]]\nprefix = "192.168.1.1/24"', "hosts[1].prefix 192.168.1.1/24: has bits set"),
+    (HOST + FULL_CONE + HOST + FULL_CONE, "hosts: 192.168.1.50/32 is given twice"),
+    (
+        '[[hosts]]\nprefix = "198.51.100.0/24"\n' + FULL_CONE,
+        "hosts: 198.51.100.0/24 does not lie in any internal prefix",
+    ),
+    ('[[hots]]\nnat = "full-cone"', "[hots]: no such section; did you mean hosts?"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), HOST_MISTAKES)
+def test_a_mistake_in_the_types_of_hosts_is_told(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        options(EXTERNAL + text)
+    assert str(caught.value).startswith(f"home.toml: {message}")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("192.168.1.50", "192.168.1.50: must be PREFIX=TYPE, such as 192.168.1.50=full-cone"),
+        ("192.168.1.50=", "must be PREFIX=TYPE"),
+        ("192.168.1.50=full", "full: no such NAT type"),
+        ("192.168.1.50=upd:full-cone", "no 'upd'; did you mean udp?"),
+        ("192.168.1.50=udp:full-cone,udp:symmetric", "has two types for udp; right is one"),
+        ("console=full-cone", "console: must be an IPv4 or IPv6 prefix"),
+        ("2001:db8::/64=full-cone", "2001:db8::/64 does not lie in any internal prefix"),
+    ],
+)
+def test_a_mistake_in_the_flag_of_types_of_hosts_is_told(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        run_options({"external": ["203.0.113.1"], "host-nat": [text]})
+    assert str(caught.value).startswith("--host-nat") and message in str(caught.value)

@@ -53,7 +53,18 @@ CASES = [
 ]
 
 
+_OF_HOSTS = "[[hosts]]\nprefix = '192.168.1.{}'\nnat = '{}'\n"
 CASES += [
+    (
+        _OF_HOSTS.format(1, "full-cone") + _OF_HOSTS.format(2, "symmetric"),
+        _OF_HOSTS.format("2/32", "symmetric") + _OF_HOSTS.format(1, "eim/eif"),
+        [],
+    ),
+    (
+        _OF_HOSTS.format(1, "full-cone"),
+        _OF_HOSTS.format(1, "symmetric"),
+        ["hosts: now without 192.168.1.1=nat:full-cone and with 192.168.1.1=nat:symmetric"],
+    ),
     ("[host]\nlan = 'br0'", "[host]\nlan = ['br0']", []),
     ("[host]\nlan = 'br0'", "[host]\nlan = ['br0', 'wg0']", ["host.lan: now with wg0"]),
     ("[host]\nlan = ['br0', 'wg0']", "[host]\nlan = 'wg0'", ["host.lan: now without br0"]),

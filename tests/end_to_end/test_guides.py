@@ -72,6 +72,8 @@ def test_full_cone_for_games(tmp_path: Path) -> None:
     with player(tmp_path, EXTERNAL) as who:
         out = followed("full-cone-for-games.md", who)
         assert "udp=full-cone" in out and f"icmp  {HOST}:" in out
+        assert f"its NAT type is full-cone, that of hosts in {HOST}/32 (host-nat)" in out
+        assert 'udp = "port-restricted-cone"' in who.type(who.topology.router, "ratsnake check")
         host, internet = who.topology.hosts[0].namespace, who.topology.internet
         with host.socket() as near, internet.socket() as far, internet.socket() as stranger:
             far.bind((who.topology.remotes[0], 7000))

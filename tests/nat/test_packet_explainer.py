@@ -22,6 +22,11 @@ OTHER_EXTERNAL = "203.0.113.2"
 HOST = (INSIDE, 4000)
 
 PRESSED = {"unanswered": 1}  # second
+HOST_TYPES = {
+    "192.168.1.1": "full-cone",
+    "192.168.1.2": "quasi-port-restricted-cone",
+    "192.168.1.0/30": "eim/adf+parity",
+}
 # NAT type, ports, limits, what else.
 Scene = tuple[str, str, dict[str, int], dict[str, Any]]
 SCENES: dict[str, Scene] = {
@@ -68,6 +73,22 @@ SCENES: dict[str, Scene] = {
         {"forward": ("tcp:80=192.168.1.10:443",), **PRESSED},
     ),
     "arbitrary": ("quasi-restricted-cone", "2000-2003", SMALL, {"pooling": "arbitrary"}),
+    **{
+        f"hosts, {kind}": (kind, "2000-2011,3000", SMALL, {"hosts": HOST_TYPES})
+        for kind in ("quasi-restricted-cone", "symmetric", "full-cone")
+    },
+    "hosts, few": (
+        "quasi-symmetric",
+        "80,2000-2005",
+        FEW,
+        {"hosts": HOST_TYPES, "pooling": "arbitrary", **PRESSED},
+    ),
+    "hosts, blocks": (
+        "quasi-symmetric",
+        "2000-2039",
+        FEW,
+        {"hosts": HOST_TYPES, "port_block": 4, "blocks_per_host": 2},
+    ),
 }
 
 
@@ -80,6 +101,13 @@ def make_settings(engine: Engine, scene: Scene) -> Any:
     unanswered = keywords.pop("unanswered", 0)
     rules = tuple(map(forward.parse_forward, keywords.pop("forward", ())))
     pairs = tuple(map(forward.parse_one_to_one, keywords.pop("one_to_one", ())))
+    if "hosts" in keywords:
+        keywords["hosts"] = tuple(
+            engine.modules["nat.settings.host_types"].HostTypes(
+                ip_network(prefix), **dict.fromkeys(("tcp", "udp", "icmp"), parse(name))
+            )
+            for prefix, name in keywords["hosts"].items()
+        )
     if "pooling" in keywords:
         keywords["pooling"] = engine.modules["nat.settings.setting_types"].Pooling(
             keywords["pooling"]

@@ -1,5 +1,6 @@
 """Ports in use toward a remote and by an endpoint against sets: full words and groups too."""
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -22,12 +23,19 @@ POOL, ENDPOINT = 3, 7
 REMOTE = (1, 2, 443)
 
 
-def made(engine: Engine, capacity: int = 4096) -> Any:
+def made(engine: Engine, capacity: int = 4096, levels: Collection[int] = (1,)) -> Any:
     modules = engine.modules
     counters = modules["nat.allocation.counter_table"].CounterTable(
         capacity, modules["nat.tables.hash_secret"].Secret(WORDS)
     )
-    return modules["nat.allocation.port_overloading"].PortConflicts(counters)
+    positions = modules["nat.allocation.port_positions"].Positions(
+        (((1, SIZE),),) * (POOL + 1), (False,) * (POOL + 1)
+    )
+    generator = modules["nat.tables.random_generator"].Generator(1, 2)
+    pools = modules["nat.allocation.port_pools"].PortPools(
+        positions, (levels,) * (POOL + 1), 1, generator
+    )
+    return modules["nat.allocation.port_overloading"].PortConflicts(counters, pools)
 
 
 def next_of(taken: set[int], start: int, begin: int, end: int) -> int:

@@ -26,7 +26,7 @@ def pools(engine: Engine, size: int = SIZE, shared: bool = False) -> Any:
     ranges = (((100, 99 + BEFORE),), ((1, size),) if size else (), ())
     return modules["nat.allocation.port_pools"].PortPools(
         modules["nat.allocation.port_positions"].Positions(ranges, (False,) * 3),
-        (shared,) * 3,
+        ({1} if shared else {0},) * 3,
         RINGS,
         modules["nat.tables.random_generator"].Generator(1, 2),
     )

@@ -32,6 +32,16 @@ KINDS: dict[str, dict[str, Any]] = {
     "shared deterministic": {"behaviour": "symmetric", **COMPUTED},
     "paired": {"externals": TWO},
     "arbitrary": {"externals": TWO, "pooling": "arbitrary", "behaviour": "adm/adf+sticky"},
+    "types of hosts": {
+        "behaviour": "quasi-restricted-cone",
+        "ports": "2000-2031",
+        "hosts": {
+            V4.hosts[0]: "full-cone",
+            V4.hosts[1]: "symmetric",
+            V6.hosts[0]: "full-cone",
+            V6.hosts[1]: "restricted-cone",
+        },
+    },
     "forwards": {
         "forwards": (
             *(

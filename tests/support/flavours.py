@@ -62,6 +62,8 @@ MODULES = (
     "nat.settings.static_forward_text",
     "nat.settings.static_forward",
     "nat.settings.forward_table",
+    "nat.settings.host_policies",
+    "nat.settings.host_types",
     "nat.translation.prefetch",
     "nat.packets.fragment_tracking",
     "nat.tables.random_generator",

@@ -23,6 +23,7 @@ STATUS = {
         {"address": "2001:db8:3::1", "ports": None, "follows": None, "lost": None},
     ],
     "types": dict.fromkeys(("tcp", "udp", "icmp"), "quasi-restricted-cone"),
+    "host_types": [],
     "host": {
         "problems": [{"what": "interface br0 is down", "command": "ip link set br0 up"}],
         "restored": 4,

@@ -46,16 +46,18 @@ def settings(
     limits: dict[str, int] | None = None,
     forwards: tuple[str, ...] = (),
     one_to_one: tuple[str, ...] = (),
+    hosts: dict[str, Any] | None = None,
     **keywords: Any,
 ) -> Any:
     """`behaviour`, in its notation, is that of all protocols with ports; `externals` has the ports
     of each address, None for static forwards only; by default there is one a family with `ports`.
 
-    `pooling`, `unsolicited_syn` and `no_resources` are given by value, the rest as it is.
+    `hosts` has the behaviour of all protocols with ports, or behaviours by protocol, for hosts or
+    prefixes.  `pooling`, `unsolicited_syn` and `no_resources` are given by value, the rest as it
+    is.
     """
     module = engine.modules["nat.settings.setting_types"]
     text = engine.modules["nat.settings.static_forward_text"]
-    chosen = engine.modules["nat.rules.behaviour"].parse_behaviour(behaviour)
     given = {V4.external: ports, V6.external: ports} if externals is None else externals
     for name, kind in (
         ("pooling", module.Pooling),
@@ -64,6 +66,12 @@ def settings(
     ):
         if name in keywords:
             keywords[name] = kind(keywords[name])
+    parse = engine.modules["nat.rules.behaviour"].parse_behaviour
+    host_types = engine.modules["nat.settings.host_types"].HostTypes
+    of_hosts = [
+        (ip_network(prefix), said if isinstance(said, dict) else dict.fromkeys(WITH_PORTS, said))
+        for prefix, said in (hosts or {}).items()
+    ]
     return engine.Settings(
         externals=tuple(
             engine.External(ip_address(address), ports and engine.PortSet.parse(ports))
@@ -76,7 +84,11 @@ def settings(
             *map(text.parse_forward, forwards),
             *map(text.parse_one_to_one, one_to_one),
         ),
-        **{**dict.fromkeys(WITH_PORTS, chosen), **keywords},
+        hosts=tuple(
+            host_types(prefix, **{protocol: parse(name) for protocol, name in said.items()})
+            for prefix, said in of_hosts
+        ),
+        **{**dict.fromkeys(WITH_PORTS, parse(behaviour)), **keywords},
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from ..daemon.configuration.host_nat_types import WITH_PORTS
 from ..daemon.user_errors import RunError
 from ..nat.rules.drop_reasons import REASONS
 from ..portset.port_summary import port_summary
@@ -46,6 +47,8 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
     for external in status["external"]:
         yield from _wrapped("external", _external(external))
     yield from _wrapped("NAT type", _types(status["types"]))
+    for one in status["host_types"]:
+        yield from _wrapped("", f"{one['prefix']}: {_host_types(one['types'])}")
     yield _line(
         "engine",
         f"{'compiled' if status['compiled'] else 'interpreted'},"
@@ -179,6 +182,13 @@ def _wrapped(name: str, text: str) -> Iterator[str]:
 def _types(types: dict[str, str]) -> str:
     if len(set(types.values())) == 1:
         return next(iter(types.values()))
+    return ",".join(f"{protocol} {name}" for protocol, name in types.items())
+
+
+def _host_types(types: dict[str, str]) -> str:
+    """Those that hosts have of their own; protocols that are not among them have the usual."""
+    if types.keys() >= set(WITH_PORTS):
+        return _types(types)
     return ",".join(f"{protocol} {name}" for protocol, name in types.items())
 
 

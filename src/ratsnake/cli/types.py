@@ -20,7 +20,9 @@ Ports: exclusive, one mapping for each port; overload, several mappings with
   even stays even.
 You can write any other combination: MAPPING/FILTERING[+WORD...], such as
   eim/adf or apdm/apdf+overload+preserve+parity. The default words are exclusive
-  and random.\
+  and random.
+Some hosts can have a type of their own, such as full cone for a game console:
+  --host-nat 192.168.1.50=full-cone, or [[hosts]] in the configuration file.\
 """
 
 

@@ -3,10 +3,13 @@
 from .. import __version__
 from ..device.linux_tun import LinuxTun
 from ..nat.compiled_flag import COMPILED
+from ..nat.rules.behaviour import name_of
+from ..nat.settings.validated_settings import Settings
+from ..nat.views.row_tuples import PROTOCOL_NAMES
 from ..portset.port_summary import port_summary
 from .configuration.option_parsing import RunOptions
 from .host_integration.host_values import HostValues
-from .views.status_object import Facts, Outside
+from .views.status_object import Facts, HostNatTypes, Outside
 
 FEW_RANGES = 4  # of ports are written out: a shared address seldom has more
 USUAL = ("tcp", "udp", "icmp")  # the protocols whose NAT types are always told
@@ -21,6 +24,22 @@ def facts_of(options: RunOptions, host_values: HostValues, device: LinuxTun) -> 
         offload=tuple(device.features),
         external=outside(options, host_values),
         types=options.nat.types,
+        host_types=host_nat_types(options.nat.settings),
+    )
+
+
+def host_nat_types(settings: Settings) -> tuple[HostNatTypes, ...]:
+    """The NAT types of their own that hosts have, in the order they were given."""
+    return tuple(
+        HostNatTypes(
+            str(one.prefix),
+            {
+                protocol: name_of(behaviour)
+                for protocol, behaviour in zip(PROTOCOL_NAMES, one.behaviours, strict=True)
+                if behaviour is not None
+            },
+        )
+        for one in settings.hosts
     )
 
 

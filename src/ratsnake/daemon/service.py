@@ -26,7 +26,7 @@ from .periodic_task import PeriodicTask
 from .reconfiguration.active_settings import ActiveSettings
 from .reconfiguration.live_forwards import LiveForwards
 from .reconfiguration.reload import Reloading
-from .run_description import outside, state
+from .run_description import host_nat_types, outside, state
 from .sd_notify import ServiceManager
 from .signal_wakeup import PACKET_LOOP_ENDED, Wakeup
 from .user_errors import RunError
@@ -184,7 +184,12 @@ class Service:
         """Other settings are in force, or an address is there or not."""
         options = self._active_settings.fitted
         external = outside(options, self._host.host_values)
-        self._facts = replace(self._facts, external=external, types=options.nat.types)
+        self._facts = replace(
+            self._facts,
+            external=external,
+            types=options.nat.types,
+            host_types=host_nat_types(options.nat.settings),
+        )
         self._busiest.forget_all()
 
     def status(self) -> dict[str, Any]:

@@ -43,19 +43,22 @@ class Observation:
     seen: tuple[tuple[int, tuple[External, ...]], ...]
 
 
-def observe(topology: Topology, protocol: str = "udp", version: int = 4) -> Observation:
+def observe(
+    topology: Topology, protocol: str = "udp", version: int = 4, host: int = 0
+) -> Observation:
     """Observe the NAT with "udp", "tcp" or "icmp" packets, in about a tenth of a second.
 
-    `version` is that of IP: 4, or 6 in a network that has it.
+    `version` is that of IP: 4, or 6 in a network that has it; `host` is the number of the LAN host
+    that looks.
 
     ICMP Echo has an identifier for a port and none at the remote, so there is nothing between ADM
     and APDM, or ADF and APDF: the former of each is reported.
     """
     with open_transport(topology, protocol, version) as transport:
-        seen = tuple(_contacts(transport) for _ in range(_ENDPOINTS))
+        seen = tuple(_contacts(transport, host) for _ in range(_ENDPOINTS))
         return Observation(
             alone=max(classify(external) for _, external in seen),
-            filtering=_filtering(transport),
+            filtering=_filtering(transport, host),
             ports=_selection(seen),
             seen=seen,
         )
@@ -69,13 +72,13 @@ def classify(external: Sequence[External]) -> Mapping:
     return Mapping.EIM if toward_a1 == toward_b1 else Mapping.ADM
 
 
-def _contacts(transport: Transport) -> tuple[int, tuple[External, ...]]:
-    with closing(transport.endpoint(0)) as endpoint:
+def _contacts(transport: Transport, host: int) -> tuple[int, tuple[External, ...]]:
+    with closing(transport.endpoint(host)) as endpoint:
         return endpoint.port, tuple(endpoint.contact(remote) for remote in (A1, B1, B2))
 
 
-def _filtering(transport: Transport) -> Filtering:
-    with closing(transport.endpoint(0)) as endpoint:
+def _filtering(transport: Transport, host: int) -> Filtering:
+    with closing(transport.endpoint(host)) as endpoint:
         external = endpoint.contact(A1)
         if endpoint.admits(B2, external):
             return Filtering.EIF

@@ -87,11 +87,14 @@ FILES = (
     '[events]\nsink = "journald"\nkinds = ["mapping"]\n[state]\nfile = "/var/lib/x"\nperiod = 9\n',
     '[nat]\nexternal = ["203.0.113.1"]\ninternal = ["10.0.0.0/24"]\nport-block = 64\n'
     "deterministic = true\n[packets]\nmtu = 1460\n",
+    '[nat]\nexternal = ["203.0.113.1"]\n[[hosts]]\nprefix = "10.0.0.9/32"\nnat = "full-cone"\n'
+    '[[hosts]]\nprefix = "10.0.0.0/8"\nudp = "symmetric"\nother = "eim/eif"\n',
     '[nat]\nexternal = ["203.0.113.1"]\n[rules]\nnptv6 = "fd01:203:405::/48=2001:db8:1::/48"\n',
 )
 EXAMPLES = {
     **{"internal": "10.0.0.0/8", "tcp": "symmetric", "other": "adm/adf", "mtu": "1400"},
     **{"forward": "tcp:8080=192.168.1.10:80", "no-nat": "198.51.100.0/24", "timeout": "udp=9"},
+    "host-nat": "192.168.1.50=udp:full-cone,tcp:symmetric",
     **{"nptv6": "fd01:203:405::/48=2001:db8:1::/48", "limit": "sessions=9", "lan": "br0"},
     **{"control-mode": "0660", "user": "root", "sink": "stdout", "listen": "9469"},
 }

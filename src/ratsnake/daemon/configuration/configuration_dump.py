@@ -6,7 +6,8 @@ from dataclasses import fields
 
 from ...nat.settings.setting_types import Limits, Timeouts
 from .configuration_file import KEYS, TABLE_FLAGS, Configuration
-from .flag_table import EXTERNAL_FLAG
+from .flag_table import EXTERNAL_FLAG, HOST_NAT_FLAG
+from .host_nat_types import table_of
 from .json_schema import default_text
 from .option_parsing import RunOptions
 from .value_parsers import table_names
@@ -41,6 +42,11 @@ def _lines(
                 yield f"{flag.key} = {default_text(flag)}  # default"
             else:
                 yield f"# {flag.key}: not set"
+    for text in configuration.texts.get(HOST_NAT_FLAG.key, []):
+        yield ""
+        yield f"[[{HOST_NAT_FLAG.tables}]]"
+        for key, value in table_of(text).items():
+            yield f"{key} = {json.dumps(value)}"
     tables: dict[str, Timeouts | Limits] = {
         "timeout": options.nat.settings.timeouts,
         "limit": options.nat.settings.limits,

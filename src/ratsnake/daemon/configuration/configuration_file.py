@@ -15,7 +15,8 @@ from ...host.processes.user_accounts import process_account
 from ...nat.settings.setting_types import Limits, Timeouts
 from ..user_errors import Mistakes, UsageError, near, nearest
 from .flag_definition import Flag
-from .flag_table import CONFIG_FLAG, RUN_FLAGS, RUN_GROUPS, SECTIONS
+from .flag_table import CONFIG_FLAG, HOST_NAT_FLAG, RUN_FLAGS, RUN_GROUPS, SECTIONS
+from .host_nat_types import texts_of_tables
 from .option_parsing import ALL_READABLE, Names, RunOptions, Texts, Unreadable, run_options
 from .toml_syntax_errors import syntax_errors
 from .toml_values import text_of
@@ -159,8 +160,15 @@ def from_document(document: Mapping[str, Any], source: str) -> Configuration:
     texts: dict[str, str | list[str]] = {}
     names = {flag.key: _missing(source, document, section, flag) for section, flag in REQUIRED}
     mistakes, unread = Mistakes(), set[str]()
-    known = [*KEYS, *TABLE_FLAGS]
+    known = [*KEYS, HOST_NAT_FLAG.tables, *TABLE_FLAGS]
     for section, content in document.items():
+        if section == HOST_NAT_FLAG.tables:
+            key = HOST_NAT_FLAG.key
+            before = len(mistakes.messages)
+            texts[key] = texts_of_tables(content, f"{source}: {section}", mistakes)
+            names[key] = f"{source}: {section}"
+            unread.update([key] if len(mistakes.messages) > before else [])
+            continue
         with mistakes.noted():
             if section not in known:
                 raise UsageError(f"{source}: {_unknown_section(section, known)}")

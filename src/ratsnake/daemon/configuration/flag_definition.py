@@ -23,7 +23,8 @@ class Flag:
     `flag` is what it is called on the command line where its key alone would say too little.
 
     `table` is the name of the configuration file's table whose keys are this flag's names, for a
-    flag that takes NAME=NUMBER. `unit` and `rfc` are for the documentation.
+    flag that takes NAME=NUMBER; `tables` that of an array of tables, each of which makes one text
+    (host_nat_types.py). `unit` and `rfc` are for the documentation.
 
     `restart`: a running NAT cannot be told another value.
     """
@@ -39,6 +40,7 @@ class Flag:
     switch: bool = False
     flag: str = ""
     table: str = ""
+    tables: str = ""
     unit: str = ""
     rfc: str = ""
     restart: bool = False

@@ -13,6 +13,8 @@ from ...nat.settings.unvalidated_settings import DEFAULT_PRESET, PRIVATE_PREFIXE
 from ...portset import read_ports
 from .event_kinds import KINDS, USUAL_KINDS
 from .flag_definition import Flag
+from .host_nat_types import SECTION as HOSTS_SECTION
+from .host_nat_types import parse_host_types
 from .listen_address import parse_listen
 from .value_parsers import (
     OneOf,
@@ -111,6 +113,17 @@ TYPE_FLAGS = (
         "the NAT type for protocols without ports, such as GRE and ESP (default: one internal host"
         " for each remote)",
     ),
+)
+HOST_NAT_FLAG = Flag(
+    "host-nat",
+    "PREFIX=TYPE",
+    parse_host_types,
+    "a NAT type for some internal hosts, such as 192.168.1.50=full-cone, or one for each protocol,"
+    " 192.168.1.0/28=udp:full-cone,tcp:symmetric; the longest prefix wins; may repeat",
+    default=(),
+    repeat=True,
+    tables=HOSTS_SECTION,
+    rfc="RFC 4787",
 )
 SHARING_FLAGS = (
     Flag(
@@ -248,6 +261,7 @@ BOUND_FLAGS = (
 NAT_GROUPS = {
     "addresses and ports": (*ADDRESS_FLAGS, *SHARING_FLAGS),
     "NAT types": TYPE_FLAGS,
+    "NAT types of some hosts": (HOST_NAT_FLAG,),
     "rules for some traffic": RULE_FLAGS,
     "packets": PACKET_FLAGS,
     "timeouts and limits": BOUND_FLAGS,
@@ -397,7 +411,7 @@ RUN_GROUPS = {
 }
 RUN_FLAGS = tuple(flag for group in RUN_GROUPS.values() for flag in group)
 # The sections of a configuration file, and the groups whose flags are their keys; those with a
-# table of their own (`Flag.table`) are sections themselves.
+# table or tables of their own (`Flag.table`, `Flag.tables`) are sections themselves.
 SECTIONS = {
     "nat": "addresses and ports",
     "types": "NAT types",

@@ -11,6 +11,8 @@ from typing import Any
 from ...nat.rules.behaviour import PRESETS, parse_behaviour
 from .configuration_file import KEYS, TABLE_FLAGS, TABLES
 from .flag_definition import Flag
+from .flag_table import HOST_NAT_FLAG
+from .host_nat_types import GENERAL, PREFIX, TYPE_KEYS
 from .value_parsers import OneOf, table_names
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -80,7 +82,10 @@ MEANINGS = {"timeout": TIMEOUT_MEANINGS, "limit": LIMIT_MEANINGS}
 
 @dataclass(frozen=True)
 class Key:
-    """One key of the file; `default` is text as the file would have it, or "" where it has none."""
+    """One key of the file; `default` is text as the file would have it, or "" where it has none.
+
+    `section` is in brackets where there may be several of it.
+    """
 
     section: str
     name: str
@@ -112,6 +117,9 @@ def keys() -> Iterator[Key]:
                     flag.rfc,
                     flag.restart,
                 )
+    for name, meaning in _host_keys().items():
+        rfc = "" if name == PREFIX else HOST_NAT_FLAG.rfc
+        yield Key(f"[{HOST_NAT_FLAG.tables}]", name, WORDS["text"], "", "", meaning, rfc)
     for section, flag in TABLE_FLAGS.items():
         owner = TABLES[flag.key]
         for name, field in zip(table_names(owner), fields(owner), strict=True):
@@ -127,6 +135,7 @@ def schema() -> dict[str, Any]:
         )
         for section, flags in KEYS.items()
     }
+    sections[HOST_NAT_FLAG.tables] = {"type": "array", "items": _hosts()}
     for section, flag in TABLE_FLAGS.items():
         owner = TABLES[flag.key]
         sections[section] = _section(
@@ -141,6 +150,26 @@ def schema() -> dict[str, Any]:
             }
         )
     return {"$schema": DIALECT, "title": TITLE, **_section(sections)}
+
+
+def _host_keys() -> dict[str, str]:
+    """The keys of [[hosts]], and what each means."""
+    meanings = {PREFIX: "the internal host or prefix that has these types; the longest prefix wins"}
+    for key in TYPE_KEYS:
+        meaning = _without_default(KEYS["types"][key].help)
+        rest = "that of the next shorter prefix, or of `[types]`"
+        default = rest if key in (GENERAL, "other") else f"its `nat`, else {rest}"
+        meanings[key] = f"{meaning}; default: {default}"
+    return meanings
+
+
+def _hosts() -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        key: {**TYPES["text"], "description": meaning} for key, meaning in _host_keys().items()
+    }
+    for key in TYPE_KEYS:
+        properties[key]["examples"] = list(PRESETS)
+    return {**_section(properties), "required": [PREFIX], "minProperties": 2}
 
 
 def default_text(flag: Flag) -> str:

@@ -216,6 +216,7 @@ def nat_options(
             externals=externals(values, values["one-to-one"]),
             internal=values["internal"],
             internal_except=values["internal-except"],
+            hosts=values["host-nat"],
             pooling=values["pooling"],
             port_block=values["port-block"],
             blocks_per_host=values["blocks-per-host"],

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from .configuration_file import KEYS, TABLE_FLAGS, TABLES
 from .flag_definition import Flag
+from .flag_table import HOST_NAT_FLAG
 from .option_parsing import Texts
 from .value_parsers import table_names
 
@@ -40,7 +41,7 @@ def differences(before: Texts, after: Texts) -> tuple[Difference, ...]:
 
     What is written in another way and means the same does not differ.
     """
-    return tuple(_of_keys(before, after)) + tuple(_of_tables(before, after))
+    return (*_of_keys(before, after), *_of_hosts(before, after), *_of_tables(before, after))
 
 
 def _of_keys(before: Texts, after: Texts) -> Iterator[Difference]:
@@ -53,6 +54,14 @@ def _of_keys(before: Texts, after: Texts) -> Iterator[Difference]:
                 yield Difference(
                     f"{section}.{flag.key}", _value(flag, old), _value(flag, new), flag.restart
                 )
+
+
+def _of_hosts(before: Texts, after: Texts) -> Iterator[Difference]:
+    old, new = _text(HOST_NAT_FLAG, before), _text(HOST_NAT_FLAG, after)
+    if set(_meaning(HOST_NAT_FLAG, old)) != set(_meaning(HOST_NAT_FLAG, new)):
+        yield Difference(
+            HOST_NAT_FLAG.tables, _value(HOST_NAT_FLAG, old), _value(HOST_NAT_FLAG, new)
+        )
 
 
 def _of_tables(before: Texts, after: Texts) -> Iterator[Difference]:

@@ -21,6 +21,7 @@ EXAMPLES = {
     "internal-except": "192.168.100.1/32",
     "ports": "5000-5999",
     "nat": "full-cone",
+    "host-nat": "192.168.1.50=full-cone",
     "forward": "tcp:8080=192.168.1.10:80",
     "one-to-one": "203.0.113.5=192.168.1.5",
     "no-nat": "198.51.100.0/24",

@@ -15,6 +15,7 @@ The status object, as `ratsnake status --json` prints it:
                          address now.  The last one stays until there is another; it is null where
                          there has been none yet
     types        {protocol: str}                             NAT type of each protocol
+    host_types   [{prefix: str, types: {protocol: str}}]     NAT types of their own that hosts have
     host         {problems: [{what, command: str}], restored, guard_dropped, own_sockets: int}
                          what is wrong on this host now, and the command that helps, "" for none;
                          how many changes others had undone, and were made again; packets with an
@@ -56,6 +57,14 @@ class Outside:
     lost: str | None = None
 
 
+@dataclass(frozen=True)
+class HostNatTypes:
+    """What the hosts in a prefix have of their own; the names are the status object's."""
+
+    prefix: str
+    types: dict[str, str]
+
+
 class Problem(Protocol):
     """What is wrong on the host, and the command that helps, "" for none."""
 
@@ -75,6 +84,7 @@ class Facts:
     offload: tuple[str, ...]
     external: tuple[Outside, ...]
     types: dict[str, str]
+    host_types: tuple[HostNatTypes, ...] = ()
     problems: tuple[Problem, ...] = ()
     restored: int = 0
     guard_dropped: int = 0
@@ -111,6 +121,7 @@ def status(
         "offload": list(facts.offload),
         "external": [asdict(one) for one in facts.external],
         "types": facts.types,
+        "host_types": [asdict(one) for one in facts.host_types],
         "host": {
             "problems": [{"what": one.what, "command": one.command} for one in facts.problems],
             "restored": facts.restored,

@@ -2,6 +2,7 @@ cimport cython
 from ratsnake.wire.packet_fields cimport Packet
 from ratsnake.wire.integer_types cimport u32, u64
 from .port_blocks cimport PortBlocks
+from ..settings.host_policies cimport HostPolicies
 from ..settings.deterministic_nat cimport Deterministic
 from .sticky_ports cimport StickyPorts
 from ..tables.random_generator cimport Generator
@@ -28,6 +29,7 @@ cdef enum:
 @cython.final
 cdef class Allocator:
     cdef PolicyTable policies
+    cdef HostPolicies host_policies
     cdef MappingTable mappings
     cdef HostTable hosts
     cdef PortConflicts taken
@@ -43,9 +45,10 @@ cdef class Allocator:
     cdef Numbers unavailable
     cdef u32 externals, ipv4, ipv6, mode, sets, blocks_per_host
     cdef bint arbitrary, waits
-    cdef u32 external, port, endpoint
+    cdef u32 external, port, endpoint, policy
     cdef u32 pool_of(self, u32 protocol, u32 external) noexcept nogil
     cdef u32 addresses_for(self, u32 version) noexcept nogil
+    cdef void face(self, Packet p) noexcept nogil
     cdef bint find(self, Packet p, u32 host, u64 now) noexcept nogil
     cdef bint look(self, Packet p, u32 base, u32 count, u32 host, u64 now) noexcept nogil
     cdef bint is_used(self, u32 protocol, u32 external, u32 port) noexcept nogil

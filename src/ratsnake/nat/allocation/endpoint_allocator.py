@@ -27,10 +27,11 @@ if not cython.compiled:
 
 from ratsnake.wire.packet_fields import PROTOCOLS
 
-from ..rules.behaviour import Sharing
 from ..settings.deterministic_nat import Deterministic
 from ..settings.deterministic_nat_factory import deterministic_table
 from ..settings.forward_table import Forwards
+from ..settings.host_policies import HostPolicies
+from ..settings.host_types import host_classes
 from ..settings.setting_types import Pooling
 from ..settings.validated_settings import Settings
 from ..tables.behaviour_by_protocol import PolicyTable
@@ -58,6 +59,7 @@ class Allocator:
         settings: Settings,
         forwards: Forwards,
         policies: PolicyTable,
+        host_policies: HostPolicies,
         mappings: MappingTable,
         hosts: HostTable,
         counters: CounterTable,
@@ -65,9 +67,9 @@ class Allocator:
         secret: Secret,
     ) -> None:
         self.policies = policies
+        self.host_policies = host_policies
         self.mappings = mappings
         self.hosts = hosts
-        self.taken = PortConflicts(counters)
         self.generator = generator
         self.secret = secret
         self.externals = len(settings.externals)
@@ -106,27 +108,35 @@ class Allocator:
         if settings.deterministic:
             self.mode = COMPUTED
             self.sets = table.hosts if table else 0
+        of_protocols = list(zip(*host_classes(settings).behaviours, strict=True))
         self.positions = Positions(
             [
                 pool_ranges(protocol, row, external, reserved, self.mode == BLOCKS)
                 for protocol in range(PROTOCOLS)
                 for row, external in enumerate(settings.externals)
             ],
-            [one.parity for one in settings.behaviours for _ in settings.externals],
+            [
+                any(one.parity for one in behaviours)
+                for behaviours in of_protocols
+                for _ in settings.externals
+            ],
         )
         self.pools = PortPools(
             self.positions,
             [
-                one.sharing is not Sharing.EXCLUSIVE
-                for one in settings.behaviours
+                {one.share for one in behaviours}
+                for behaviours in of_protocols
                 for _ in settings.externals
             ],
             self.sets * PROTOCOLS,
             generator,
+            # Blocks and computed ports are of one host, and so of one policy.
+            self.mode == SINGLE,
         )
+        self.taken = PortConflicts(counters, self.pools)
         self.endpoints = StickyPorts(settings.limits.mappings, secret)
         self.selector = PortSelector(policies, self.pools, self.endpoints, self.taken)
-        self.external = self.port = self.endpoint = 0
+        self.external = self.port = self.endpoint = self.policy = 0
 
     def __dealloc__(self) -> None:
         release(self.families)
@@ -138,6 +148,11 @@ class Allocator:
     def addresses_for(self, version: u32) -> u32:
         """How many external addresses there are for mappings of hosts of an IP version."""
         return self.ipv6 if version == 6 else self.ipv4
+
+    def face(self, p: Packet) -> None:
+        """Turn to an outbound packet: all else follows the policy of its host."""
+        self.policy = self.host_policies.policy_of(p.protocol, p.source_high, p.source_low)
+        self.selector.policy = self.policy
 
     def find(self, p: Packet, host: u32, now: u64) -> bool:
         """Whether there is an external endpoint for the flow of an outbound packet.
@@ -151,8 +166,9 @@ class Allocator:
         base: u32 = self.ipv4 if p.version == 6 else 0
         if count == 0:
             return False
+        self.face(p)
         self.endpoint = 0
-        if self.policies.rows[p.protocol].remembers:
+        if self.policies.rows[self.policy].remembers:
             self.endpoint = self.endpoints.enter(
                 p.protocol, p.source_high, p.source_low, p.source_port
             )
@@ -161,7 +177,7 @@ class Allocator:
         self.selector.waking = False
         if self.look(p, base, count, host, now):
             return True
-        self.selector.waking = self.policies.rows[p.protocol].rests != 0
+        self.selector.waking = self.policies.rows[self.policy].wakes != 0
         return self.selector.waking and self.look(p, base, count, host, now)
 
     def look(self, p: Packet, base: u32, count: u32, host: u32, now: u64) -> bool:
@@ -175,7 +191,7 @@ class Allocator:
             self.waits = True
             self.selector.contested = NONE32
             return False
-        if self.mode == BLOCKS and not self.policies.rows[p.protocol].fixed:
+        if self.mode == BLOCKS and not self.policies.rows[self.policy].fixed:
             return self.find_in_blocks(p, external, host, now)
         return self.find_in(p, external, self.whole_set(external), 0, HIGHEST, now)
 
@@ -221,7 +237,7 @@ class Allocator:
     def find_anywhere(self, p: Packet, base: u32, count: u32, now: u64) -> bool:
         """`find` among all addresses: the one used last where ports are sticky, then any."""
         last: u32 = NONE32
-        if self.endpoint and self.policies.rows[p.protocol].sticky:
+        if self.endpoint and self.policies.rows[self.policy].sticky:
             last = self.endpoints.last_external(self.endpoint)
         if last != NONE32 and self.unavailable[last]:
             last = NONE32
@@ -246,7 +262,7 @@ class Allocator:
         pool: u32 = self.pool_of(protocol, external)
         return (
             self.pools.unused_ports(pool) != 0
-            or self.policies.rows[protocol].sharing != EXCLUSIVE
+            or self.policies.rows[self.policy].sharing != EXCLUSIVE
             or self.selector.waking
             or self.pools.first_waking(pool, pool) <= now
         )
@@ -293,7 +309,7 @@ class Allocator:
         """The block with the port that the endpoint of a sticky flow had last, or 0."""
         if (
             self.endpoint == 0
-            or not self.policies.rows[p.protocol].sticky
+            or not self.policies.rows[self.policy].sticky
             or self.endpoints.last_external(self.endpoint) != external
         ):
             return 0
@@ -316,7 +332,7 @@ class Allocator:
         if host == NONE32:
             return False
         external: u32 = self.families[self.deterministic.external_of(host)]
-        if self.policies.rows[p.protocol].fixed:
+        if self.policies.rows[self.policy].fixed:
             return self.find_in(p, external, 0, 0, HIGHEST, now)
         return self.find_in(
             p,
@@ -352,7 +368,7 @@ class Allocator:
         """The mapping that keeps a port of the address searched last from the flow; 0 if none."""
         if port == NONE32:
             return 0
-        return self.mappings.find_external(
+        return self.mappings.find_inbound(
             p.protocol,
             self.external,
             port,
@@ -374,6 +390,8 @@ class Allocator:
         if self.policies.rows[policy].sharing != EXCLUSIVE:
             # Whose ports these are `find` has looked at.
             self.taken.enter(position)
+            if self.pools.mixed[pool]:
+                self.pools.share(pool, position, self.policies.rows[policy].share)
         if self.mode == BLOCKS and not self.policies.rows[policy].fixed:
             self.blocks.hold(self.blocks.block_at(r[m].external, r[m].external_port))
 

@@ -22,14 +22,15 @@ def claim(a: Allocator, p: Packet, external: u32, port: u32, host: u32) -> bool:
 
     It is then what the allocator has found, to be taken before the next look.
     """
+    a.face(p)
     pool: u32 = a.pool_of(p.protocol, external)
     position: u32 = a.positions.position_of(pool, port)
-    if position == NONE32 or (a.policies.rows[p.protocol].fixed and port != p.source_port):
+    if position == NONE32 or (a.policies.rows[a.policy].fixed and port != p.source_port):
         return False
     a.endpoint = 0
-    if a.policies.rows[p.protocol].remembers:
+    if a.policies.rows[a.policy].remembers:
         a.endpoint = a.endpoints.enter(p.protocol, p.source_high, p.source_low, p.source_port)
-    if a.policies.rows[p.protocol].sharing == EXCLUSIVE:
+    if a.policies.rows[a.policy].sharing == EXCLUSIVE:
         if not a.pools.is_unused(pool, position):
             return False
     else:
@@ -37,9 +38,11 @@ def claim(a: Allocator, p: Packet, external: u32, port: u32, host: u32) -> bool:
             pool,
             p.destination_high,
             p.destination_low,
-            p.destination_port if a.policies.rows[p.protocol].share == 2 else 0,
-            a.endpoint if a.policies.rows[p.protocol].sharing == DISTINCT else 0,
+            p.destination_port if a.policies.rows[a.policy].share == 2 else 0,
+            a.endpoint if a.policies.rows[a.policy].sharing == DISTINCT else 0,
         )
+        if a.pools.mixed[pool]:
+            a.taken.keep_to(a.policies.rows[a.policy].share, False)
         if not a.taken.is_free(position):
             return False
     if not is_hosts(a, p, external, port, host):
@@ -52,7 +55,7 @@ def claim(a: Allocator, p: Packet, external: u32, port: u32, host: u32) -> bool:
 
 def is_hosts(a: Allocator, p: Packet, external: u32, port: u32, host: u32) -> bool:
     """Whether the port is among those the internal host may have; its block is granted."""
-    fixed: bool = a.policies.rows[p.protocol].fixed != 0
+    fixed: bool = a.policies.rows[a.policy].fixed != 0
     if a.mode == COMPUTED:
         return computed_for(a, p, external, fixed, port)
     if a.mode != BLOCKS or fixed:

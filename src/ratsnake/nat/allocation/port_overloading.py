@@ -24,6 +24,7 @@ if not cython.compiled:
     FULL_GROUPS = 1040
 
 from .counter_table import CounterTable, owner_of
+from .port_pools import PortPools
 
 
 def rows_needed(mappings: int) -> int:
@@ -34,9 +35,11 @@ def rows_needed(mappings: int) -> int:
 class PortConflicts:
     """Arguments are not checked: positions must be in range, and what is given back was taken."""
 
-    def __init__(self, counters: CounterTable) -> None:
+    def __init__(self, counters: CounterTable, pools: PortPools) -> None:
         self.counters = counters
-        self.pool = 0
+        self.pools = pools
+        self.pool = self.level = 0
+        self.sparing = False
         self.remote = self.high = self.low = self.endpoint = 0
 
     def look(
@@ -56,6 +59,12 @@ class PortConflicts:
         self.high = remote_high
         self.low = remote_low
         self.endpoint = owner_of(PORTS_OF_ENDPOINT, endpoint, 0) if endpoint else 0
+        self.level = 0
+
+    def keep_to(self, level: u32, sparing: bool) -> None:
+        """In a mixed pool, count only ports that mappings of this level may have as free."""
+        self.level = level
+        self.sparing = sparing
 
     def enter(self, position: u32) -> None:
         """The port is in use now."""
@@ -92,6 +101,8 @@ class PortConflicts:
         word: u64 = self.counters.get(self.remote + part, self.high, self.low)
         if self.endpoint and word != M64:
             word |= self.counters.get(self.endpoint + part, self.pool, 0)
+        if self.level and part < FULL_WORDS:
+            word |= self.pools.barred(self.pool, part, self.level, self.sparing)
         return word ^ M64
 
     def is_free(self, position: u32) -> bool:
@@ -112,12 +123,22 @@ class PortConflicts:
         free: u64 = self.free_bits(word) & M64 << (start & 63)
         position: u32
         while free == 0:
-            word = self.next_open(word + 1, end)
+            word = self.next_open(self.after_barred(word + 1, end), end)
             if word == NONE32:
                 return NONE32
             free = self.free_bits(word)
         position = word << 6 | lowest_bit(free)
         return position if position < end else NONE32
+
+    def after_barred(self, word: u32, end: u32) -> u32:
+        """The first word from this one on that has a port not barred, perhaps one beyond `end`."""
+        while (
+            self.level
+            and word << 6 < end
+            and self.pools.barred(self.pool, word, self.level, self.sparing) == M64
+        ):
+            word += 1
+        return word
 
     def next_open(self, word: u32, end: u32) -> u32:
         """The first word from this one on that is full in neither set; NONE32 from `end` on."""

@@ -11,14 +11,16 @@ from ..tables.row_layouts cimport (
 cdef enum:
     WOKEN_AT_ONCE = 32
     GUESSES = 2
+    MIXED = 1
+    SPARING = 2
 
 @cython.final
 cdef class PortPools:
     cdef Positions positions
     cdef Generator generator
-    cdef Octets shared
+    cdef Octets shared, mixed
     cdef Numbers first_group, counts, resting
-    cdef Words taken
+    cdef Words taken, levels
     cdef Ports rows
     cdef Shorts sections, groups, oldest, youngest
     cdef u32 at(self, u32 pool, u32 position) noexcept nogil
@@ -28,6 +30,10 @@ cdef class PortPools:
     cpdef bint is_used(self, u32 pool, u32 position) noexcept nogil
     cdef void mark(self, u32 pool, u32 position, bint taken) noexcept nogil
     cpdef void take(self, u32 pool, u32 position) noexcept nogil
+    cdef void end_sharing(self, u32 at) noexcept nogil
+    cpdef void share(self, u32 pool, u32 position, u32 level) noexcept nogil
+    cpdef u64 barred(self, u32 pool, u32 word, u32 level, bint sparing) noexcept nogil
+    cpdef bint spares(self, u32 pool) noexcept nogil
     cpdef void give(self, u32 pool, u32 position) noexcept nogil
     cpdef void rest(self, u32 pool, u32 position, u32 ring, u64 until) noexcept nogil
     cpdef bint rests(self, u32 pool, u32 position) noexcept nogil

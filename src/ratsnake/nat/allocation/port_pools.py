@@ -10,9 +10,16 @@ next user (RFC 6888 REQ-8): it is then neither used nor unused until its time ha
 nothing else is left.  Resting ports form rings, oldest first: one for each set of ports that a flow
 may have to find one in, so that none but those are looked at.  Shared ports do not rest: their
 filters keep strangers out.
+
+Where some hosts have NAT types of their own, a pool may be *mixed*: some of its mappings need a
+port each, others share one if their remotes differ in address (level 1), or in address or port
+(level 2).  An inbound packet can be assigned only if all mappings of its port are told apart in the
+same way, so a port in use belongs to one level: `levels` has a bit for each port and level.  A
+quarter of the ports is spared for mappings that cannot share, as long as the others find a port to
+share.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import cython
 
@@ -38,6 +45,9 @@ if not cython.compiled:
 
     WOKEN_AT_ONCE = 32
     GUESSES = 2
+    # Bits of `mixed`.
+    MIXED = 1
+    SPARING = 2
 
 from ..tables.random_generator import Generator
 from .port_positions import Positions
@@ -47,6 +57,8 @@ class PortPools:
     """Arguments are not checked: pools, positions and rings must be in range."""
 
     shared: Octets
+    mixed: Octets
+    levels: Words
     first_group: Numbers
     counts: Numbers
     resting: Numbers
@@ -58,25 +70,35 @@ class PortPools:
     rows: Ports
 
     def __init__(
-        self, positions: Positions, shared: Sequence[bool], rings: int, generator: Generator
+        self,
+        positions: Positions,
+        levels: Sequence[Collection[int]],
+        rings: int,
+        generator: Generator,
+        spares: bool = True,
     ) -> None:
-        """Pools of these positions; `shared`: whether several mappings may have one of its ports.
+        """Pools of these positions; `levels`: how mappings of each may share a port (0: they may
+        not; 1, 2: as `share` of their policies).
 
-        A port of a pool that is not shared rests in one of `rings` rings.
+        A port rests in one of `rings` rings.  `spares`: mixed pools spare ports.
         """
         self.positions = positions
         self.generator = generator
         pools = positions.pools
         self.shared = new_octets(pools)
+        self.mixed = new_octets(pools)
         self.first_group = new_numbers(pools)
         self.counts = new_numbers(pools)
         self.resting = new_numbers(pools)
         groups = 0
         for pool in range(pools):
-            self.shared[pool] = shared[pool]
+            self.shared[pool] = max(levels[pool]) > 0
+            if len(set(levels[pool])) > 1:
+                self.mixed[pool] = MIXED | (SPARING if spares and 0 in levels[pool] else 0)
             self.first_group[pool] = groups
             groups += (positions.size(pool) + 4095) // 4096
         self.taken = new_words(groups << 6)
+        self.levels = new_words(groups << 7 if any(self.mixed[k] for k in range(pools)) else 0)
         self.sections = new_shorts(groups << 3)
         self.groups = new_shorts(groups)
         self.rows = new_ports(groups << 12)
@@ -86,6 +108,8 @@ class PortPools:
 
     def __dealloc__(self) -> None:
         release(self.shared)
+        release(self.mixed)
+        release(self.levels)
         release(self.first_group)
         release(self.counts)
         release(self.resting)
@@ -146,13 +170,45 @@ class PortPools:
             self.rows[at].users -= 1
             if self.rows[at].users:
                 return
+            if self.mixed[pool]:
+                self.end_sharing(at)
         self.mark(pool, position, False)
+
+    def end_sharing(self, at: u32) -> None:
+        """A port has no level any more."""
+        one: u64 = 1
+        bit: u64 = one << (at & 63)
+        word: u32 = at >> 6 << 1
+        self.levels[word] &= bit ^ M64
+        self.levels[word + 1] &= bit ^ M64
+
+    def share(self, pool: u32, position: u32, level: u32) -> None:
+        """The port of a mixed pool, just taken, is shared by mappings of this level (1 or 2)."""
+        one: u64 = 1
+        at: u32 = self.at(pool, position)
+        self.levels[(at >> 6 << 1) + level - 1] |= one << (at & 63)
+
+    def barred(self, pool: u32, word: u32, level: u32, sparing: bool) -> u64:
+        """The bits of the ports of a mixed pool, in one word of its positions, that a mapping of
+        this level (1 or 2) cannot share: others have them, or they rest; where `sparing` is set,
+        also those nobody has."""
+        at: u32 = (self.first_group[pool] << 6) + word
+        others: u64 = self.levels[(at << 1) + level - 1] ^ M64
+        return others if sparing else others & self.taken[at]
+
+    def spares(self, pool: u32) -> bool:
+        """Whether unused ports are left to mappings that need one of their own."""
+        return self.mixed[pool] & SPARING != 0 and self.unused_ports(
+            pool
+        ) << 2 <= self.positions.size(pool)
 
     def rest(self, pool: u32, position: u32, ring: u32, until: u64) -> None:
         """The mapping that has the port ended, and the port rests until then, which is not 0."""
         at: u32 = self.at(pool, position)
         youngest: u32 = self.youngest[ring]
         self.resting[pool] += 1
+        # What counted its mappings counts none while it rests.
+        self.rows[at].users = 0
         self.rows[at].rests_until = until
         self.rows[at].older = youngest
         self.rows[at].younger = 0

@@ -20,10 +20,12 @@ cdef class PortSelector:
     cdef Positions positions
     cdef StickyPorts endpoints
     cdef PortConflicts taken
-    cdef u32 pool, ring, external, endpoint, sharing, first, last, class_first, class_last
+    cdef u32 policy, pool, ring, external, endpoint, sharing, first, last, class_first, class_last
     cdef u32 position, contested
-    cdef bint waking
+    cdef bint waking, sparing
     cdef u32 choose(self, Packet p, u32 pool, u32 ring, u32 external, u32 endpoint, u32 first, u32 last, u64 now) noexcept nogil
+    cdef u32 found(self, Packet p, u32 first, u32 last, u64 now) noexcept nogil
+    cdef void spare_no_more(self) noexcept nogil
     cdef void face(self, Packet p, u32 pool, u32 ring, u32 external, u32 endpoint, u32 first, u32 last) noexcept nogil
     cdef u32 preferred(self, Packet p, u32 first, u32 last) noexcept nogil
     cdef u32 half_of(self, Packet p) noexcept nogil

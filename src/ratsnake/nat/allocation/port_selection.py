@@ -9,6 +9,9 @@ selection searches from the port after the endpoint's last one instead, shared o
 Ports are searched in a *window*, first..last: those of the internal port's class, below 1024 or
 above (RFC 4787 REQ-3a), and if that has none, all the flow may have.  Where the policy keeps parity
 (REQ-4), each window is searched for the internal port's parity first.
+
+Where some hosts need exclusive ports and others share theirs, a quarter of the ports is left to the
+former as long as the latter find a port that is shared already (`port_pools`).
 """
 
 import cython
@@ -31,7 +34,8 @@ from .sticky_ports import StickyPorts
 
 class PortSelector:
     """`position` is that of the port chosen last.  `waking`: one that rests may be taken.
-    `contested` is the port the policy preferred last, if it could not be had.
+    `contested` is the port the policy preferred last, if it could not be had.  `policy` is to be
+    set for each packet; `sparing`: unused ports are not for it.
     """
 
     def __init__(
@@ -49,6 +53,8 @@ class PortSelector:
         self.pool = self.ring = self.external = self.endpoint = 0
         self.first = self.last = self.class_first = self.class_last = self.position = 0
         self.sharing = EXCLUSIVE
+        self.policy = 0
+        self.sparing = False
         self.contested = NONE32
         self.waking = False
 
@@ -68,27 +74,35 @@ class PortSelector:
         `ring` is where those ports rest; `endpoint` is 0 if none is remembered.
         """
         self.face(p, pool, ring, external, endpoint, first, last)
-        if self.policies.rows[p.protocol].rests:
+        if self.policies.rows[self.policy].wakes:
             self.pools.wake(pool, ring, now)
+        port: u32 = self.found(p, first, last, now)
+        if port == NONE32 and self.sparing:
+            self.spare_no_more()
+            port = self.found(p, first, last, now)
+        return port
+
+    def found(self, p: Packet, first: u32, last: u32, now: u64) -> u32:
+        """`choose`, among the ports that were turned to."""
         port: u32 = self.preferred(p, first, last)
         self.contested = NONE32
         if port != NONE32:
-            self.position = self.positions.position_of(pool, port)
+            self.position = self.positions.position_of(self.pool, port)
             if self.position == NONE32:
                 port = NONE32
             elif self.acceptable(p, self.position, now):
                 return port
         self.contested = port
-        if self.policies.rows[p.protocol].fixed:
+        if self.policies.rows[self.policy].fixed:
             return NONE32
-        if self.policies.rows[p.protocol].selection != SEQUENTIAL:
+        if self.policies.rows[self.policy].selection != SEQUENTIAL:
             port = NONE32
         self.position = self.fitting(p, port, first, last)
-        if self.position == NONE32 and self.waking and self.pools.wake_oldest(pool, ring):
+        if self.position == NONE32 and self.waking and self.pools.wake_oldest(self.pool, self.ring):
             self.position = self.fitting(p, port, first, last)
         if self.position == NONE32:
             return NONE32
-        return self.positions.port_at(pool, self.position)
+        return self.positions.port_at(self.pool, self.position)
 
     def face(
         self, p: Packet, pool: u32, ring: u32, external: u32, endpoint: u32, first: u32, last: u32
@@ -98,15 +112,19 @@ class PortSelector:
         self.ring = ring
         self.external = external
         self.endpoint = endpoint
-        self.sharing = self.policies.rows[p.protocol].sharing
+        self.sharing = self.policies.rows[self.policy].sharing
+        self.sparing = False
         if self.sharing != EXCLUSIVE:
             self.taken.look(
                 pool,
                 p.destination_high,
                 p.destination_low,
-                p.destination_port if self.policies.rows[p.protocol].share == 2 else 0,
+                p.destination_port if self.policies.rows[self.policy].share == 2 else 0,
                 endpoint if self.sharing == DISTINCT else 0,
             )
+            if self.pools.mixed[pool]:
+                self.sparing = self.pools.spares(pool)
+                self.taken.keep_to(self.policies.rows[self.policy].share, self.sparing)
         self.first = self.class_first = first
         self.last = self.class_last = last
         if p.source_port <= WELL_KNOWN:
@@ -114,17 +132,22 @@ class PortSelector:
         else:
             self.class_first = max(first, WELL_KNOWN + 1)
 
+    def spare_no_more(self) -> None:
+        """Unused ports are for this packet too, for there is no other."""
+        self.sparing = False
+        self.taken.sparing = False
+
     def preferred(self, p: Packet, first: u32, last: u32) -> u32:
         """The port to try first if the pool has it, or NONE32."""
         before: u32 = NONE32
         if self.endpoint and self.endpoints.last_external(self.endpoint) == self.external:
             before = self.endpoints.last_port(self.endpoint)
         port: u32 = NONE32
-        if before != NONE32 and self.policies.rows[p.protocol].sticky:
+        if before != NONE32 and self.policies.rows[self.policy].sticky:
             port = before
-        elif self.policies.rows[p.protocol].selection == PRESERVE:
+        elif self.policies.rows[self.policy].selection == PRESERVE:
             port = p.source_port
-        elif before != NONE32 and self.policies.rows[p.protocol].selection == SEQUENTIAL:
+        elif before != NONE32 and self.policies.rows[self.policy].selection == SEQUENTIAL:
             port = self.following(before, self.half_of(p), self.class_first, self.class_last)
             if port == NONE32:
                 port = self.following_any(before, first, last)
@@ -132,7 +155,7 @@ class PortSelector:
 
     def half_of(self, p: Packet) -> u32:
         """The half of the pool that has the ports of the internal port's parity."""
-        return p.source_port & 1 if self.policies.rows[p.protocol].parity else 0
+        return p.source_port & 1 if self.policies.rows[self.policy].parity else 0
 
     def following(self, port: u32, half: u32, first: u32, last: u32) -> u32:
         """The port after `port`, going round in a half of first..last; NONE32 if that has none."""
@@ -158,10 +181,10 @@ class PortSelector:
 
     def acceptable(self, p: Packet, position: u32, now: u64) -> bool:
         """Whether a port of the pool may serve the flow."""
+        if self.policies.rows[self.policy].wakes:
+            self.pools.wake_port(self.pool, self.ring, position, now)
         if self.sharing != EXCLUSIVE:
             return self.taken.is_free(position)
-        if self.policies.rows[p.protocol].rests:
-            self.pools.wake_port(self.pool, self.ring, position, now)
         return self.pools.is_unused(self.pool, position)
 
     def forget_search(self) -> None:
@@ -204,7 +227,7 @@ class PortSelector:
         """A position in first..last, of the parity wanted if there is one; or NONE32."""
         half: u32 = self.half_of(p)
         position: u32 = self.within(half, start, first, last)
-        if position == NONE32 and self.policies.rows[p.protocol].parity:
+        if position == NONE32 and self.policies.rows[self.policy].parity:
             position = self.within(half ^ 1, start, first, last)
         return position
 
@@ -222,7 +245,7 @@ class PortSelector:
             if self.sharing == EXCLUSIVE:
                 return self.pools.next_unused(self.pool, at, begin, end)
             return self.taken.next_free(at, begin, end)
-        at = self.pools.random_unused(self.pool, begin, end)
+        at = NONE32 if self.sparing else self.pools.random_unused(self.pool, begin, end)
         if at == NONE32 and self.sharing != EXCLUSIVE:
             at = begin + self.pools.generator.below(end - begin)
             at = self.taken.next_free(at, begin, end)

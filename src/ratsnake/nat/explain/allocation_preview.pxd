@@ -4,7 +4,7 @@ from ratsnake.wire.integer_types cimport M64, u32, u64
 from ..allocation.endpoint_allocator cimport Allocator, BLOCKS, COMPUTED, LOST
 from ..translation.flow_lifecycle cimport Flows
 from ..rules.behaviour_codes cimport EXCLUSIVE, PRESERVE
-from ..tables.row_layouts cimport NONE32
+from ..tables.row_layouts cimport NONE32, Policies
 from ..allocation.port_selection cimport HIGHEST, PortSelector
 
 @cython.final
@@ -22,6 +22,8 @@ cdef class AllocationPreview:
     cdef bint look_anywhere(self, Packet p, u32 base, u32 count)
     cdef bint look_in_blocks(self, Packet p, u32 external, u32 host)
     cdef bint look_in(self, Packet p, u32 external, u32 ports, u32 first, u32 last)
+    cdef bint looks(self, Packet p, u32 external, u32 first, u32 last)
+    cdef bint is_last(self, u32 holder)
     cdef bint fits(self, u32 position)
     cdef bint any_fits(self, Packet p, u32 first, u32 last)
     cdef str preference(self, Packet p)

@@ -14,7 +14,7 @@ if not cython.compiled:
     from ..allocation.endpoint_allocator import BLOCKS, COMPUTED, LOST
     from ..allocation.port_selection import HIGHEST
     from ..rules.behaviour_codes import EXCLUSIVE, PRESERVE
-    from ..tables.row_layouts import NONE32
+    from ..tables.row_layouts import NONE32, Policies
 
 from ..translation.flow_lifecycle import Flows
 
@@ -43,8 +43,9 @@ class AllocationPreview:
             count = self.allocator.ipv6
         if count == 0:
             return False
+        self.allocator.face(p)
         self.endpoint = 0
-        if self.allocator.policies.rows[p.protocol].remembers:
+        if self.allocator.policies.rows[self.allocator.policy].remembers:
             self.endpoint = self.allocator.endpoints.find(
                 p.protocol,
                 p.source_high,
@@ -57,7 +58,7 @@ class AllocationPreview:
         self.waking = False
         if self.look(p, base, count, host):
             return True
-        self.waking = self.allocator.policies.rows[p.protocol].rests != 0
+        self.waking = self.allocator.policies.rows[self.allocator.policy].wakes != 0
         return self.waking and self.look(p, base, count, host)
 
     def look(self, p: Packet, base: u32, count: u32, host: u32) -> bool:
@@ -67,7 +68,7 @@ class AllocationPreview:
             if subscriber == NONE32:
                 return False
             row: u32 = self.allocator.families[self.allocator.deterministic.external_of(subscriber)]
-            if self.allocator.policies.rows[p.protocol].fixed:
+            if self.allocator.policies.rows[self.allocator.policy].fixed:
                 return self.look_in(p, row, 0, 0, HIGHEST)
             return self.look_in(
                 p,
@@ -82,13 +83,16 @@ class AllocationPreview:
         self.waits = self.allocator.unavailable[external] == LOST
         if self.waits:
             return False
-        if self.allocator.mode == BLOCKS and not self.allocator.policies.rows[p.protocol].fixed:
+        if (
+            self.allocator.mode == BLOCKS
+            and not self.allocator.policies.rows[self.allocator.policy].fixed
+        ):
             return self.look_in_blocks(p, external, host)
         return self.look_in(p, external, self.allocator.whole_set(external), 0, HIGHEST)
 
     def look_anywhere(self, p: Packet, base: u32, count: u32) -> bool:
         last: u32 = NONE32
-        if self.endpoint and self.allocator.policies.rows[p.protocol].sticky:
+        if self.endpoint and self.allocator.policies.rows[self.allocator.policy].sticky:
             last = self.allocator.endpoints.last_external(self.endpoint)
         if last != NONE32 and self.allocator.unavailable[last]:
             last = NONE32
@@ -135,6 +139,15 @@ class AllocationPreview:
             first,
             last,
         )
+        if self.looks(p, external, first, last):
+            return True
+        if not self.selector.sparing:
+            return False
+        self.selector.spare_no_more()
+        return self.looks(p, external, first, last)
+
+    def looks(self, p: Packet, external: u32, first: u32, last: u32) -> bool:
+        """`look_in`, among the ports that were turned to."""
         self.external = external
         self.port = NONE32
         port: u32 = self.selector.preferred(p, first, last)
@@ -146,7 +159,7 @@ class AllocationPreview:
                 self.port = port
                 self.how = self.preference(p)
                 return True
-            holder: u32 = self.allocator.mappings.find_external(
+            holder: u32 = self.allocator.mappings.find_inbound(
                 p.protocol,
                 external,
                 port,
@@ -154,21 +167,34 @@ class AllocationPreview:
                 p.destination_low,
                 p.destination_port,
             )
-            if holder and not self.flows.shows_life(holder, self.now):
+            if self.is_last(holder) and not self.flows.shows_life(holder, self.now):
                 self.how = "after a mapping that has expired"
                 return True
-        if self.allocator.policies.rows[p.protocol].fixed:
+        if self.allocator.policies.rows[self.allocator.policy].fixed:
             return False
         return self.any_fits(p, first, last)
+
+    def is_last(self, holder: u32) -> bool:
+        """Whether the flow may have a mapping's port once that has ended."""
+        if holder == 0:
+            return False
+        policies: Policies = self.allocator.policies.rows
+        policy: u32 = self.flows.mappings.rows[holder].policy
+        # A port that is shared in another way may have more mappings.
+        return (
+            policies[policy].sharing == EXCLUSIVE
+            or policies[policy].group == policies[self.allocator.policy].group
+        )
 
     def fits(self, position: u32) -> bool:
         """Whether a port of the pool may serve the flow now, or has rested enough to."""
         pool: u32 = self.selector.pool
-        if self.selector.sharing != EXCLUSIVE:
-            return self.allocator.taken.is_free(position)
         if self.allocator.pools.rests(pool, position):
             at: u32 = self.allocator.pools.at(pool, position)
-            return self.waking or self.allocator.pools.rows[at].rests_until <= self.now
+            may: bool = self.waking or self.allocator.pools.rows[at].rests_until <= self.now
+            return may and not self.selector.sparing
+        if self.selector.sharing != EXCLUSIVE:
+            return self.allocator.taken.is_free(position)
         return self.allocator.pools.is_unused(pool, position)
 
     def any_fits(self, p: Packet, first: u32, last: u32) -> bool:
@@ -182,7 +208,7 @@ class AllocationPreview:
             end = self.allocator.positions.begin(pool, half, last + 1)
             if begin == end:
                 continue
-            if self.allocator.pools.unused_before(pool, begin) != (
+            if not self.selector.sparing and self.allocator.pools.unused_before(pool, begin) != (
                 self.allocator.pools.unused_before(pool, end)
             ):
                 self.how = "by chance among those unused"
@@ -192,6 +218,8 @@ class AllocationPreview:
             ):
                 self.how = "shared with flows to other remotes"
                 return True
+        if self.selector.sparing:
+            return False
         waking: u64 = self.allocator.pools.first_waking(pool, self.selector.ring)
         if waking <= self.now:
             self.how = "by chance among those unused"
@@ -201,15 +229,15 @@ class AllocationPreview:
 
     def preference(self, p: Packet) -> str:
         """Why the selector prefers the port it does."""
-        if self.allocator.policies.rows[p.protocol].fixed:
+        if self.allocator.policies.rows[self.allocator.policy].fixed:
             return "its protocol number, which cannot change"
         has_last: bool = (
             self.endpoint != 0
             and self.allocator.endpoints.last_external(self.endpoint) == self.external
             and self.allocator.endpoints.last_port(self.endpoint) != NONE32
         )
-        if has_last and self.allocator.policies.rows[p.protocol].sticky:
+        if has_last and self.allocator.policies.rows[self.allocator.policy].sticky:
             return "the one it had last (sticky)"
-        if self.allocator.policies.rows[p.protocol].selection == PRESERVE:
+        if self.allocator.policies.rows[self.allocator.policy].selection == PRESERVE:
             return "its own (preserve)"
         return "the next one (sequential)"

@@ -26,6 +26,8 @@ class Explanation:
     - `direction`: "outbound", "inbound", "hairpin"
     - `rule`: the rule that decides, as the configuration has it, after its key: "forward tcp:22=…",
       "one-to-one …", "no-nat", "nptv6"; or "shared address", or None
+    - `nat_type`: the NAT type of the mapping's host for this protocol; None without a mapping or if
+      it follows a forward.  `nat_type_of`: the prefix whose own type that is, or None
     - `session`: the state of the session it belongs to, or None if it would open one or none
     - `mapping`: "existing", "new", or None where there is none
     - `internal`, `external`: the mapping's endpoints, as far as they are known.  A port is None
@@ -40,6 +42,8 @@ class Explanation:
     verdict: str = ""
     direction: str = ""
     rule: str | None = None
+    nat_type: str | None = None
+    nat_type_of: str | None = None
     session: str | None = None
     mapping: str | None = None
     internal: tuple[str, int] | None = None

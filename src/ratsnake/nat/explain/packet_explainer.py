@@ -197,9 +197,9 @@ class Walk(ReadOnlyLookup):
         reason = self.outbound()
         if reason != TRANSLATED:
             return reason
-        policy: u32 = p.protocol
+        policy: u32 = flows.policy_of(p)
         if self.said.rule is not None:
-            policy += STATIC
+            policy = p.protocol + STATIC
         returns: bool = self.external == to and (p.protocol == ICMP or self.port == port)
         if self.external == to and self.port == port and flows.policies.rows[policy].share:
             self.say("it would share the very port it sends to")
@@ -257,7 +257,7 @@ class Walk(ReadOnlyLookup):
         )
         if forward == 0:
             m = flows.mappings.find_internal(
-                p.protocol,
+                flows.policy_of(p),
                 p.source_high,
                 p.source_low,
                 p.source_port,
@@ -286,7 +286,7 @@ class Walk(ReadOnlyLookup):
         flows = self.flows
         is_at_limit: bool = host != 0 and (
             flows.hosts.mappings_of(host) >= flows.host_mappings
-            or flows.hosts.held_of(host, p.protocol) >= flows.host_share[p.protocol]
+            or flows.hosts.held_of(host, p.protocol) >= flows.share_of(p)
         )
         if is_at_limit and not self.may_sweep():
             return HOST_LIMIT
@@ -302,6 +302,7 @@ class Walk(ReadOnlyLookup):
         self.more_mappings += 1
         self.external = preview.external
         self.port = preview.port
+        self.tell_type(self.source_end()[0])
         self.said.mapping = "new"
         self.said.internal = self.source_end()
         self.said.external = self.external_end()
@@ -388,7 +389,7 @@ class Walk(ReadOnlyLookup):
         )
         if forward:
             return self.static(forward, p.destination_port)
-        m: u32 = flows.mappings.find_external(
+        m: u32 = flows.mappings.find_inbound(
             p.protocol, to, p.destination_port, p.source_high, p.source_low, p.source_port
         )
         if m == 0 or not flows.shows_life(m, self.now):

@@ -1,5 +1,7 @@
 """Who only looks: what `explain` finds in the tables, and how it says so."""
 
+from ipaddress import ip_network
+
 import cython
 
 if not cython.compiled:
@@ -23,8 +25,10 @@ if not cython.compiled:
 
     ROWS_LOOKED_AT = 4096
 
+from ..rules.behaviour import name_of
 from ..rules.connection_states import STATE_NAMES
 from ..settings.address_realm import halves
+from ..settings.host_types import deciding_types
 from ..settings.validated_settings import Settings
 from ..translation.packet_translator import Translator
 from ..translation.shared_address import Sharing
@@ -210,6 +214,22 @@ class ReadOnlyLookup:
         self.say(
             f"the mapping is there: {shown(*self.said.internal)} = {shown(*self.said.external)}"
         )
+        if r[m].policy < STATIC:
+            self.tell_type(self.said.internal[0])
+
+    def tell_type(self, host: str) -> None:
+        """The NAT type of an internal host; where hosts have their own, also what gives it."""
+        protocol: u32 = self.packet.protocol
+        types = deciding_types(self.settings.hosts, ip_network(host), protocol)
+        behaviour = self.settings.behaviours[protocol]
+        self.said.nat_type_of = None
+        if types is not None:
+            behaviour = types.behaviours[protocol] or behaviour
+            self.said.nat_type_of = str(types.prefix)
+        self.said.nat_type = name_of(behaviour)
+        if self.settings.hosts:
+            source = "all hosts" if types is None else f"hosts in {types.prefix} (host-nat)"
+            self.say(f"its NAT type is {self.said.nat_type}, that of {source}")
 
     def external_end(self) -> tuple[str | None, int | None]:
         """The mapping's external endpoint, as far as it is known."""

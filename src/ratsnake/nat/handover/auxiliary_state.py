@@ -34,7 +34,7 @@ def leave_rests(old: Flows, new: Flows, now: u64) -> None:
     if new.rest == 0:
         return
     for protocol in range(PROTOCOLS):
-        if not (old.policies.rows[protocol].rests and new.policies.rows[protocol].rests):
+        if not (old.policies.rows[protocol].wakes and new.policies.rows[protocol].wakes):
             continue
         for ports in range(old.allocator.sets):
             ring = protocol * old.allocator.sets + ports
@@ -111,7 +111,12 @@ def leave_endpoints(old: Flows, new: Flows) -> None:
 def leave_endpoint(old: Flows, new: Flows, row: u32, is_unused: bool) -> None:
     it: Endpoints = old.allocator.endpoints.rows
     external: u32 = it[row].last_external
-    if external == NONE32 or not new.policies.rows[it[row].protocol].remembers:
+    if external == NONE32:
+        return
+    policy: u32 = new.host_policies.policy_of(
+        it[row].protocol, it[row].internal_high, it[row].internal_low
+    )
+    if not new.policies.rows[policy].remembers:
         return
     external = new.realm.external_row(
         old.realm.external_high[external], old.realm.external_low[external]

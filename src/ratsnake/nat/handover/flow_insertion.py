@@ -248,7 +248,7 @@ class FlowInserter:
             return self.forwarded(forward, now)
         m: u32 = (
             self.flows.mappings.find_external(
-                p.protocol,
+                self.flows.policy_of(p),
                 self.external,
                 self.external_port,
                 p.destination_high,
@@ -263,7 +263,7 @@ class FlowInserter:
         # A mapping lives by sessions in which the inside has sent.
         if not confirmed:
             return 0
-        if opener and self.flows.policies.rows[p.protocol].share <= self.alike():
+        if opener and self.flows.policies.rows[self.flows.policy_of(p)].share <= self.alike():
             return self.made_for_partner(now)
         return self.claimed(now)
 
@@ -308,7 +308,7 @@ class FlowInserter:
         """The row of the mapping that a packet from inside would use, or 0."""
         p: Packet = self.packet
         return self.flows.mappings.find_internal(
-            p.protocol,
+            self.flows.policy_of(p),
             p.source_high,
             p.source_low,
             p.source_port,
@@ -362,7 +362,7 @@ class FlowInserter:
             return 0
         if (
             self.flows.hosts.mappings_of(host) >= self.flows.host_mappings
-            or self.flows.hosts.held_of(host, p.protocol) >= self.flows.host_share[p.protocol]
+            or self.flows.hosts.held_of(host, p.protocol) >= self.flows.share_of(p)
             or not claim(self.flows.allocator, p, self.external, self.external_port, host)
         ):
             self.flows.hosts.settle(host)

@@ -156,6 +156,14 @@ PRESETS: dict[str, Preset] = {row[0]: Preset(*row) for row in _TABLE}
 # Where nothing but the address tells flows apart (GRE, ESP, ...): one internal host per remote.
 BY_ADDRESS_ONLY = Behaviour(_ADM, _ADF, Sharing.OVERLOAD, Selection.PRESERVE)
 
+_NAMES = {preset.behaviour: preset.name for preset in PRESETS.values()}
+
+
+def name_of(behaviour: Behaviour) -> str:
+    """The preset that a behaviour is, or else its notation."""
+    return _NAMES.get(behaviour) or str(behaviour)
+
+
 _HOW = "MAPPING/FILTERING[+WORD...], such as eim/adf or apdm/apdf+overload+sticky"
 _SHARING = {word.name.lower(): word for word in Sharing}
 _SELECTION = {word.name.lower(): word for word in Selection}

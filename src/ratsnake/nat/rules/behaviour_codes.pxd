@@ -12,4 +12,6 @@ cdef enum:
     PRESERVE = 0
     RANDOM = 1
     SEQUENTIAL = 2
-    STATIC = 7
+    SHARES = 3
+    POLICIES_OF_CLASS = 8
+    STATIC = 128

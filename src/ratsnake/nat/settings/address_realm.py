@@ -44,6 +44,13 @@ def halves(address: Address) -> tuple[int, int]:
     return int(address) >> 64, int(address) & 0xFFFFFFFF_FFFFFFFF
 
 
+def mask_words(prefix: Network) -> tuple[int, int, int, int]:
+    """The halves of a prefix's address, then those of its mask."""
+    length = prefix.prefixlen + (96 if prefix.version == 4 else 0)
+    mask = (1 << 128) - (1 << (128 - length))
+    return (*halves(prefix.network_address), mask >> 64, mask & 0xFFFFFFFF_FFFFFFFF)
+
+
 class Prefixes:
     """A few prefixes, tried one after the other; only packets that open a session come here."""
 
@@ -53,13 +60,8 @@ class Prefixes:
         self.count = len(prefixes)
         self.rows = new_words(4 * self.count)
         for number, prefix in enumerate(prefixes):
-            length = prefix.prefixlen + (96 if prefix.version == 4 else 0)
-            mask = (1 << 128) - (1 << (128 - length))
-            high, low = halves(prefix.network_address)
-            self.rows[4 * number] = high
-            self.rows[4 * number + 1] = low
-            self.rows[4 * number + 2] = mask >> 64
-            self.rows[4 * number + 3] = mask & 0xFFFFFFFF_FFFFFFFF
+            for word, value in enumerate(mask_words(prefix)):
+                self.rows[4 * number + word] = value
 
     def __dealloc__(self) -> None:
         release(self.rows)

@@ -7,22 +7,29 @@ it.
 """
 
 from ..rules.behaviour import Sharing
+from ..rules.behaviour_codes import POLICIES_OF_CLASS, STATIC
+from .host_types import host_classes
 from .setting_types import Pooling
 from .validated_settings import Settings
 
 
 def shares_of_a_host(settings: Settings) -> tuple[int, ...]:
-    """The mappings of each protocol that one host may have: of its ports, where no two mappings
-    share one, and else of all mappings.  Blocks and computed ports are shares already."""
+    """The mappings that one host may have under each policy (`rules.behaviour_codes`): a share of
+    the ports where no two mappings share one, else of all mappings.  Blocks and computed ports are
+    shares already."""
     table = _share(settings, settings.limits.mappings)
     sizes = [len(external.ports) for external in settings.externals if external.ports]
     together = settings.pooling is Pooling.ARBITRARY
     ports = _share(settings, sum(sizes) if together else min(sizes, default=0))
     is_divided = settings.port_block > 0 or settings.deterministic
-    return tuple(
-        table if is_divided or one.sharing is not Sharing.EXCLUSIVE else min(table, ports)
-        for one in settings.behaviours
-    )
+    shares = [0] * STATIC
+    for number, behaviours in enumerate(host_classes(settings).behaviours):
+        for protocol, one in enumerate(behaviours):
+            is_shared = is_divided or one.sharing is not Sharing.EXCLUSIVE
+            shares[number * POLICIES_OF_CLASS + protocol] = (
+                table if is_shared else min(table, ports)
+            )
+    return tuple(shares)
 
 
 def sessions_of_a_host(settings: Settings) -> int:

@@ -5,6 +5,7 @@ from ipaddress import IPv4Network
 
 from ..rules.behaviour import BY_ADDRESS_ONLY, PRESETS, Behaviour
 from .address_realm import Address, Network
+from .host_types import HostTypes
 from .nptv6 import PrefixPair
 from .prefix_exclusion import without
 from .setting_types import External, Limits, NoResources, Pooling, Timeouts, UnsolicitedSyn
@@ -27,6 +28,7 @@ class RawSettings:
     """A NAT's whole configuration.
 
     - `internal_except`: what of `internal` lies outside all the same, such as a modem's address
+    - `hosts`: NAT types of their own for the hosts of some prefixes; of several the longest counts
     - `port_block`: ports an internal host gets at a time, at most `blocks_per_host` times; 0 for
       single ports
     - `deterministic`: a host's ports follow from its address (RFC 7422), in blocks of `port_block`
@@ -47,6 +49,7 @@ class RawSettings:
     dccp: Behaviour = field(default_factory=_preset)
     sctp: Behaviour = field(default_factory=_preset)
     other: Behaviour = BY_ADDRESS_ONLY
+    hosts: tuple[HostTypes, ...] = ()
     pooling: Pooling = Pooling.PAIRED
     port_block: int = 0
     blocks_per_host: int = 4

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .host_types import check_hosts
 from .settings_checks import (
     check_blocks,
     check_externals,
@@ -25,6 +26,7 @@ STAGES: tuple[tuple[Callable[[RawSettings], None], ...], ...] = (
         lambda settings: check_mtu(settings.mtu),
     ),
     (
+        check_hosts,
         check_blocks,
         check_shares,
         check_families,

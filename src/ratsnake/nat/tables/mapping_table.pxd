@@ -2,10 +2,10 @@ cimport cython
 from ratsnake.wire.integer_types cimport u32, u64
 from .keyed_hash cimport hash5
 from .hash_index cimport Index
-from ..rules.behaviour_codes cimport STATIC
+from ..rules.behaviour_codes cimport POLICIES_OF_CLASS, SHARES
 from .behaviour_by_protocol cimport PolicyTable
 from .row_layouts cimport (
-    Mappings, Partners, Words, new_mappings, new_partners, poison_mapping, prefetch_mapping,
+    Mappings, NONE32, Partners, Words, new_mappings, new_partners, poison_mapping, prefetch_mapping,
     reserved_words, unpoison_mapping, unreserve,
 )
 from .hash_secret cimport Secret
@@ -32,6 +32,7 @@ cdef class MappingTable:
     cdef bint is_with(self, u32 m, u32 depends, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
     cdef u32 find_internal(self, u32 policy, u64 high, u64 low, u32 port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
     cdef u32 find_external(self, u32 policy, u32 external, u32 port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
+    cdef u32 find_inbound(self, u32 protocol, u32 external, u32 port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
     cdef u32 add(self, u32 policy, u64 high, u64 low, u32 port, u32 external, u32 external_port, u64 remote_high, u64 remote_low, u32 remote_port) noexcept nogil
     cdef void move_entries(self) noexcept nogil
     cdef void remove(self, u32 m) noexcept nogil

@@ -3,8 +3,9 @@
 How much of the remote endpoint belongs to a key depends on the mapping's policy: for the internal
 index on its mapping behaviour (RFC 4787 section 4.1), for the external one on what tells mappings
 that share a port apart (`share`).  The parts that do not count are zero in the key, and where a
-policy counts none (`keeps` is 0) the remote is not even kept.  The policy is the first part of a
-key: the row of its protocol, or that row + STATIC.
+policy counts none (`keeps` is 0) the remote is not even kept.  The policy is the first part of an
+internal key.  Of an external one it is the policy's `group`, for who looks from outside does not
+know the host, and all mappings that have one port are of one group (`allocation.port_pools`).
 """
 
 import cython
@@ -12,9 +13,10 @@ import cython
 if not cython.compiled:
     from ratsnake.wire.integer_types import u32, u64
 
-    from ..rules.behaviour_codes import STATIC
+    from ..rules.behaviour_codes import POLICIES_OF_CLASS, SHARES
     from .keyed_hash import hash5
     from .row_layouts import (
+        NONE32,
         Mappings,
         Partners,
         Words,
@@ -89,7 +91,8 @@ class MappingTable:
         remote_port: u32,
     ) -> u32:
         depends: u32 = self.policies.rows[policy].share
-        last: u64 = policy << 16 | port
+        group: u32 = self.policies.rows[policy].group
+        last: u64 = group << 16 | port
         if depends == 0:
             return hash5(self.secret.words, external, 1, 0, 0, last)
         if depends == 2:
@@ -175,8 +178,10 @@ class MappingTable:
         remote_low: u64,
         remote_port: u32,
     ) -> u32:
-        """The row of the mapping that has an external endpoint toward a remote one, or 0."""
+        """The row of the mapping of the policy's group that has an external endpoint toward a
+        remote one, or 0."""
         depends: u32 = self.policies.rows[policy].share
+        group: u32 = self.policies.rows[policy].group
         r: Mappings = self.rows
         m: u32 = self.by_external.first(
             self.external_tag(policy, external, port, remote_high, remote_low, remote_port)
@@ -185,12 +190,34 @@ class MappingTable:
             if (
                 r[m].external_port == port
                 and r[m].external == external
-                and r[m].policy == policy
+                and self.policies.rows[r[m].policy].group == group
                 and self.is_with(m, depends, remote_high, remote_low, remote_port)
             ):
                 return m
             m = self.by_external.next()
         return 0
+
+    def find_inbound(
+        self,
+        protocol: u32,
+        external: u32,
+        port: u32,
+        remote_high: u64,
+        remote_low: u64,
+        remote_port: u32,
+    ) -> u32:
+        """The row of the mapping, but of no static forward, that has an external endpoint toward a
+        remote one, whoever its host is; or 0."""
+        m: u32 = 0
+        share: u32
+        group: u32
+        for share in range(SHARES):
+            group = self.policies.groups[protocol * SHARES + share]
+            if group != NONE32:
+                m = self.find_external(group, external, port, remote_high, remote_low, remote_port)
+            if m:
+                break
+        return m
 
     def add(
         self,
@@ -235,7 +262,7 @@ class MappingTable:
             self.internal_highs[m] = high
         r[m].external = external
         r[m].external_port = external_port
-        r[m].protocol = policy - STATIC if policy >= STATIC else policy
+        r[m].protocol = policy & POLICIES_OF_CLASS - 1
         r[m].policy = policy
         r[m].host = 0
         r[m].sessions = 0

@@ -154,7 +154,7 @@ ctypedef struct SynFields:
 
 ctypedef struct PolicyFields:
     u8 mapping, filtering, sharing, selection, sticky, parity, share, permits, remembers, rests
-    u8 keeps, fixed
+    u8 keeps, fixed, wakes, group
 
 ctypedef SessionFields* Sessions
 ctypedef MappingFields* Mappings

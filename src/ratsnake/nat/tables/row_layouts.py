@@ -60,7 +60,7 @@ class MappingFields:
     40 octets in C.  The remote is in the row of `PartnerFields` of the same number, the upper half
     of a wide internal address beside the table.
 
-    `policy` is the row of its policy: its protocol, or its protocol + STATIC; FREE in a free row.
+    `policy` is the row of its policy (`rules.behaviour_codes`); FREE in a free row.
     `sessions` counts its sessions, `confirmed` those in which the inside has sent.  `first` heads
     the ring of its sessions, confirmed ones first (of a free row: the next free row); `host` is the
     row of its internal host.  `external` is the row of the external address.  The differences are
@@ -236,13 +236,14 @@ class SynFields:
 
 @dataclass(slots=True)
 class PolicyFields:
-    """A protocol's behaviour as numbers.
+    """The behaviour of a protocol, for a class of hosts, as numbers.
 
     `share` is how much of a remote tells two mappings of one external port apart: 0 nothing (the
     port is exclusive), 1 the address, 2 address and port.  `permits`: the filter asks which
     addresses a mapping's sessions were with.  `remembers`: the port an internal endpoint had last
     matters.  `keeps`: a mapping has a row of PartnerFields.  `rests`: ports rest after
-    use.  `fixed`: the port cannot be changed.
+    use; `wakes`: they do so under some policy of the protocol.  `fixed`: the port cannot be
+    changed.  `group` is the first policy of the protocol that has the same `share`.
     """
 
     mapping: u8 = 0
@@ -257,6 +258,8 @@ class PolicyFields:
     rests: u8 = 0
     keeps: u8 = 0
     fixed: u8 = 0
+    wakes: u8 = 0
+    group: u8 = 0
 
 
 # A row is there once it was in use; one that never was is a KeyError.

@@ -5,6 +5,7 @@ from ratsnake.wire.integer_types cimport u32, u64
 from ..allocation.endpoint_allocator cimport Allocator
 from ..events.event_recorder cimport Events
 from ..settings.forward_table cimport Forwards
+from ..settings.host_policies cimport HostPolicies
 from ..tables.random_generator cimport Generator
 from ..tables.host_table cimport HostTable
 from ..tables.mapping_table cimport MappingTable
@@ -28,6 +29,7 @@ cdef class Flows:
     cdef Secret secret
     cdef Generator generator
     cdef PolicyTable policies
+    cdef HostPolicies host_policies
     cdef Words timeouts
     cdef AddressRealm realm
     cdef Forwards forwards
@@ -42,9 +44,11 @@ cdef class Flows:
     cdef u32 refusal
     cdef u64 rest, patience
     cdef readonly u64 gave_way
-    cdef u32 host_share[PROTOCOLS]
+    cdef u32 host_share[STATIC]
     cdef u32 timer_of_protocol[PROTOCOLS]
     cdef u32 first_state[PROTOCOLS]
+    cdef u32 policy_of(self, Packet p) noexcept nogil
+    cdef u32 share_of(self, Packet p) noexcept nogil
     cdef u32 make_mapping(self, Packet p, u32 host, u64 now) noexcept nogil
     cdef u32 enter_mapping(self, Packet p, u32 host, u64 now) noexcept nogil
     cdef void complete(self, u32 m, u32 host, u64 now) noexcept nogil

@@ -37,6 +37,8 @@ from ..rules.connection_states import FIRST_STATES, TIMER_OF_PROTOCOL
 from ..settings.address_realm import AddressRealm
 from ..settings.default_host_limits import sessions_of_a_host, shares_of_a_host
 from ..settings.forward_table import Forwards
+from ..settings.host_policies import HostPolicies
+from ..settings.host_types import host_classes
 from ..settings.static_forward import resolve
 from ..settings.validated_settings import Settings
 from ..tables.behaviour_by_protocol import PolicyTable
@@ -54,7 +56,9 @@ class Flows:
         words = struct.unpack("<10Q", seed)
         self.secret = Secret(words[:8])
         self.generator = Generator(words[8], words[9])
-        self.policies = PolicyTable(settings.behaviours)
+        classes = host_classes(settings)
+        self.policies = PolicyTable(classes.behaviours)
+        self.host_policies = HostPolicies(classes.prefixes)
         timeouts = settings.timeouts
         self.timeouts = new_words(TIMERS + 1)
         for k, seconds in enumerate(timeouts.of_timers):
@@ -76,6 +80,7 @@ class Flows:
             settings,
             self.forwards,
             self.policies,
+            self.host_policies,
             self.mappings,
             self.hosts,
             self.counters,
@@ -101,15 +106,22 @@ class Flows:
     def __dealloc__(self) -> None:
         release(self.timeouts)
 
+    def policy_of(self, p: Packet) -> u32:
+        """The policy of a mapping for an outbound packet."""
+        return self.host_policies.policy_of(p.protocol, p.source_high, p.source_low)
+
+    def share_of(self, p: Packet) -> u32:
+        """How many mappings of a packet's protocol its host may have."""
+        return self.host_share[self.policy_of(p)]
+
     def make_mapping(self, p: Packet, host: u32, now: u64) -> u32:
         """The row of a new mapping for an outbound packet, or 0 and `refusal` says why."""
         if host == 0:
             self.refusal = MAPPING_LIMIT
             return 0
-        if (
-            self.hosts.mappings_of(host) >= self.host_mappings
-            or self.hosts.held_of(host, p.protocol) >= self.host_share[p.protocol]
-        ):
+        if self.hosts.mappings_of(host) >= self.host_mappings or self.hosts.held_of(
+            host, p.protocol
+        ) >= self.share_of(p):
             self.refusal = HOST_LIMIT
             return 0
         if self.mappings.count >= self.mappings.capacity:
@@ -141,7 +153,7 @@ class Flows:
             )
         )
         m: u32 = self.mappings.add(
-            p.protocol,
+            self.allocator.policy,
             p.source_high,
             p.source_low,
             p.source_port,

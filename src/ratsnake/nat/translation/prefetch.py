@@ -153,7 +153,7 @@ class Prefetcher:
         self.flows.hosts.index.announce(self.flows.hosts.tag_of(high, low))
         self.flows.mappings.by_internal.announce(
             self.flows.mappings.internal_tag(
-                self.protocols[k],
+                self.flows.host_policies.policy_of(self.protocols[k], high, low),
                 high,
                 low,
                 self.ports[k] >> 16,

@@ -91,7 +91,7 @@ def outbound_mapping(flows: Flows, p: Packet, now: u64) -> u32:
     )
     if forward == 0:
         m = flows.mappings.find_internal(
-            p.protocol,
+            flows.policy_of(p),
             p.source_high,
             p.source_low,
             p.source_port,
@@ -265,7 +265,7 @@ def inbound_mapping(flows: Flows, p: Packet, external: u32, now: u64) -> u32:
     )
     if forward:
         return make_static(flows, p.protocol, forward, p.destination_port, now)
-    m: u32 = flows.mappings.find_external(
+    m: u32 = flows.mappings.find_inbound(
         p.protocol,
         external,
         p.destination_port,
