@@ -1,6 +1,7 @@
 """Fixtures all tests share: the engine in both flavours, and skips that CI does not accept."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +31,16 @@ def open_folder() -> Iterator[Path]:
     with TemporaryDirectory(prefix="ratsnake-test-") as folder:
         os.chmod(folder, 0o755)
         yield Path(folder)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible() -> None:
+    """What is started here hears signals, also where whoever started the tests ignores them: nohup,
+    or a shell for what runs in the background; and programs inherit that.
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -21,16 +20,6 @@ def namespaces() -> None:
         os.close(os.open("/dev/net/tun", os.O_RDWR))
     except OSError as error:
         pytest.skip(f"no network namespaces with a TUN here (run as root): {error}")
-
-
-@pytest.fixture(autouse=True, scope="session")
-def interruptible() -> None:
-    """What is started here hears signals, also where whoever started the tests ignores them: nohup,
-    or a shell for what runs in the background; and programs inherit that.
-    """
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
-        if signal.getsignal(number) == signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture
