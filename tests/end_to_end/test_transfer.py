@@ -76,8 +76,8 @@ def test_a_kernel_without_offloads_is_reported_and_works(
 ) -> None:
     """Python's own start-up hook makes the NAT ask for an offload no kernel has."""
     (tmp_path / "sitecustomize.py").write_text(
-        "from ratsnake.device import tun_abi\n"
-        "tun_abi.OFFLOAD_SETS = (tun_abi.OffloadSet(1 << 30, ('none',), 'Linux 99'),)\n"
+        "from ratsnake.device import tun_constants as numbers\n"
+        "numbers.OFFLOAD_SETS = (numbers.OffloadSet(1 << 30, ('none',), 'Linux 99'),)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with Topology() as topology, nat(topology) as running:
