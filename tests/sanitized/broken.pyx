@@ -25,7 +25,7 @@ cdef Secret secret = Secret(range(8))
 
 
 cdef MappingTable mappings(behaviours):
-    return MappingTable(100, PolicyTable(behaviours), secret)
+    return MappingTable(100, PolicyTable([behaviours]), secret)
 
 
 cdef MappingTable one_mapping(behaviours):
