@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from ..wire.packet_builder import internet_checksum
+
 ECHO_REPLY, ECHO_REQUEST = 0, 8
 
 #: The types on the wire, by the version of IP.
@@ -33,7 +35,7 @@ class Echo:
         """The message with its checksum; the kernel itself makes that of ICMPv6."""
         fields = (_TYPES[version][self.kind], 0, 0, self.identifier, self.sequence)
         message = _HEADER.pack(*fields) + self.payload
-        checksum = _checksum(message)
+        checksum = internet_checksum(message)
         return message[:2] + checksum.to_bytes(2, "big") + message[4:]
 
 
@@ -54,11 +56,3 @@ def unpack(packet: bytes, version: int = 4) -> Echo | None:
     if kind is None:
         return None
     return Echo(kind, identifier, sequence, message[_HEADER.size :])
-
-
-def _checksum(message: bytes) -> int:
-    padded = message + bytes(len(message) % 2)
-    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF

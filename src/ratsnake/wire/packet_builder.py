@@ -84,7 +84,7 @@ def _packet(source: str, destination: str, protocol: int, segment: bytes) -> byt
         raise ValueError(f"{source} and {destination} are of different versions of IP")
     ends = addresses[0].packed + addresses[1].packed
     pseudo_header = b"" if protocol == ICMP else ends + struct.pack("!II", len(segment), protocol)
-    check = _checksum(pseudo_header + segment)
+    check = internet_checksum(pseudo_header + segment)
     if protocol == UDP:
         check = check or 0xFFFF  # 0 says that there is none (RFC 768)
     body = bytearray(segment)
@@ -93,12 +93,12 @@ def _packet(source: str, destination: str, protocol: int, segment: bytes) -> byt
         return bytearray(struct.pack("!IHBB", 6 << 28, len(body), protocol, TTL) + ends) + body
     length = IPV4_HEADER + len(body)
     header = bytearray(struct.pack("!BBHHHBBH", 0x45, 0, length, 0, 0, TTL, protocol, 0) + ends)
-    struct.pack_into("!H", header, 10, _checksum(header))
+    struct.pack_into("!H", header, 10, internet_checksum(header))
     return header + body
 
 
-def _checksum(octets: bytes | bytearray) -> int:
-    """RFC 1071."""
+def internet_checksum(octets: bytes | bytearray) -> int:
+    """The checksum of all Internet headers (RFC 1071), of octets that have 0 in its place."""
     words = struct.unpack(f"!{(len(octets) + 1) // 2}H", bytes(octets) + bytes(len(octets) % 2))
     total: int = sum(words)
     while total >> 16:
