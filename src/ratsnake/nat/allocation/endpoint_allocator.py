@@ -189,7 +189,6 @@ class Allocator:
         external: u32 = self.paired(p, base, count, host)
         if self.unavailable[external] == LOST:
             self.waits = True
-            self.selector.contested = NONE32
             return False
         if self.mode == BLOCKS and not self.policies.rows[self.policy].fixed:
             return self.find_in_blocks(p, external, host, now)
